@@ -1,0 +1,35 @@
+"""How the knowledge base says that something cannot be done.
+
+* KnowledgeError
+  - Unreadable    this file cannot be read, and trying again will not help; the sentence says why
+    - TooLarge    it is larger than this installation accepts
+  - Unavailable   an engine (ChromaDB, the database) does not answer just now; later may help
+  - InUse         another process owns the data directory
+  - NotFound      no such document or passage
+
+The message of each is one sentence fit for an admin: what happened, to what, and what to do.
+"""
+
+
+class KnowledgeError(Exception):
+    """The root of what knowledge_base raises on purpose."""
+
+
+class Unreadable(KnowledgeError):
+    """The file's content is at fault; the same bytes will fail again."""
+
+
+class TooLarge(Unreadable):
+    """The file, or what it unpacks to, exceeds a limit."""
+
+
+class Unavailable(KnowledgeError):
+    """An engine does not answer just now; the step is worth another try."""
+
+
+class InUse(KnowledgeError):
+    """The data directory belongs to another running process."""
+
+
+class NotFound(KnowledgeError):
+    """There is no such document, version or passage."""

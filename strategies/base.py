@@ -1,0 +1,95 @@
+"""The contract: a strategy turns a question into a stream of events.
+
+Making is light, warming is heavy: `__init__` keeps its options, `warm_up` loads weights and reaches servers. `stream` is a
+synchronous generator; when the customer leaves, `GeneratorExit` reaches every layer and generation stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from knowledge_base.passages import Passage
+from strategies.events import Event
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Something said earlier in the conversation."""
+
+    role: Literal["customer", "bot", "operator"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked. A new need is a new field with a default.
+
+    `history` holds earlier turns, oldest first, without this question. `passages` is filled in by a strategy that retrieves.
+    `language` is an ISO 639-1 code, `""` when unknown.
+    """
+
+    text: str
+    history: tuple[Turn, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    language: str = ""
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """Whoever implements this passes `strategies.testing.StrategyContract`."""
+
+    def warm_up(self) -> None:
+        """Load what `stream` needs. May be called twice and from any thread. Raises Misconfigured or Unavailable."""
+
+    def stream(self, question: Question) -> Iterator[Event]:
+        """Answer, as events. At least one Token, or NoAnswer before the first. Several threads call it at once.
+
+        Raises NoAnswer, Unavailable or Misconfigured; nothing else leaves it on purpose.
+        """
+
+
+class Options(BaseModel):
+    """The options of one kind of strategy: validation, the documentation page and the operator's form come from it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Search(Protocol):
+    """What `knowledge_base` offers to a strategy that retrieves."""
+
+    def __call__(self, query: str, k: int = 5) -> Sequence[Passage]:
+        """The k best passages for the query, best first. Raises knowledge_base.errors.Unavailable."""
+
+
+class Embedder(Protocol):
+    """The embedder that the index uses. Vectors are unit length, `(dimension,)` float32."""
+
+    def embed_query(self, text: str) -> list[float]: ...
+    def embed_documents(self, texts: list[str]) -> list[list[float]]: ...
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What the house hands to a strategy that is being made. Each is a door: nothing is loaded until it is used."""
+
+    search: Search
+    embedder: Embedder
+    sentences: Callable[[Sequence[Passage]], Sequence[Any]]  # per passage: (n_sentences, dimension) float32, unit rows
+    strategy: Callable[[str], Strategy]  # another configured strategy, by its name
+    data: Path  # the data directory
+    named: str = ""  # the name under which this one is configured
+
+
+class Kind(Protocol):
+    """What an entry point of the group `kotae.strategies` names: a class like `strategies.echo.Echo`."""
+
+    Options: ClassVar[type[Options]]
+
+    @classmethod
+    def make(cls, options: Any, kit: Kit) -> Strategy:
+        """Check what can be checked without loading anything, and return the strategy."""
