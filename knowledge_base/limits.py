@@ -1,0 +1,17 @@
+"""How much the knowledge base accepts of one document, so that no upload can fill the disk or the memory."""
+
+from dataclasses import dataclass
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Whoever runs Kotae may raise or lower each; a file beyond one is TooLarge, and the sentence names the limit."""
+
+    upload_bytes: int = 50 * MEBIBYTE  # the file as it arrives
+    unpacked_bytes: int = 200 * MEBIBYTE  # all members of a DOCX or XLSX together, unpacked
+    unpacked_ratio: int = 200  # unpacked against packed size of such a file: office files stay under 50
+    pages: int = 2000
+    characters: int = 5_000_000  # of text, after reading
+    rows: int = 50_000  # of one CSV file or one sheet
