@@ -1,0 +1,108 @@
+"""The database that the whole house shares: how an engine is made, and how a transaction begins.
+
+SQLite by default, in WAL mode, so that many threads and processes read while one writes. PostgreSQL is a URL away.
+
+A transaction that writes takes SQLite's write lock when it begins (`BEGIN IMMEDIATE`). Begun as a reader, it could not wait
+for another writer to finish: SQLite refuses it at once, whatever the busy timeout.
+https://www.sqlite.org/isolation.html, https://www.sqlite.org/rescode.html#busy_snapshot
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from knowledge_base.errors import Unavailable
+
+WAIT_SECONDS = 10.0  # for another writer; ours hold the lock for milliseconds
+
+
+def open_engine(url: str, *, wait: float = WAIT_SECONDS) -> sa.Engine:
+    """An engine for `url`; `wait` is how long a writer waits for another before it is told that the database is locked."""
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare(wait))
+        sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that only reads; what it sees does not change until it ends."""
+    with _sentences(engine), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that writes, committed as a whole or not at all."""
+    with _sentences(engine), engine.connect() as connection:
+        connection = connection.execution_options(kotae_writes=True)
+        with connection.begin():
+            yield connection
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those rows whose key is not there yet, so that a step may run twice."""
+    if not rows:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(insert(table).on_conflict_do_nothing(), list(rows))
+
+
+class Moment(sa.TypeDecorator[datetime]):
+    """A time in UTC that comes back aware, also from SQLite, which forgets the zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _prepare(wait: float) -> Any:
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, see _begin
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")  # safe against a crash of ours in WAL mode
+        cursor.close()
+
+    return prepare
+
+
+def _begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("kotae_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _sentences(engine: sa.Engine) -> Iterator[None]:
+    """Turn the driver's complaints about a database that cannot serve just now into a sentence."""
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        place = engine.url.render_as_string(hide_password=True)
+        raise Unavailable(f"{_complaint(str(error.orig), place)}") from error
+
+
+def _complaint(said: str, place: str) -> str:
+    if "locked" in said:
+        return f"the database {place!r} is locked by another process; try again in a moment"
+    if "full" in said:
+        return f"the disk of the database {place!r} is full; free some space and try again"
+    return f"the database {place!r} does not answer: {said}"
