@@ -1,1 +1,1 @@
-"""How do people reach it? The widget, the console, the HTTP API and the command line."""
+"""How people reach Kotae: the widget, the console, the HTTP API and the command line."""

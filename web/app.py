@@ -1,0 +1,45 @@
+"""The Flask application, made around a Kotae that somebody else opened."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from apiflask import APIFlask
+from flask import redirect
+from flask.typing import ResponseReturnValue
+from flask_bootstrap import Bootstrap5
+
+from bot.kotae import Kotae
+from web import admin, auth, errors, health, languages, operator, security
+from web.chat import api, pages, schemas
+from web.chat.running import Running
+from web.current import KEY
+from web.readiness import Readiness
+
+
+def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
+    """`readiness` says from when on questions are taken; without it the Kotae handed in is warm."""
+    app = APIFlask("web", title="Kotae", version=version("kotae"), docs_path=None, json_errors=False)
+    app.secret_key = kotae.settings.web.secret.get_secret_value() or security.secret(kotae.settings.data)
+    app.config.update(
+        BOOTSTRAP_SERVE_LOCAL=True,
+        NEW_CONVERSATIONS="120 per minute",
+        RATELIMIT_STORAGE_URI=kotae.settings.limits.url or "memory://",
+        VALIDATION_ERROR_STATUS_CODE=400,
+        VALIDATION_ERROR_SCHEMA=schemas.Error.model_json_schema(),
+        HTTP_ERROR_SCHEMA=schemas.Error.model_json_schema(),
+    )
+    app.extensions.update({KEY: kotae, "readiness": readiness or Readiness(), "running": Running()})
+    Bootstrap5(app)
+    languages.speak(app)
+    security.protect(app, https=False)
+    errors.answer_errors(app)
+    auth.know_people(app)
+    for blueprint in (health.bp, api.bp, pages.bp, operator.bp, admin.bp):
+        app.register_blueprint(blueprint)
+    app.add_url_rule("/", "home", _home)
+    return app
+
+
+def _home() -> ResponseReturnValue:
+    return redirect("/console/")

@@ -1,0 +1,164 @@
+"""Who is asking: operators and admins by a session, customers by a token that opens one conversation and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
+
+from apiflask import HTTPError, HTTPTokenAuth
+from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
+from flask_wtf import FlaskForm
+from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+from wtforms import EmailField, PasswordField, SubmitField
+from wtforms.validators import DataRequired, Length
+
+from web.current import kotae
+from web.security import limiter
+
+if TYPE_CHECKING:
+    from bot.users import User
+
+TOKEN_SECONDS = 30 * 24 * 3600
+RANKS = {"operator": 1, "admin": 2}  # an admin may do what an operator may
+
+bp = Blueprint("auth", __name__, url_prefix="/console")
+customer = HTTPTokenAuth(description="The token that POST /api/conversations returned; it opens that conversation alone.")
+people = LoginManager()
+people.login_view = "auth.sign_in"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+# Customers
+
+
+def token_for(conversation_id: str) -> str:
+    """A signed token bound to one conversation."""
+    return _tokens().dumps(conversation_id)
+
+
+def conversation_id() -> str:
+    """The conversation that the request's token opens; only in views behind `customer`."""
+    return cast(str, customer.current_user)
+
+
+@customer.verify_token  # type: ignore[untyped-decorator]
+def _verify(token: str) -> str:
+    try:
+        opened = _tokens().loads(token, max_age=TOKEN_SECONDS)
+    except SignatureExpired:
+        raise HTTPError(401, _("This conversation has expired. Please start a new one.")) from None
+    except BadSignature:
+        opened = None
+    if not isinstance(opened, str):
+        raise HTTPError(401, _("This request carries no valid conversation token. Please start a new conversation."))
+    return opened
+
+
+@customer.error_processor
+def _refuse(_error: HTTPError) -> ResponseReturnValue:
+    """No token at all."""
+    raise HTTPError(401, _("This request carries no valid conversation token. Please start a new conversation."))
+
+
+def _tokens() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(cast(str, current_app.secret_key), salt="kotae.conversation")
+
+
+# Operators and admins
+
+
+@dataclass(frozen=True)
+class Person(UserMixin):  # type: ignore[misc]
+    """Somebody who signed in, as Flask-Login wants it."""
+
+    id: str
+    email: str
+    role: str
+
+    def may(self, role: str) -> bool:
+        return RANKS[self.role] >= RANKS[role]
+
+
+def requires(role: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Only for people who signed in with this role or a higher one."""
+
+    def guard(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            if not current_user.may(role):
+                raise HTTPError(403, _("This page is for the role %(role)s.", role=role))
+            return view(*args, **kwargs)
+
+        return cast("Callable[P, R]", login_required(guarded))
+
+    return guard
+
+
+class SignIn(FlaskForm):  # type: ignore[misc]
+    email = EmailField(_l("Email"), validators=[DataRequired(), Length(max=254)])
+    password = PasswordField(_l("Password"), validators=[DataRequired(), Length(max=1024)])
+    submit = SubmitField(_l("Sign in"))
+
+
+@bp.route("/sign-in", methods=["GET", "POST"])
+@limiter.limit("10 per minute; 60 per hour", methods=["POST"])
+def sign_in() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(_next())
+    form = SignIn()
+    if form.validate_on_submit():
+        user = kotae().users.check(form.email.data.strip(), form.password.data)
+        if user is not None:
+            login_user(_person(user))
+            return redirect(_next())
+        form.password.errors = [_("This email and password do not go together. Check both and try again.")]
+    return render_template("sign_in.html", form=form), 200 if request.method == "GET" else 400
+
+
+@bp.post("/sign-out")
+@login_required  # type: ignore[untyped-decorator]
+def sign_out() -> ResponseReturnValue:
+    logout_user()
+    flash(_("You are signed out."))
+    return redirect(url_for("auth.sign_in"))
+
+
+@people.user_loader  # type: ignore[untyped-decorator]
+def _load(user_id: str) -> Person | None:
+    user = kotae().users.get(user_id)
+    return None if user is None else _person(user)
+
+
+def _person(user: User) -> Person:
+    return Person(str(user.id), user.email, user.role)
+
+
+def _next() -> str:
+    """Where the reader was going, when that is a page of ours; never another site's."""
+    target = request.args.get("next", "")
+    parts = urlsplit(target.replace("\\", "/"))
+    ours = target.startswith("/console") and not parts.scheme and not parts.netloc
+    return target if ours else "/console/"
+
+
+def know_people(app: Flask) -> None:
+    """Sessions and the sign-in pages."""
+    people.init_app(app)
+    people.unauthorized_handler(_unauthorized)
+    app.register_blueprint(bp)
+
+
+def _unauthorized() -> Any:
+    wants_json = request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+    if wants_json or request.method != "GET":
+        raise HTTPError(401, _("Please sign in first."))
+    return redirect(url_for("auth.sign_in", next=request.full_path.rstrip("?")))

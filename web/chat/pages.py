@@ -1,0 +1,44 @@
+"""The widget's loader and frame, and the demo shop's page that carries them.
+
+The frame is the only page of ours that another site may embed: `frame-ancestors` names the configured sites.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, current_app, make_response, render_template
+from flask.typing import ResponseReturnValue
+
+from web.current import kotae
+from web.security import policy
+
+bp = Blueprint("chat", __name__)
+
+
+@bp.get("/widget.js")
+@bp.get("/widget/loader.js", endpoint="loader_at_its_long_name")
+def loader() -> Response:
+    """The one script of the one line; it carries no secret and depends on nothing else."""
+    response = current_app.send_static_file("widget/loader.js")
+    response.headers["Cache-Control"] = "public, max-age=300"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+@bp.get("/widget/frame")
+def frame() -> Response:
+    """The widget itself, inside the iframe that the loader makes."""
+    settings = kotae().settings
+    response = make_response(
+        render_template(
+            "chat/frame.html", sites=settings.web.sites, product=settings.product, limits=settings.limits
+        )
+    )
+    response.headers["Content-Security-Policy"] = policy(frame_ancestors=("'self'", *settings.web.sites))
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@bp.get("/shop")
+def shop() -> ResponseReturnValue:
+    """An invented shop that carries the widget, as any site would."""
+    return render_template("shop/shop.html", product=kotae().settings.product)

@@ -1,0 +1,46 @@
+"""English and Japanese: which of them a reader gets, in the console, the widget and in sentences about errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Flask, Response, request
+from flask_babel import Babel, get_locale
+
+NAMES: Mapping[str, str] = {"en": "English", "ja": "日本語"}
+COOKIE = "language"
+A_YEAR = 365 * 24 * 3600
+
+
+def chosen() -> str:
+    """What the reader chose (in the address, then by the menu), else what the browser prefers, else English."""
+    for choice in (request.args.get("language", ""), request.cookies.get(COOKIE, "")):
+        if choice in NAMES:
+            return choice
+    return request.accept_languages.best_match(list(NAMES)) or "en"
+
+
+def current() -> str:
+    """The language of this request."""
+    locale = get_locale()
+    return str(locale.language) if locale else "en"
+
+
+def speak(app: Flask) -> None:
+    """Give the application its languages; templates know `language` and `languages`."""
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
+    Babel(app, locale_selector=chosen)
+    app.after_request(_remember)
+
+    @app.context_processor
+    def languages() -> dict[str, object]:
+        return {"language": current(), "languages": NAMES}
+
+
+def _remember(response: Response) -> Response:
+    """A language chosen in a console address (`?language=ja`, the menu's links) is kept."""
+    choice = request.args.get("language", "")
+    if request.path.startswith("/console") and choice in NAMES:
+        response.set_cookie(COOKIE, choice, max_age=A_YEAR, samesite="Lax", httponly=True, secure=request.is_secure)
+    response.vary.add("Accept-Language")
+    return response

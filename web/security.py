@@ -1,0 +1,99 @@
+"""What keeps a browser safe with us: the secret, cookies, headers, limits on bodies and on how often somebody may knock.
+
+The customer API carries a token in a header and no cookie, so it needs no CSRF protection; everything else has it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flask import Flask, Response, current_app, request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf.csrf import CSRFProtect
+
+BODY_BYTES = 64 * 1024  # what a request may carry, unless its view says otherwise
+
+csrf = CSRFProtect()
+limiter = Limiter(key_func=get_remote_address, strategy="moving-window", headers_enabled=False)
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def secret(data: Path) -> str:
+    """The key that signs sessions and tokens: made once, kept in `data/secret`, readable by its owner alone."""
+    path = data / "secret"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    made = secrets.token_urlsafe(48)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(made)
+    return made
+
+
+def accepts_bytes(limit: Callable[[], int]) -> Callable[[View], View]:
+    """Let a view receive a larger body than others; `limit` is asked with each request."""
+
+    def mark(view: View) -> View:
+        view.accepts_bytes = limit  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def policy(frame_ancestors: Sequence[str] = ("'none'",), connect: Sequence[str] = ("'self'",)) -> str:
+    """A Content-Security-Policy: our own files alone, nothing inline. `data:` images are Bootstrap's icons."""
+    return "; ".join(
+        (
+            "default-src 'self'",
+            "img-src 'self' data:",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            f"connect-src {' '.join(connect)}",
+            f"frame-ancestors {' '.join(frame_ancestors)}",
+        )
+    )
+
+
+def protect(app: Flask, *, https: bool) -> None:
+    """Put the protections on an application."""
+    app.config.update(
+        MAX_CONTENT_LENGTH=BODY_BYTES,
+        SESSION_COOKIE_NAME="kotae",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=https,
+        REMEMBER_COOKIE_HTTPONLY=True,
+        REMEMBER_COOKIE_SAMESITE="Lax",
+        REMEMBER_COOKIE_SECURE=https,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+        WTF_CSRF_SSL_STRICT=False,  # it would depend on a Referer, which our own policy may withhold
+    )
+    app.before_request(_allow_body)  # before CSRFProtect, which reads the form
+    csrf.init_app(app)
+    limiter.init_app(app)
+    app.after_request(_headers)
+
+
+def _allow_body() -> None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    limit = getattr(view, "accepts_bytes", None)
+    if limit is not None:
+        request.max_content_length = limit()
+
+
+def _headers(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", policy())
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+    response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response

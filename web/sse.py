@@ -1,0 +1,75 @@
+"""Server-sent events that survive proxies, silence and people who leave.
+
+A turn is pulled one event at a time on a thread of its own. While it is silent, a comment keeps the connection open,
+and writing it is how we notice that the customer has left. Nothing is read ahead of the customer: when they leave or
+press stop, the turn is closed behind the event they received last, on the thread that ran it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, Final, TypeVar
+
+from flask import Response
+
+KEEP_ALIVE_SECONDS = 5.0
+KEEP_ALIVE: Final = ": keep-alive\n\n"
+
+Event = TypeVar("Event")
+
+
+class Silence:
+    """Yielded in place of an event while there is none."""
+
+
+SILENCE: Final = Silence()
+_END: Final = object()
+
+
+class Stop:
+    """Pressed by a customer, from another request than the one that streams."""
+
+    def __init__(self) -> None:
+        self.pressed: Future[None] = Future()
+
+    def press(self) -> None:
+        if not self.pressed.done():
+            self.pressed.set_result(None)
+
+
+def attend(
+    events: Generator[Event, None, None], stop: Stop, every: float = KEEP_ALIVE_SECONDS
+) -> Iterator[Event | Silence]:
+    """The events as they come, `SILENCE` each `every` seconds without one; ends early when `stop` is pressed."""
+    thread = ThreadPoolExecutor(1, thread_name_prefix="kotae-turn")
+    try:
+        while not stop.pressed.done():
+            step: Future[Any] = thread.submit(next, events, _END)
+            while not step.done():
+                wait((step, stop.pressed), timeout=every, return_when=FIRST_COMPLETED)
+                if stop.pressed.done():
+                    return
+                if not step.done():
+                    yield SILENCE
+            event = step.result()
+            if event is _END:
+                return
+            yield event
+    finally:  # behind the running step: a generator cannot be closed while it works
+        thread.submit(events.close)
+        thread.shutdown(wait=False)
+
+
+def frame(name: str, data: Mapping[str, Any]) -> str:
+    """One event in the wire format."""
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+def stream(frames: Iterable[str]) -> Response:
+    """A response that no proxy should buffer or keep."""
+    response = Response(frames, mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
