@@ -29,7 +29,9 @@ TOKEN_SECONDS = 30 * 24 * 3600
 RANKS = {"operator": 1, "admin": 2}  # an admin may do what an operator may
 
 bp = Blueprint("auth", __name__, url_prefix="/console")
-customer = HTTPTokenAuth(description="The token that POST /api/conversations returned; it opens that conversation alone.")
+customer = HTTPTokenAuth(
+    description="The token that POST /api/conversations returned; it opens that conversation alone."
+)
 people = LoginManager()
 people.login_view = "auth.sign_in"
 
@@ -59,14 +61,18 @@ def _verify(token: str) -> str:
     except BadSignature:
         opened = None
     if not isinstance(opened, str):
-        raise HTTPError(401, _("This request carries no valid conversation token. Please start a new conversation."))
+        raise HTTPError(
+            401, _("This request carries no valid conversation token. Please start a new conversation.")
+        )
     return opened
 
 
 @customer.error_processor
 def _refuse(_error: HTTPError) -> ResponseReturnValue:
     """No token at all."""
-    raise HTTPError(401, _("This request carries no valid conversation token. Please start a new conversation."))
+    raise HTTPError(
+        401, _("This request carries no valid conversation token. Please start a new conversation.")
+    )
 
 
 def _tokens() -> URLSafeTimedSerializer:

@@ -57,7 +57,9 @@ def _domain() -> dict[type[Exception], Callable[[Any], Said]]:
     """Errors of the layers below. What refuses a question is the operator's own words, fit for a customer."""
     return {
         Refused: lambda error: Said(_refusals().get(type(error), 503), error.text, retry=error.retry),
-        UnknownConversation: lambda _error: Said(404, _("There is no such conversation. Please start a new one.")),
+        UnknownConversation: lambda _error: Said(
+            404, _("There is no such conversation. Please start a new one.")
+        ),
         UnknownMessage: lambda _error: Said(404, _("There is no such answer in this conversation.")),
         UnknownJob: lambda _error: Said(404, _("There is no such job.")),
         NoWayBack: lambda error: Said(409, str(error)),
@@ -106,13 +108,17 @@ def _of_http(error: HTTPException) -> Response:
         _drain()
     sentence = _sentences().get(status) or _("This did not work: %(name)s.", name=error.name)
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
-    return _answer(Said(status, sentence, retry=isinstance(error, RateLimitExceeded) or status >= 500), headers)
+    return _answer(
+        Said(status, sentence, retry=isinstance(error, RateLimitExceeded) or status >= 500), headers
+    )
 
 
 def _unforeseen(error: Exception) -> Response:
     reference = secrets.token_hex(4)
     log.error("%s %s failed, reference %s", request.method, request.path, reference, exc_info=error)
-    sentence = _("Something went wrong on our side. Please try again. (Reference: %(reference)s)", reference=reference)
+    sentence = _(
+        "Something went wrong on our side. Please try again. (Reference: %(reference)s)", reference=reference
+    )
     return _answer(Said(500, sentence, retry=True))
 
 
@@ -139,7 +145,10 @@ def _csrf_sentence() -> str:
 
 
 def _answer(said: Said, headers: dict[str, str] | None = None) -> Response:
-    if _is_api() or request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+    if (
+        _is_api()
+        or request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+    ):
         response = jsonify(error=said.sentence, retry=said.retry)
     else:
         response = make_response(render_template("errors/error.html", said=said))
@@ -155,7 +164,7 @@ def _is_api() -> bool:
 
 def _drain() -> None:
     """Read on for a while what is being sent: a client still sending would see a broken connection, not our sentence."""
-    raw = request.environ["wsgi.input"]
+    raw = request.input_stream
     left = min(request.content_length or DRAIN_BYTES, DRAIN_BYTES)
     while left > 0 and (piece := raw.read(min(left, 256 * 1024))):
         left -= len(piece)

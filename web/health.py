@@ -15,7 +15,11 @@ limiter.exempt(bp)
 def ready() -> ResponseReturnValue:
     """200 when questions are answered, 503 while loading or when loading failed."""
     state = current_app.extensions["readiness"].state
-    return {"live": True, "ready": state.name == "ready", "state": state.name}, 200 if state.name == "ready" else 503
+    return {
+        "live": True,
+        "ready": state.name == "ready",
+        "state": state.name,
+    }, 200 if state.name == "ready" else 503
 
 
 @bp.get("/live")

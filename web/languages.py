@@ -41,6 +41,8 @@ def _remember(response: Response) -> Response:
     """A language chosen in a console address (`?language=ja`, the menu's links) is kept."""
     choice = request.args.get("language", "")
     if request.path.startswith("/console") and choice in NAMES:
-        response.set_cookie(COOKIE, choice, max_age=A_YEAR, samesite="Lax", httponly=True, secure=request.is_secure)
+        response.set_cookie(
+            COOKIE, choice, max_age=A_YEAR, samesite="Lax", httponly=True, secure=request.is_secure
+        )
     response.vary.add("Accept-Language")
     return response

@@ -34,14 +34,17 @@ STREAM: dict[str, Any] = {
 
 def _errors(*statuses: int) -> dict[int, Any]:
     return {
-        status: {"content": {"application/json": {"schema": schemas.Error.model_json_schema()}}} for status in statuses
+        status: {"content": {"application/json": {"schema": schemas.Error.model_json_schema()}}}
+        for status in statuses
     }
 
 
 @bp.before_request
 def _wait_until_ready() -> None:
     if not current_app.extensions["readiness"].ready:
-        raise HTTPError(503, _("We are just starting. Please try again in a moment."), extra_data={"retry": True})
+        raise HTTPError(
+            503, _("We are just starting. Please try again in a moment."), extra_data={"retry": True}
+        )
 
 
 @bp.post("/conversations")
@@ -70,7 +73,9 @@ def open_conversation(json_data: schemas.NewConversation) -> schemas.Opened:
 def read_conversation() -> schemas.Conversation:
     """Read the conversation again."""
     conversation = kotae().conversations.get(auth.conversation_id())
-    return schemas.Conversation(conversation=conversation.id, messages=[_message(m) for m in conversation.messages])
+    return schemas.Conversation(
+        conversation=conversation.id, messages=[_message(m) for m in conversation.messages]
+    )
 
 
 @bp.post("/messages")

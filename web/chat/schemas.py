@@ -30,8 +30,12 @@ class Asked(BaseModel):
 
 
 class NewConversation(Asked):
-    site: Readable = Field(default="", max_length=300, description="The page or site that carries the widget.")
-    language: str = Field(default="", max_length=35, description="`en` or `ja`; empty for what the browser prefers.")
+    site: Readable = Field(
+        default="", max_length=300, description="The page or site that carries the widget."
+    )
+    language: str = Field(
+        default="", max_length=35, description="`en` or `ja`; empty for what the browser prefers."
+    )
 
 
 class NewMessage(Asked):
@@ -73,7 +77,9 @@ class Message(BaseModel):
     role: Literal["customer", "bot", "operator"]
     text: str
     citations: list[Source]
-    notice: str = Field(description="The operator's words beside or instead of the text: a person is offered, or it failed.")
+    notice: str = Field(
+        description="The operator's words beside or instead of the text: a person is offered, or it failed."
+    )
     handoff: bool = Field(description="Whether a person was offered.")
     abstained: bool
     partial: bool

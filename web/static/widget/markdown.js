@@ -105,7 +105,7 @@ const afterFence = (text, at) => /(?:^|\n)[ \t]*(?:`{3,}|~{3,})$/.test(text.slic
 function steady(text) {
   if (insideFence(text)) return text.replace(/\n[`~]{1,2}$/, "");
   const settled = text
-    .replace(/(^|\n)\|[^\n]*(?:\n[|:\-\t ]*)?$/, (table, start) => start) // a table's head, until its rule is complete
+    .replace(/(^|\n)\|(?![|:\-\t ]*(?:\n|$))[^\n]*(?:\n[|:\-\t ]*)?$/, "$1") // a table's head, until its rule is complete
     .replace(/(^|\n)[ \t]*(?:#{1,6}|[-+*=]+|\d{1,9}[.)]?)[ \t]*$/, "$1") // a list's or a heading's sign, alone
     .replace(/!?\[([^\]\n]*)(?:\](?:\([^)\n]*)?)?$/, "$1") // a link without its end
     .replace(/[*_~`]+$/, ""); // a mark that opens or closes: the next letter tells

@@ -1,0 +1,174 @@
+"""The people of the tests. They speak HTTP through Flask's test client, as a browser would for them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from bot.kotae import Kotae
+
+PASSWORD = "correct horse battery"
+TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One server-sent event."""
+
+    name: str
+    data: dict[str, Any]
+
+
+def frames(text: str) -> list[Frame]:
+    """Events out of a finished stream; comments are left out."""
+    found = []
+    for block in text.split("\n\n"):
+        lines = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if lines:
+            found.append(Frame(lines["event"], json.loads(lines["data"])))
+    return found
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a customer got for a question: an answer, or the sentence why not."""
+
+    status: int
+    frames: tuple[Frame, ...] = ()
+    error: str = ""
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        return [frame.data for frame in self.frames if frame.name == name]
+
+    @property
+    def end(self) -> dict[str, Any]:
+        (end,) = self.named("end")
+        return end
+
+    @property
+    def id(self) -> str:
+        return str(self.named("start")[0]["message"])
+
+    @property
+    def text(self) -> str:
+        """What was streamed, token by token."""
+        return "".join(token["text"] for token in self.named("token"))
+
+    @property
+    def citations(self) -> list[dict[str, Any]]:
+        return list(self.end["citations"])
+
+    @property
+    def abstained(self) -> bool:
+        return bool(self.end["abstained"])
+
+
+class Customer:
+    """Somebody with the widget open. The conversation begins with the first thing they do."""
+
+    def __init__(self, app: Flask, language: str = "en") -> None:
+        self.client = app.test_client()
+        self.language = language
+        self._token = ""
+
+    @property
+    def token(self) -> str:
+        if not self._token:
+            opened = self.client.post("/api/conversations", json={"language": self.language})
+            assert opened.status_code == 201, opened.text
+            self._token = opened.json["token"]
+        return self._token
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}", "Accept-Language": self.language}
+
+    def asks(self, text: str) -> Reply:
+        response = self.client.post("/api/messages", json={"text": text}, headers=self.headers)
+        if response.mimetype != "text/event-stream":
+            return Reply(response.status_code, error=response.json["error"])
+        return Reply(response.status_code, tuple(frames(response.text)))
+
+    def starts_to_read(self, text: str) -> Iterator[Frame]:
+        """The answer event by event; closing the iterator is leaving the page."""
+        response = self.client.post(
+            "/api/messages", json={"text": text}, headers=self.headers, buffered=False
+        )
+        try:
+            for piece in response.iter_encoded():
+                yield from frames(piece.decode())
+        finally:
+            response.close()
+
+    def stops(self, message_id: str) -> TestResponse:
+        return self.client.post(f"/api/messages/{message_id}/stop", headers=self.headers)
+
+    def rates(self, message_id: str, value: str | None, **more: str) -> TestResponse:
+        return self.client.post(
+            f"/api/messages/{message_id}/feedback", json={"value": value, **more}, headers=self.headers
+        )
+
+    def reads_again(self) -> list[dict[str, Any]]:
+        response = self.client.get("/api/conversation", headers=self.headers)
+        assert response.status_code == 200, response.text
+        return list(response.json["messages"])
+
+
+class Colleague:
+    """Somebody who signs in to the console."""
+
+    role = "operator"
+
+    def __init__(self, app: Flask, kotae: Kotae) -> None:
+        self.kotae = kotae
+        self.client = app.test_client()
+        self.email = f"{self.role}@example.com"
+        kotae.users.add(self.email, PASSWORD, self.role)  # type: ignore[arg-type]
+        signed_in = self.signs_in()
+        assert signed_in.status_code == 302, signed_in.text
+
+    def signs_in(self, password: str = PASSWORD) -> TestResponse:
+        return self.sends("/console/sign-in", email=self.email, password=password)
+
+    def opens(self, path: str) -> TestResponse:
+        return self.client.get(path, headers={"Accept": "text/html"})
+
+    def csrf(self) -> str:
+        found = TOKEN.search(self.client.get("/console/sign-in", follow_redirects=True).text)
+        assert found, "the page carries no CSRF token"
+        return found[1]
+
+    def sends(self, path: str, **fields: Any) -> TestResponse:
+        """A form of the console, with its CSRF token."""
+        return self.client.post(
+            path, data={"csrf_token": self.csrf(), **fields}, headers={"Accept": "text/html"}
+        )
+
+
+class Operator(Colleague):
+    def switches_to(self, name: str) -> TestResponse:
+        return self.sends("/console/strategy", name=name)
+
+    def goes_back(self) -> TestResponse:
+        return self.sends("/console/strategy/back")
+
+
+class Admin(Operator):
+    role = "admin"
+
+    def uploads(self, *files: Path | tuple[str, bytes]) -> TestResponse:
+        """Files, or names with contents. The queue is worked off before this returns, as the worker would."""
+        parts = [
+            (BytesIO(f.read_bytes()), f.name) if isinstance(f, Path) else (BytesIO(f[1]), f[0]) for f in files
+        ]
+        response = self.sends("/console/documents", files=parts)
+        self.kotae.jobs.drain()
+        return response
