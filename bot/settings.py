@@ -1,18 +1,51 @@
-"""Settings: `kotae.toml`, `KOTAE_*`, secrets from files. Only this module reads the environment."""
+"""Settings: `kotae.toml`, `KOTAE_*`, secrets from files. Only this module reads the environment.
+
+    command line  over  KOTAE_*  over  /run/secrets/kotae_*  over  kotae.toml  over  the defaults below
+
+A configuration is refused, not guessed: an unknown name is a fault like a wrong value, and all faults are told
+at once.
+"""
 
 from __future__ import annotations
 
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
-Port = Annotated[int, Field(ge=0, le=65535)]
+from bot.texts import Texts, complete
+
+PREFIX: Final = "KOTAE_"
+OURS: Final = {
+    "KOTAE_CONFIG",
+    "KOTAE_SECRETS",
+}  # which file, which folder of secrets: not settings themselves
 
 
 class BadSettings(Exception):
-    """The configuration is refused. `faults` names each setting at fault and what it accepts."""
+    """The configuration is refused. Each of `faults` is a sentence that names a setting and what it accepts."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -20,6 +53,8 @@ class BadSettings(Exception):
 
 
 class Section(BaseModel):
+    """A table of kotae.toml."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -27,66 +62,96 @@ class Chat(Section):
     strategy: str = Field("manuals", description="The strategy that answers until an operator switches.")
 
 
-class Texts(Section):
-    """What customers read in one language."""
-
-    greeting: str = Field(description="The widget's first words.")
-    no_answer: str = Field(description="Said when the documents do not answer the question.")
-    handoff: str = Field(description="Offers a person, after the sentence above.")
-    too_long: str = Field(description="Said to a question longer than the limit; {limit} is replaced by it.")
-    too_many: str = Field(description="Said when questions come faster than allowed.")
-    busy: str = Field(description="Said to a question asked while the answer before it is still being written.")
-    nothing: str = Field(description="Said to a question without text.")
-    failed: str = Field(description="Said when something broke on our side.")
-    empty: str = Field(description="Said when the strategy returned nothing.")
-
-
 class Web(Section):
-    host: str = Field("127.0.0.1", description="The address the server listens on.")
-    port: Port = Field(8000, description="The port the server listens on.")
-    sites: tuple[str, ...] = Field((), description="Origins whose pages may embed the widget.")
-    secret: SecretStr = Field(SecretStr(""), description="Signs sessions; empty: made once and kept in the data directory.")
+    host: str = Field("127.0.0.1", min_length=1, description="The address the server listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port the server listens on; 0 takes a free one.")
+    sites: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins whose pages may embed the widget, such as `https://shop.example`."
+    )
+    secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signs sessions and tokens; empty: made once and kept in the data directory.",
+    )
+
+    @field_validator("sites", mode="before")
+    @classmethod
+    def separated_by_commas(cls, value: Any) -> Any:
+        """KOTAE_WEB__SITES holds them in one string."""
+        if isinstance(value, str):
+            return [site.strip() for site in value.split(",") if site.strip()]
+        return value
 
 
 class Store(Section):
-    url: str = Field("", description="SQLAlchemy URL of the database; empty: SQLite in the data directory.")
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="The database (`postgresql+psycopg://…`, a SQLAlchemy URL); empty: SQLite in the data directory.",
+    )
 
 
 class Vectors(Section):
-    url: str = Field("", description="A Chroma server; empty: Chroma in this process, in the data directory.")
+    url: str = Field(
+        "",
+        pattern=r"^(|https?://.+)$",
+        description="A Chroma server (`http://host:port`); empty: Chroma in this process, in the data directory.",
+    )
 
 
 class JobQueue(Section):
-    url: str = Field("", description="redis://… for the job queue; empty: a file in the data directory.")
+    url: SecretStr = Field(
+        SecretStr(""), description="The job queue (`redis://…`); empty: a file in the data directory."
+    )
 
 
 class Embedding(Section):
-    model: str = Field("all-MiniLM-L6-v2", description="The model that embeds passages and questions.")
+    model: str = Field(
+        "all-MiniLM-L6-v2", min_length=1, description="The model that embeds passages and questions."
+    )
 
 
 class Limits(Section):
-    question_characters: int = Field(2000, ge=1, description="The longest question read.")
+    question_characters: int = Field(
+        2000, ge=1, description="The longest question that is read, in characters."
+    )
     questions_per_minute: int = Field(20, ge=1, description="Questions a minute in one conversation.")
-    client_questions_per_minute: int = Field(60, ge=1, description="Questions a minute from one address.")
-    upload_megabytes: int = Field(50, ge=1, description="The largest file taken.")
-    history_turns: int = Field(6, ge=0, description="Earlier messages a strategy is given.")
-    answer_seconds: float = Field(60, gt=0, description="The longest an answer may take.")
-    url: str = Field("", description="redis://… where questions are counted for all processes; empty: in this process.")
+    client_questions_per_minute: int = Field(
+        60, ge=1, description="Questions a minute from one address, over all of its conversations."
+    )
+    upload_megabytes: int = Field(50, ge=1, description="The largest document taken, in megabytes.")
+    history_turns: int = Field(6, ge=0, description="How many earlier messages a strategy is given.")
+    answer_seconds: float = Field(60, gt=0, description="The longest an answer may take, in seconds.")
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="Where all processes count questions (`redis://…`); empty: each process counts its own.",
+    )
 
 
 class Settings(BaseSettings):
+    """All of it. `Settings(…)` is what is given, the environment and the defaults; `load` reads the file too."""
+
     model_config = SettingsConfigDict(
-        env_prefix="KOTAE_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        secrets_dir_missing="ok",
     )
 
-    data: Path = Field(Path("data"), description="Where everything of this installation is kept.")
-    product: str = Field("", description="The product's name; it heads each passage.")
-    chat: Chat = Field(default_factory=Chat)
+    data: Path = Field(
+        Path("data"), description="The folder in which everything of this installation is kept."
+    )
+    product: str = Field(
+        "", description="The product's name; it stands above each passage when it is embedded."
+    )
     strategies: dict[str, dict[str, Any]] = Field(
         default_factory=lambda: {"manuals": {"use": "rag", "inner": "quotes"}},
-        description="The strategies an operator may choose, by name.",
+        min_length=1,
+        description="The strategies an operator may choose, by name: `use` is the kind, the rest its options.",
     )
-    texts: dict[str, Texts] = Field(default_factory=dict, description="What customers read, per language.")
+    chat: Chat = Field(default_factory=Chat, validate_default=True)
+    texts: dict[str, Texts] = Field(
+        default_factory=dict, validate_default=True, description="What customers read, per language."
+    )
     web: Web = Field(default_factory=Web)
     store: Store = Field(default_factory=Store)
     vectors: Vectors = Field(default_factory=Vectors)
@@ -94,11 +159,206 @@ class Settings(BaseSettings):
     embedding: Embedding = Field(default_factory=Embedding)
     limits: Limits = Field(default_factory=Limits)
 
+    @field_validator("texts", mode="before")
+    @classmethod
+    def both_languages(cls, value: Any) -> Any:
+        """English and Japanese are always there."""
+        return complete(value) if isinstance(value, Mapping) else value
+
+    @field_validator("strategies")
+    @classmethod
+    def references_lead_somewhere(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """`file:` and `env:` are resolved when used; that they can be is known from the start."""
+        faults = []
+        for path, reference in _strings(value, "strategies"):
+            try:
+                resolve(reference)
+            except ValueError as fault:
+                faults.append(f"{path} = {reference!r}: {fault}")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return value
+
+    @field_validator("chat")
+    @classmethod
+    def one_that_is_configured(cls, value: Chat, info: ValidationInfo) -> Chat:
+        """The default strategy is one of [strategies]."""
+        names = info.data.get("strategies")
+        if names is not None and value.strategy not in names:
+            known = ", ".join(sorted(names))
+            raise ValueError(f"chat.strategy = {value.strategy!r}: configured strategies are {known}")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a name given by pydantic-settings
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The order above."""
+        return (
+            init_settings,
+            env_settings,
+            NestedSecretsSettingsSource(file_secret_settings),
+            TomlConfigSettingsSource(settings_cls),
+        )
+
     @classmethod
     def load(cls, file: Path | None = None, data: Path | None = None) -> Self:
-        """From `file`, else $KOTAE_CONFIG, else ./kotae.toml, else the defaults. BadSettings tells all faults."""
-        raise NotImplementedError
+        """From `file`, else $KOTAE_CONFIG, else ./kotae.toml if it exists. BadSettings tells all faults."""
+        found = _configuration_file(file)
+        unreadable = _unreadable(found)
+        faults = [*unreadable, *_unknown_variables(cls)]
+        loaded: type[Self] = type(
+            cls.__name__,
+            (cls,),
+            {
+                "__module__": cls.__module__,
+                "__doc__": cls.__doc__,
+                "model_config": SettingsConfigDict(
+                    toml_file=None if unreadable else found,
+                    secrets_dir=os.environ.get("KOTAE_SECRETS", "/run/secrets"),
+                ),
+            },
+        )
+        given: dict[str, Any] = {} if data is None else {"data": data}
+        try:
+            settings = loaded(**given)
+        except ValidationError as error:
+            faults += [told for detail in error.errors() for told in _tell(detail, cls, found)]
+        except SettingsError as error:
+            faults.append(f"{error}: {error.__cause__}" if error.__cause__ else str(error))
+        if faults:
+            raise BadSettings(faults)
+        return settings
 
     def say(self, name: str, language: str) -> str:
         """What a customer reads: `say("greeting", "ja")`; English where a language has no texts."""
-        raise NotImplementedError
+        sentence: str = getattr(self.texts.get(language) or self.texts["en"], name)
+        return sentence.replace("{limit}", f"{self.limits.question_characters:,}")
+
+    def strategy_options(self) -> dict[str, dict[str, Any]]:
+        """[strategies] with its secrets in place: what strategies are made from, never shown."""
+        return {name: _resolved(options) for name, options in self.strategies.items()}
+
+
+# ---- references ----
+
+
+def resolve(value: str) -> str:
+    """The text that `file:/run/secrets/key` or `env:NAME` stands for; other values as they are. Raises ValueError."""
+    kind, _, where = value.partition(":")
+    if kind == "file":
+        try:
+            return Path(where).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise ValueError(f"the file {where!r} cannot be read ({reason})") from error
+    if kind == "env":
+        if where not in os.environ:
+            raise ValueError(f"the environment variable {where!r} is not set")
+        return os.environ[where]
+    return value
+
+
+def _resolved(value: Any) -> Any:
+    match value:
+        case str():
+            return resolve(value)
+        case dict():
+            return {name: _resolved(inner) for name, inner in value.items()}
+        case list():
+            return [_resolved(inner) for inner in value]
+        case _:
+            return value
+
+
+def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Every text in nested options, with its name."""
+    match value:
+        case str():
+            yield path, value
+        case dict():
+            for name, inner in value.items():
+                yield from _strings(inner, f"{path}.{name}")
+        case list():
+            for position, inner in enumerate(value):
+                yield from _strings(inner, f"{path}[{position}]")
+
+
+# ---- faults, each by its name ----
+
+
+def _configuration_file(file: Path | None) -> Path | None:
+    if file is not None:
+        return file
+    if named := os.environ.get("KOTAE_CONFIG"):
+        return Path(named)
+    here = Path("kotae.toml")
+    return here if here.exists() else None
+
+
+def _unreadable(file: Path | None) -> list[str]:
+    """What keeps the file from being read, if anything does."""
+    if file is None:
+        return []
+    try:
+        tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        return [f"{file}: the configuration file cannot be read ({error.strerror})"]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return [f"{file}: not a TOML file ({error})"]
+    return []
+
+
+def _unknown_variables(cls: type[Settings]) -> list[str]:
+    """KOTAE_ variables that name no setting. What is wrong deeper down, pydantic finds."""
+    known = {PREFIX + name.upper() for name in cls.model_fields} | OURS
+    return [
+        f"{name}: no such setting{_nearest(name, known)}"
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX) and name.split("__")[0] not in known
+    ]
+
+
+def _tell(detail: ErrorDetails, cls: type[Settings], file: Path | None) -> list[str]:
+    """One fault as sentences: the name it was given by, the value, and what is accepted."""
+    path = [str(part) for part in detail["loc"]]
+    if detail["type"] == "value_error":
+        return str(detail["ctx"]["error"]).splitlines()
+    name = _name(path, file)
+    if detail["type"] == "extra_forbidden":
+        accepted = _accepted(cls, path[:-1])
+        return [
+            f"{name}: no such setting{_nearest(path[-1], accepted)}; accepted: {', '.join(sorted(accepted))}"
+        ]
+    message = detail["msg"][0].lower() + detail["msg"][1:]
+    return [f"{name} = {detail['input']!r}: {message}"]
+
+
+def _name(path: list[str], file: Path | None) -> str:
+    """A setting as whoever set it knows it."""
+    variable = PREFIX + "__".join(path).upper()
+    if any(name.upper() == variable for name in os.environ):
+        return variable
+    dotted = ".".join(path)
+    return f"{dotted} in {file.name}" if file else dotted
+
+
+def _accepted(model: type[BaseModel], path: list[str]) -> set[str]:
+    """The names a section accepts."""
+    for part in path:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+        elif path[0] == "texts":
+            model = Texts
+    return set(model.model_fields)
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f", did you mean {near[0]}?" if near else ""
