@@ -1,0 +1,89 @@
+"""A real server of our own on the loopback, and customers who ask it as the widget does."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+KOTAE = Path(sys.executable).parent / "kotae"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One answered question; times in seconds from the moment the request was sent."""
+
+    first_token: float | None
+    end: float
+    error: str
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(data: Path, **environment: str) -> Iterator[str]:
+    """Run `kotae serve` on a free port; yield its address at once, before it is ready."""
+    import os
+
+    port = free_port()
+    command = [str(KOTAE), "--data", str(data), "serve", "--port", str(port)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_until_ready(address: str, seconds: float = 120) -> None:
+    """Return when the server says that it is ready to answer."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{address}/healthz", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.05)
+    raise TimeoutError(f"{address} was not ready within {seconds:.0f} s")
+
+
+def new_customer(client: httpx.Client, address: str) -> dict[str, str]:
+    """Begin a conversation; the headers that speak for its customer."""
+    begun = client.post(f"{address}/api/conversations", json={"language": "en"}).raise_for_status().json()
+    return {"Authorization": f"Bearer {begun['token']}"}
+
+
+def ask(client: httpx.Client, address: str, headers: dict[str, str], question: str) -> Asked:
+    """Ask and read the stream to its end."""
+    began, first, error, ended = time.perf_counter(), None, "", False
+    try:
+        with client.stream("POST", f"{address}/api/messages", json={"text": question}, headers=headers) as answer:
+            if answer.status_code != 200:
+                answer.read()
+                return Asked(None, time.perf_counter() - began, f"status {answer.status_code}: {answer.text[:200]}")
+            kind = ""
+            for line in answer.iter_lines():
+                if line.startswith("event: "):
+                    kind = line.removeprefix("event: ")
+                elif line.startswith("data: ") and kind == "token" and first is None:
+                    first = time.perf_counter() - began
+                elif line.startswith("data: ") and kind == "error":
+                    error = json.loads(line.removeprefix("data: ")).get("text", "error")
+                elif line.startswith("data: ") and kind == "end":
+                    ended = True
+    except httpx.HTTPError as broken:
+        error = repr(broken)
+    return Asked(first, time.perf_counter() - began, error or ("" if ended else "the stream ended early"))

@@ -1,0 +1,49 @@
+"""From `kotae serve` to the first token of the first answer, on a data directory that has the demo (the second `make run`).
+
+`python -m benchmarks.start` starts the server several times and prints the median beside the slowest.
+"""
+
+import argparse
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+
+from benchmarks.customers import questions
+from benchmarks.server import KOTAE, ask, new_customer, serving, wait_until_ready
+
+
+def first_answer(data: Path, question: str) -> float:
+    """Seconds from the start of the process to the first token that a customer reads."""
+    began = time.perf_counter()
+    with serving(data) as address:
+        wait_until_ready(address)
+        with httpx.Client(timeout=60) as client:
+            headers = new_customer(client, address)
+            ready = time.perf_counter() - began
+            asked = ask(client, address, headers, question)
+        if asked.error or asked.first_token is None:
+            raise RuntimeError(f"the first question was not answered: {asked.error}")
+        return ready + asked.first_token
+
+
+def measure(times: int = 3) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        subprocess.run([KOTAE, "--data", data, "demo"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        took = [first_answer(data, questions()[0]) for _ in range(times)]
+    return {"median_s": statistics.median(took), "slowest_s": max(took), "starts": times}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=3)
+    row = measure(parser.parse_args().times)
+    print(f"start to first answer: median {row['median_s']:.1f} s, slowest {row['slowest_s']:.1f} s of {row['starts']} starts")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""The library as a page: upload many at once, watch each document's steps, read its passages, retire, delete, re-index.
+
+What takes longer than a breath is a job; the page asks `state.json` how far each document is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, abort, flash, jsonify, redirect, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from werkzeug.datastructures import FileStorage
+
+from knowledge_base.catalogue import Document
+from knowledge_base.errors import KnowledgeError, NotFound, TooLarge
+from web.admin import bp
+from web.auth import requires
+from web.current import kotae
+from web.security import accepts_bytes
+
+UNDER_WAY = {"received", "read", "cut", "embedded", "removing"}
+STATES = {
+    "received": _l("Received"),
+    "read": _l("Read"),
+    "cut": _l("Cut into passages"),
+    "embedded": _l("Embedded"),
+    "live": _l("Live"),
+    "failed": _l("Failed"),
+    "retired": _l("Retired"),
+    "removing": _l("Being deleted"),
+}
+FORM_BYTES = 64 * 1024  # what a multipart form adds around a file
+
+
+def upload_bytes() -> int:
+    """What one request may carry: a full-size file; the page sends each file in a request of its own."""
+    return kotae().settings.limits.upload_megabytes * 1024 * 1024 + FORM_BYTES
+
+
+@bp.get("")
+@requires("admin")
+def documents() -> ResponseReturnValue:
+    return render_template("console/documents.html", documents=kotae().library.documents(), states=STATES, jobs=reindexing())
+
+
+@bp.get("/state.json")
+@requires("admin")
+def state() -> Response:
+    """How far every document is, for the page that watches."""
+    rows = [row(document) for document in kotae().library.documents()]
+    return jsonify(documents=rows, reindex=[{"progress": job.progress, "step": job.step} for job in reindexing()])
+
+
+@bp.post("")
+@accepts_bytes(upload_bytes)
+@requires("admin")
+def upload() -> ResponseReturnValue:
+    """Receive files; the page's script asks for JSON, a browser without script gets the page again."""
+    outcomes = [receive(file) for file in request.files.getlist("files") if file.filename]
+    if wants_json():
+        return jsonify(results=outcomes), 200 if any(not one["error"] for one in outcomes) else 400
+    for one in outcomes:
+        flash(one["sentence"], "danger" if one["error"] else "success")
+    if not outcomes:
+        flash(_("Choose at least one file first."), "warning")
+    return redirect(url_for("admin.documents"))
+
+
+@bp.get("/<document_id>")
+@requires("admin")
+def document(document_id: str) -> ResponseReturnValue:
+    shown = known(document_id)
+    return render_template(
+        "console/document.html", document=shown, passages=kotae().library.passages(document_id), states=STATES
+    )
+
+
+@bp.get("/<document_id>/file")
+@requires("admin")
+def original(document_id: str) -> ResponseReturnValue:
+    """The uploaded bytes, always as a download: a stranger's HTML never runs in the console's origin."""
+    shown = known(document_id)
+    return send_file(
+        kotae().library.file(document_id),
+        mimetype="application/octet-stream",
+        as_attachment=True,
+        download_name=shown.source,
+    )
+
+
+@bp.post("/<document_id>/retire")
+@requires("admin")
+def retire(document_id: str) -> ResponseReturnValue:
+    shown = known(document_id)
+    kotae().library.retire(document_id)
+    kotae().audit.note(current_user.email, "retire", document_id, source=shown.source)
+    flash(_("%(title)s is retired: it answers no question until you bring it back.", title=shown.title), "success")
+    return redirect(url_for("admin.document", document_id=document_id))
+
+
+@bp.post("/<document_id>/restore")
+@requires("admin")
+def restore(document_id: str) -> ResponseReturnValue:
+    shown = known(document_id)
+    kotae().library.restore(document_id)
+    kotae().jobs.enqueue("ingest", document_id=document_id)
+    kotae().audit.note(current_user.email, "restore", document_id, source=shown.source)
+    flash(_("%(title)s is back.", title=shown.title), "success")
+    return redirect(url_for("admin.document", document_id=document_id))
+
+
+@bp.post("/<document_id>/retry")
+@requires("admin")
+def retry(document_id: str) -> ResponseReturnValue:
+    shown = known(document_id)
+    kotae().library.retry(document_id)
+    kotae().jobs.enqueue("ingest", document_id=document_id)
+    flash(_("%(title)s is being tried again.", title=shown.title), "success")
+    return redirect(url_for("admin.documents"))
+
+
+@bp.post("/<document_id>/remove")
+@requires("admin")
+def remove(document_id: str) -> ResponseReturnValue:
+    shown = known(document_id)
+    kotae().jobs.enqueue("remove", document_id=document_id)
+    kotae().audit.note(current_user.email, "remove", document_id, source=shown.source)
+    flash(_("%(title)s is being deleted, from every answer too.", title=shown.title), "success")
+    return redirect(url_for("admin.documents"))
+
+
+@bp.post("/reindex")
+@requires("admin")
+def reindex() -> ResponseReturnValue:
+    kotae().jobs.enqueue("reindex")
+    kotae().audit.note(current_user.email, "reindex")
+    flash(_("The new index is being built beside the old one, which goes on answering."), "success")
+    return redirect(url_for("admin.documents"))
+
+
+def receive(file: FileStorage) -> dict[str, Any]:
+    """Take one file in and queue its ingestion; what happened as data and as a sentence."""
+    name = file.filename or ""
+    try:
+        received = kotae().library.receive(file.stream, name, by=current_user.email)
+    except KnowledgeError as refused:
+        return {"name": name, "error": True, "too_large": isinstance(refused, TooLarge), "sentence": f"{name}: {refused}"}
+    shown = received.document
+    if received.outcome != "unchanged" or shown.state in UNDER_WAY:
+        kotae().jobs.enqueue("ingest", document_id=shown.id)
+        kotae().audit.note(current_user.email, "upload", shown.id, source=shown.source, version=shown.version)
+    sentences = {
+        "new": _("%(name)s was received.", name=name),
+        "unchanged": _("%(name)s is here already, as “%(title)s”; nothing was changed.", name=name, title=shown.title),
+        "new version": _("%(name)s replaces the earlier version, which answers until the new one is live.", name=name),
+    }
+    return {"name": name, "error": False, "id": shown.id, "outcome": received.outcome, "sentence": sentences[received.outcome]}
+
+
+def row(document: Document) -> dict[str, Any]:
+    return {
+        "id": document.id,
+        "title": document.title,
+        "source": document.source,
+        "state": document.state,
+        "label": str(STATES[document.state]),
+        "progress": document.progress,
+        "error": document.error,
+        "passages": document.passages,
+        "version": document.version,
+        "under_way": document.state in UNDER_WAY,
+    }
+
+
+def known(document_id: str) -> Document:
+    try:
+        return kotae().library.document(document_id)
+    except NotFound:
+        abort(404)
+
+
+def reindexing() -> list[Any]:
+    return [job for job in kotae().jobs.list("running") if job.kind == "reindex"]
+
+
+def wants_json() -> bool:
+    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
