@@ -2,8 +2,8 @@
 
     command line  over  KOTAE_*  over  /run/secrets/kotae_*  over  kotae.toml  over  the defaults below
 
-A configuration is refused, not guessed: an unknown name is a fault like a wrong value, and all faults are told
-at once.
+A configuration is refused, not guessed: an unknown name is a fault like a wrong value, and all faults are told at
+once.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ OURS: Final = {
 
 
 class BadSettings(Exception):
-    """The configuration is refused. Each of `faults` is a sentence that names a setting and what it accepts."""
+    """The configuration is refused. Each of `faults` names a setting and what it accepts."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -85,7 +85,7 @@ class Web(Section):
 class Store(Section):
     url: SecretStr = Field(
         SecretStr(""),
-        description="The database (`postgresql+psycopg://…`, a SQLAlchemy URL); empty: SQLite in the data directory.",
+        description="The database (`postgresql+psycopg://…`); empty: SQLite in the data directory.",
     )
 
 
@@ -93,7 +93,7 @@ class Vectors(Section):
     url: str = Field(
         "",
         pattern=r"^(|https?://.+)$",
-        description="A Chroma server (`http://host:port`); empty: Chroma in this process, in the data directory.",
+        description="A Chroma server (`http://host:port`); empty: Chroma in this process, on disk.",
     )
 
 
@@ -122,12 +122,12 @@ class Limits(Section):
     answer_seconds: float = Field(60, gt=0, description="The longest an answer may take, in seconds.")
     url: SecretStr = Field(
         SecretStr(""),
-        description="Where all processes count questions (`redis://…`); empty: each process counts its own.",
+        description="Where questions are counted (`redis://…`); empty: in each process.",
     )
 
 
 class Settings(BaseSettings):
-    """All of it. `Settings(…)` is what is given, the environment and the defaults; `load` reads the file too."""
+    """All of it. `Settings(…)` is what is given and the environment; `load` reads the file too."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -143,12 +143,13 @@ class Settings(BaseSettings):
     product: str = Field(
         "", description="The product's name; it stands above each passage when it is embedded."
     )
+    chat: Chat = Field(default_factory=Chat)
     strategies: dict[str, dict[str, Any]] = Field(
+        validate_default=True,
         default_factory=lambda: {"manuals": {"use": "rag", "inner": "quotes"}},
         min_length=1,
-        description="The strategies an operator may choose, by name: `use` is the kind, the rest its options.",
+        description="Strategies to choose from, by name: `use` is the kind, the rest its options.",
     )
-    chat: Chat = Field(default_factory=Chat, validate_default=True)
     texts: dict[str, Texts] = Field(
         default_factory=dict, validate_default=True, description="What customers read, per language."
     )
@@ -167,26 +168,22 @@ class Settings(BaseSettings):
 
     @field_validator("strategies")
     @classmethod
-    def references_lead_somewhere(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """`file:` and `env:` are resolved when used; that they can be is known from the start."""
+    def complete_and_chosen_from(
+        cls, value: dict[str, dict[str, Any]], info: ValidationInfo
+    ) -> dict[str, dict[str, Any]]:
+        """Its `file:` and `env:` lead somewhere, and `chat.strategy` is one of its names."""
         faults = []
         for path, reference in _strings(value, "strategies"):
             try:
                 resolve(reference)
             except ValueError as fault:
                 faults.append(f"{path} = {reference!r}: {fault}")
+        chat = info.data.get("chat")
+        if chat is not None and chat.strategy not in value:
+            known = ", ".join(sorted(value))
+            faults.append(f"chat.strategy = {chat.strategy!r}: no such strategy; configured: {known}")
         if faults:
             raise ValueError("\n".join(faults))
-        return value
-
-    @field_validator("chat")
-    @classmethod
-    def one_that_is_configured(cls, value: Chat, info: ValidationInfo) -> Chat:
-        """The default strategy is one of [strategies]."""
-        names = info.data.get("strategies")
-        if names is not None and value.strategy not in names:
-            known = ", ".join(sorted(names))
-            raise ValueError(f"chat.strategy = {value.strategy!r}: configured strategies are {known}")
         return value
 
     @classmethod
@@ -249,7 +246,7 @@ class Settings(BaseSettings):
 
 
 def resolve(value: str) -> str:
-    """The text that `file:/run/secrets/key` or `env:NAME` stands for; other values as they are. Raises ValueError."""
+    """What `file:/run/secrets/key` or `env:NAME` stands for; other values as they are. Raises ValueError."""
     kind, _, where = value.partition(":")
     if kind == "file":
         try:
