@@ -80,6 +80,7 @@
 
   let frame = null;
   let ready = false;
+  let opener = launcher; // where the focus goes back to
 
   function element(name, properties) {
     return Object.assign(document.createElement(name), properties);
@@ -109,6 +110,8 @@
 
   function open() {
     if (panel.open) return;
+    const active = document.activeElement;
+    opener = active && active !== host && active !== document.body ? active : launcher;
     if (!frame) load();
     if (NARROW.matches) panel.showModal();
     else panel.show();
@@ -123,7 +126,7 @@
 
   function closed() {
     show(false);
-    launcher.focus();
+    (opener.isConnected ? opener : launcher).focus();
   }
 
   function receive(event) {
