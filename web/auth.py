@@ -1,11 +1,11 @@
-"""Who is asking: operators and admins by a session, customers by a token that opens one conversation and no other."""
+"""Who is asking: operators and admins by a session, customers by a token that opens one conversation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
 
 from apiflask import HTTPError, HTTPTokenAuth
@@ -68,7 +68,7 @@ def _verify(token: str) -> str:
 
 
 @customer.error_processor
-def _refuse(_error: HTTPError) -> ResponseReturnValue:
+def _refuse(_error: HTTPError) -> NoReturn:
     """No token at all."""
     raise HTTPError(
         401, _("This request carries no valid conversation token. Please start a new conversation.")

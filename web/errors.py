@@ -1,7 +1,7 @@
 """The one place that knows which HTTP status an error has, and what its reader is told.
 
-The API answers `{"error": sentence, "retry": bool}`, the console a page with the same sentence. A customer is never
-shown our insides: what nobody foresaw is logged under a reference, and the reference is all that is said about it.
+The API answers `{"error": sentence, "retry": bool}`, the console a page with the same sentence. A customer is
+never shown our insides: what nobody foresaw is logged under a reference, and only the reference is told.
 """
 
 from __future__ import annotations
@@ -137,11 +137,11 @@ def _sentences() -> dict[int, str]:
 
 
 def _busy() -> str:
-    return _("This does not work just now. Please try again in a moment.")
+    return str(_("This does not work just now. Please try again in a moment."))
 
 
 def _csrf_sentence() -> str:
-    return _("This form has expired. Please go back, reload the page and try again.")
+    return str(_("This form has expired. Please go back, reload the page and try again."))
 
 
 def _answer(said: Said, headers: dict[str, str] | None = None) -> Response:
@@ -163,7 +163,7 @@ def _is_api() -> bool:
 
 
 def _drain() -> None:
-    """Read on for a while what is being sent: a client still sending would see a broken connection, not our sentence."""
+    """Read on for a while: a client that is still sending would see a broken connection, not our sentence."""
     raw = request.input_stream
     left = min(request.content_length or DRAIN_BYTES, DRAIN_BYTES)
     while left > 0 and (piece := raw.read(min(left, 256 * 1024))):

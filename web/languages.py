@@ -1,4 +1,4 @@
-"""English and Japanese: which of them a reader gets, in the console, the widget and in sentences about errors."""
+"""English and Japanese: which of them a reader gets, in the console, the widget and in errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ A_YEAR = 365 * 24 * 3600
 
 
 def chosen() -> str:
-    """What the reader chose (in the address, then by the menu), else what the browser prefers, else English."""
+    """What the reader chose (in the address, or by the menu), else what the browser prefers, else English."""
     for choice in (request.args.get("language", ""), request.cookies.get(COOKIE, "")):
         if choice in NAMES:
             return choice

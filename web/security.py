@@ -1,6 +1,6 @@
-"""What keeps a browser safe with us: the secret, cookies, headers, limits on bodies and on how often somebody may knock.
+"""What keeps a browser safe with us: the secret, cookies, headers, and limits on what and how often.
 
-The customer API carries a token in a header and no cookie, so it needs no CSRF protection; everything else has it.
+The customer API carries a token in a header and no cookie, so it needs no CSRF protection; all else has it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def secret(data: Path) -> str:
-    """The key that signs sessions and tokens: made once, kept in `data/secret`, readable by its owner alone."""
+    """The key that signs sessions and tokens: made once, kept in `data/secret`, for its owner alone."""
     path = data / "secret"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -48,7 +48,7 @@ def accepts_bytes(limit: Callable[[], int]) -> Callable[[View], View]:
 
 
 def policy(frame_ancestors: Sequence[str] = ("'none'",), connect: Sequence[str] = ("'self'",)) -> str:
-    """A Content-Security-Policy: our own files alone, nothing inline. `data:` images are Bootstrap's icons."""
+    """A Content-Security-Policy: our own files, nothing inline. `data:` images are Bootstrap's icons."""
     return "; ".join(
         (
             "default-src 'self'",

@@ -1,14 +1,14 @@
 """Server-sent events that survive proxies, silence and people who leave.
 
-A turn is pulled one event at a time on a thread of its own. While it is silent, a comment keeps the connection open,
-and writing it is how we notice that the customer has left. Nothing is read ahead of the customer: when they leave or
-press stop, the turn is closed behind the event they received last, on the thread that ran it.
+A turn is pulled one event at a time on a thread of its own. While it is silent, a comment keeps the
+connection open, and writing it is how we notice that the customer has left. Nothing is read ahead of the
+customer: when they leave or press stop, the turn is closed behind the event they received last, on its thread.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, Final, TypeVar
 
@@ -41,8 +41,8 @@ class Stop:
 
 def attend(
     events: Generator[Event, None, None], stop: Stop, every: float = KEEP_ALIVE_SECONDS
-) -> Iterator[Event | Silence]:
-    """The events as they come, `SILENCE` each `every` seconds without one; ends early when `stop` is pressed."""
+) -> Generator[Event | Silence, None, None]:
+    """The events as they come, `SILENCE` each `every` seconds without one; ends when `stop` is pressed."""
     thread = ThreadPoolExecutor(1, thread_name_prefix="kotae-turn")
     try:
         while not stop.pressed.done():

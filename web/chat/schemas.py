@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 def _readable(text: str) -> str:
-    """Without control characters; line breaks and tabs stay, as do the marks that right-to-left text needs."""
+    """Without control characters; line breaks, tabs and the marks of right-to-left text stay."""
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc").strip()
 
 

@@ -38,7 +38,7 @@ class Turn:
     said: list[Token | Citation] = field(default_factory=list)
 
     def begun(self) -> Iterator[str]:
-        """The frames, once the turn has begun: what refuses a question is raised here, before any status is sent."""
+        """The frames, once the turn has begun: a refusal is raised here, before any status is sent."""
         frames = self._frames()
         first = next(frames)
         return self._from(first, frames)

@@ -1,0 +1,31 @@
+"""The command line: `kotae`, each command thin over the same code as the page that does the same.
+
+What a command needs is imported when it runs, so that `kotae --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import click
+
+from web.cli import database, demo, documents, questions, serve, strategy, users
+from web.cli.shell import Root
+
+
+@click.group(cls=Root)
+@click.version_option(package_name="kotae")
+def main() -> None:
+    """Kotae: answers customers from your own documents."""
+
+
+for command in (
+    serve.serve,
+    serve.worker,
+    users.users,
+    documents.documents,
+    questions.search,
+    questions.ask,
+    strategy.strategy,
+    database.db,
+    demo.demo,
+):
+    main.add_command(command)

@@ -1,0 +1,200 @@
+"""`kotae documents`: what answers rest on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from web.cli.progress import meter
+from web.cli.shell import FAILED, Group, Installation, Sentence, here, somebody, table
+
+if TYPE_CHECKING:
+    from bot.kotae import Kotae
+    from knowledge_base.catalogue import Document
+
+DONE = ("live", "failed", "retired")
+LOOK_AGAIN_SECONDS = 0.3
+
+
+@click.group(cls=Group)
+def documents() -> None:
+    """The documents that answers rest on."""
+
+
+@documents.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@here
+def add(installation: Installation, paths: tuple[Path, ...]) -> None:
+    """Add files, or folders of them, and wait until questions are answered from them.
+
+    A file that cannot be read does not stop the others; the exit code is 1 when there was one. While a server
+    runs on the data directory, it does the work.
+    """
+    files = list(files_in(paths))
+    with installation.open() as kotae:
+        added = add_files(kotae, files)
+    rows = [(one.state, one.file.name, one.error or f"{one.passages} passages", one.outcome) for one in added]
+    text = table(rows, ("state", "file", "", "")) if rows else "There is no file in there."
+    installation.show(
+        {"documents": [one.row() for one in added], "failed": sum(map(_is_not_live, added))}, text
+    )
+    if any(map(_is_not_live, added)) or not added:
+        raise click.exceptions.Exit(FAILED)
+
+
+@documents.command("list")
+@here
+def list_documents(installation: Installation) -> None:
+    """All documents and their states."""
+    with installation.open() as kotae:
+        found = kotae.library.documents()
+    rows = [(d.id, d.state, d.language, d.passages, d.source, d.title) for d in found]
+    heads = ("id", "state", "language", "passages", "file", "title")
+    text = table(rows, heads) if rows else "No documents yet. Add some: kotae documents add PATH"
+    installation.show([asdict(document) for document in found], text)
+
+
+@documents.command()
+@click.argument("id")
+@here
+def show(installation: Installation, id: str) -> None:  # noqa: A002  # the argument's name on the command line
+    """One document with its passages."""
+    with installation.open() as kotae:
+        document = kotae.library.document(id)
+        passages = kotae.library.passages(id)
+    facts = "\n".join(f"{name}: {value}" for name, value in asdict(document).items() if value not in ("", ()))
+    texts = "\n\n".join(f"— {passage.position + 1} —\n{passage.text}" for passage in passages)
+    result = {**asdict(document), "passages": [asdict(passage) for passage in passages]}
+    installation.show(result, f"{facts}\n\n{texts}".rstrip())
+
+
+@documents.command()
+@click.argument("id")
+@here
+def remove(installation: Installation, id: str) -> None:  # noqa: A002  # as above
+    """Remove a document from every answer."""
+    with installation.open() as kotae:
+        document = kotae.library.document(id)
+        if _own(kotae):
+            kotae.library.remove(id)
+        else:
+            _wait_for_job(kotae, kotae.jobs.enqueue("remove", document_id=id).id)
+        kotae.audit.note(somebody(), "remove", id, source=document.source)
+    installation.show(
+        {"removed": id, "source": document.source}, f"{document.source} is removed from every answer."
+    )
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of one file."""
+
+    file: Path
+    id: str = ""
+    title: str = ""
+    state: str = "failed"
+    outcome: str = ""
+    error: str = ""
+    passages: int = 0
+
+    def row(self) -> dict[str, Any]:
+        return {**asdict(self), "file": str(self.file)}
+
+
+def _is_not_live(added: Added) -> bool:
+    return added.state not in ("live", "retired")
+
+
+def add_files(kotae: Kotae, files: Sequence[Path]) -> list[Added]:
+    """Hand the files to the library, then make them live: here, or by the server that owns the directory."""
+    from knowledge_base.errors import KnowledgeError
+
+    added = []
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                received = kotae.library.receive(stream, file.name, by=somebody())
+        except (KnowledgeError, OSError) as error:
+            added.append(Added(file, error=str(error)))
+        else:
+            document = received.document
+            added.append(Added(file, document.id, document.title, document.state, received.outcome))
+    waiting = [one.id for one in added if one.id and one.state not in ("live", "retired")]
+    if waiting and _own(kotae):
+        _ingest(kotae, waiting)
+    elif waiting:
+        _wait_for_server(kotae, waiting)
+    return [_as_it_is_now(kotae, one) for one in added]
+
+
+def _as_it_is_now(kotae: Kotae, one: Added) -> Added:
+    if not one.id:
+        return one
+    document = kotae.library.document(one.id)
+    return Added(
+        one.file, one.id, document.title, document.state, one.outcome, document.error, document.passages
+    )
+
+
+def _own(kotae: Kotae) -> bool:
+    """Whether this process may work on the index; otherwise a running server does."""
+    from knowledge_base.errors import InUse
+
+    try:
+        kotae.library.warm_up()
+    except InUse:
+        return False
+    return True
+
+
+def _ingest(kotae: Kotae, ids: Sequence[str]) -> None:
+    with meter(len(ids), "documents") as progress:
+        for number, id_ in enumerate(ids):
+
+            def moved(step: str, share: float, number: int = number) -> None:
+                progress.n = number + share
+                progress.set_description(step)
+
+            kotae.library.ingest(id_, moved)
+        progress.n = len(ids)
+
+
+def _wait_for_server(kotae: Kotae, ids: Sequence[str]) -> None:
+    for id_ in ids:
+        kotae.jobs.enqueue("ingest", document_id=id_)
+    with meter(len(ids), "documents") as progress:
+        while True:
+            found = [kotae.library.document(id_) for id_ in ids]
+            progress.n = sum(_share(document) for document in found)
+            progress.refresh()
+            if all(document.state in DONE for document in found):
+                return
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _share(document: Document) -> float:
+    return 1.0 if document.state in DONE else document.progress
+
+
+def _wait_for_job(kotae: Kotae, job_id: str) -> None:
+    while (job := kotae.jobs.get(job_id)).state in ("queued", "running"):
+        time.sleep(LOOK_AGAIN_SECONDS)
+    if job.state == "failed":
+        raise Sentence(job.error)
+
+
+def files_in(paths: Sequence[Path]) -> Iterator[Path]:
+    """Folders are walked; what is hidden in them stays out."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for file in sorted(path.rglob("*")):
+            hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
+            if file.is_file() and not hidden:
+                yield file
