@@ -43,14 +43,21 @@ def strategy() -> ResponseReturnValue:
     )
 
 
-@bp.post("/strategy/use")
+@bp.post("/strategy")
 @requires("operator")
 def use_strategy() -> ResponseReturnValue:
     name = request.form.get("name", "")
     try:
         change = kotae().switch.use(name, current_user.email)
     except StrategyError as refused:
-        flash(_("%(name)s was not switched to: %(why)s. The old strategy goes on answering.", name=name, why=refused), "danger")
+        flash(
+            _(
+                "%(name)s was not switched to: %(why)s. The old strategy goes on answering.",
+                name=name,
+                why=refused,
+            ),
+            "danger",
+        )
     else:
         flash(_("%(name)s answers from the next question on.", name=change.name), "success")
     return redirect(url_for("operator.strategy"))
@@ -64,7 +71,10 @@ def strategy_back() -> ResponseReturnValue:
     except NoWayBack:
         flash(_("Nothing was switched yet, so there is nothing to go back to."), "warning")
     except StrategyError as refused:
-        flash(_("Could not go back: %(why)s. The strategy that speaks now goes on answering.", why=refused), "danger")
+        flash(
+            _("Could not go back: %(why)s. The strategy that speaks now goes on answering.", why=refused),
+            "danger",
+        )
     else:
         flash(_("Back to %(name)s: it answers from the next question on.", name=change.name), "success")
     return redirect(url_for("operator.strategy"))
@@ -72,7 +82,11 @@ def strategy_back() -> ResponseReturnValue:
 
 def card(name: str, speaks: str) -> Card:
     """What is configured under a name; a strategy that cannot be made says why instead of breaking the page."""
-    options = {key: shown(key, value) for key, value in kotae().settings.strategies.get(name, {}).items() if key != "use"}
+    options = {
+        key: shown(key, value)
+        for key, value in kotae().settings.strategies.get(name, {}).items()
+        if key != "use"
+    }
     try:
         kind = kotae().strategies.uses(name)
         kotae().strategies.get(name)
