@@ -1,9 +1,10 @@
 """The database that the whole house shares: how an engine is made, and how a transaction begins.
 
-SQLite by default, in WAL mode, so that many threads and processes read while one writes. PostgreSQL is a URL away.
+SQLite by default, in WAL mode, so that many threads and processes read while one writes. PostgreSQL is a
+URL away.
 
-A transaction that writes takes SQLite's write lock when it begins (`BEGIN IMMEDIATE`). Begun as a reader, it could not wait
-for another writer to finish: SQLite refuses it at once, whatever the busy timeout.
+A transaction that writes takes SQLite's write lock when it begins (`BEGIN IMMEDIATE`). Begun as a reader, it
+could not wait for another writer to finish: SQLite refuses it at once, whatever the busy timeout.
 https://www.sqlite.org/isolation.html, https://www.sqlite.org/rescode.html#busy_snapshot
 """
 
@@ -19,10 +20,15 @@ from knowledge_base.errors import Unavailable
 
 WAIT_SECONDS = 10.0  # for another writer; ours hold the lock for milliseconds
 
+CONNECTIONS = 32  # kept open; as many more when many customers ask at once
+
 
 def open_engine(url: str, *, wait: float = WAIT_SECONDS) -> sa.Engine:
-    """An engine for `url`; `wait` is how long a writer waits for another before it is told that the database is locked."""
-    engine = sa.create_engine(url)
+    """An engine for `url`; `wait` is how long a writer waits for another before it is told that the
+    database is locked.
+    """
+    many = {"pool_size": CONNECTIONS, "max_overflow": CONNECTIONS}
+    engine = sa.create_engine(url, **({} if ":memory:" in url else many))
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare(wait))
         sa.event.listen(engine, "begin", _begin)

@@ -1,0 +1,142 @@
+"""The passages that answer, by their ids: what a search turns its hits into, and what an admin sees of a
+document.
+
+Passages are read from the database once and kept in memory for as long as nothing changes in what is
+live. So is the knowledge that an id does not answer: the vectors of retired documents stay in ChromaDB,
+and are met again and again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from knowledge_base.database import reading
+from knowledge_base.passages import Passage
+from knowledge_base.search import Nearest
+from knowledge_base.tables import ANSWERING, builds, documents, editions, embeddings, passages, versions
+
+Floats = NDArray[np.float32]
+KEPT = 20_000  # passages in memory, about 2 kB each
+AT_ONCE = 500  # values in one SQL list
+
+_PASSAGES = (
+    sa.select(passages, documents.c.source, versions.c.title, versions.c.language)
+    .join(documents, documents.c.id == passages.c.document_id)
+    .join(
+        versions,
+        sa.and_(versions.c.document_id == passages.c.document_id, versions.c.number == passages.c.version),
+    )
+    .order_by(passages.c.position)
+)
+
+
+class Answering:
+    """The passages that answer at one index version; for a new version make a new one."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Passage | None] = {}
+
+    def load(self, connection: sa.Connection, ids: Sequence[str]) -> dict[str, Passage]:
+        """Those of the passages that answer, by id."""
+        kept = self._kept
+        unknown = [id_ for id_ in ids if id_ not in kept]
+        if unknown:
+            if len(kept) + len(unknown) > KEPT:
+                kept = self._kept = {id_: kept[id_] for id_ in ids if id_ in kept}
+            found = _load(connection, unknown)
+            kept.update((id_, found.get(id_)) for id_ in unknown)
+        return {id_: passage for id_ in ids if (passage := kept.get(id_)) is not None}
+
+
+@dataclass(frozen=True)
+class Live:
+    """The vectors of those passages that answer: others are passed over, however many are nearer."""
+
+    vectors: Nearest
+    load: Callable[[Sequence[str]], Mapping[str, Passage]]
+
+    def search(self, vector: Sequence[float], k: int) -> list[tuple[str, float]]:
+        asked = k
+        while True:
+            found = self.vectors.search(vector, asked)
+            answer = self.load([id_ for id_, _ in found])
+            live = [(id_, cosine) for id_, cosine in found if id_ in answer]
+            if len(live) >= k or len(found) < asked:
+                return live[:k]
+            asked *= 4
+
+
+def passages_of(engine: sa.Engine, document_id: str) -> list[Passage]:
+    """A document's passages in order: of the version that answers, or else of the newest that is cut."""
+    mine = builds.c.document_id == document_id
+    part = sa.and_(
+        passages.c.document_id == builds.c.document_id,
+        passages.c.version == builds.c.version,
+        passages.c.edition == builds.c.edition,
+    )
+    with reading(engine) as connection:
+        answering = connection.execute(_PASSAGES.where(ANSWERING, documents.c.id == document_id)).all()
+        if answering:
+            return [_passage(row) for row in answering]
+        last = sa.select(builds).where(mine).order_by(builds.c.version.desc(), builds.c.edition).limit(1)
+        build = connection.execute(last).one_or_none()
+        if build is None:
+            return []
+        query = _PASSAGES.join(builds, part).where(mine, builds.c.version == build.version)
+        return [_passage(row) for row in connection.execute(query.where(builds.c.edition == build.edition))]
+
+
+def neighbours(engine: sa.Engine, passage: Passage, each_side: int) -> list[Passage]:
+    """The passages around one, itself among them, in order."""
+    around = passages.c.position.between(passage.position - each_side, passage.position + each_side)
+    query = _PASSAGES.where(ANSWERING, passages.c.document_id == passage.document_id, around)
+    with reading(engine) as connection:
+        return [_passage(row) for row in connection.execute(query)] or [passage]
+
+
+def sentence_vectors(engine: sa.Engine, ids: Sequence[str], identity: str) -> dict[str, Floats]:
+    """The vectors of each passage's sentences as unit rows, of those passages that this embedder embedded."""
+    dimension = sa.func.length(embeddings.c.vector) / 4
+    query = (
+        sa.select(embeddings.c.passage_id, embeddings.c.sentences, dimension.label("dimension"))
+        .join(passages)
+        .join(editions, editions.c.name == passages.c.edition)
+        .where(embeddings.c.passage_id.in_(ids), editions.c.identity == identity)
+    )
+    with reading(engine) as connection:
+        return {row.passage_id: _unit(row.sentences, int(row.dimension)) for row in connection.execute(query)}
+
+
+def _unit(stored: bytes, dimension: int) -> Floats:
+    vectors = np.frombuffer(stored, "<f2").astype(np.float32).reshape(-1, dimension)
+    unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+    return unit
+
+
+def _load(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Passage]:
+    found: dict[str, Passage] = {}
+    for start in range(0, len(ids), AT_ONCE):
+        some = passages.c.id.in_(ids[start : start + AT_ONCE])
+        found.update((row.id, _passage(row)) for row in connection.execute(_PASSAGES.where(ANSWERING, some)))
+    return found
+
+
+def _passage(row: Any) -> Passage:
+    return Passage(
+        id=row.id,
+        document_id=row.document_id,
+        title=row.title,
+        source=row.source,
+        text=row.text,
+        version=row.version,
+        headings=tuple(row.headings),
+        page=row.page,
+        position=row.position,
+        language=row.language,
+        tokens=row.tokens,
+        sentences=tuple((start, end) for start, end in row.sentences),
+    )

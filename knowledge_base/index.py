@@ -1,0 +1,192 @@
+"""The vectors of live passages in ChromaDB: in this process, or on a Chroma server.
+
+One collection holds the vectors of one edition (see `knowledge_base.editions`), so a clash of dimensions
+cannot happen. What ChromaDB holds can always be made again from the catalogue; it is never the only place
+that knows something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge_base.errors import Unavailable
+
+Floats = NDArray[np.float32]
+AT_ONCE = 1000  # vectors in one request: under ChromaDB's own limit, and 2 MB of body for a server
+
+
+class NoVectors(Unavailable):
+    """ChromaDB does not serve; opening it again may help."""
+
+
+class Vectors(Protocol):
+    """The vectors of one edition. Adding what is there replaces it; removing what is not there is no
+    error.
+    """
+
+    def add(self, ids: Sequence[str], vectors: Floats, document_id: str) -> None: ...
+
+    def remove(self, document_id: str) -> None: ...
+
+    def discard(self, ids: Sequence[str]) -> None: ...
+
+    def search(self, vector: Sequence[float], k: int) -> list[tuple[str, float]]:
+        """The ids of the k nearest passages with their cosine, best first; passages that are not live
+        among them.
+        """
+
+    def ids(self, document_id: str = "") -> set[str]:
+        """The passages it holds, or those of one document."""
+
+
+class Collections(Protocol):
+    """Whoever holds the collections: ChromaDB, or `knowledge_base.testing.MemoryCollections`."""
+
+    def open(self, name: str, identity: str) -> Vectors:
+        """The collection of that name, made when it is not there."""
+
+    def names(self) -> set[str]: ...
+
+    def drop(self, name: str) -> None: ...
+
+    def lost(self) -> bool:
+        """Whether what was opened is no longer there, because somebody removed the folder."""
+
+    def connect(self) -> None:
+        """Open, or open again after `lost`."""
+
+    def close(self) -> None: ...
+
+
+class Chroma:
+    """ChromaDB in `folder`, or at `address` ("http://host:port") when one is given."""
+
+    def __init__(self, folder: Path, address: str = "") -> None:
+        self._folder = folder
+        self._address = address
+        self._client: Any = None
+        self._file = (0, 0)
+
+    def connect(self) -> None:
+        self.close()
+        with _sentences(self._place):
+            self._client = self._server() if self._address else self._embedded()
+        self._file = self._identity()
+
+    def open(self, name: str, identity: str) -> ChromaVectors:
+        with _sentences(self._place):
+            collection = self._client.get_or_create_collection(
+                name,
+                embedding_function=None,
+                metadata={"identity": identity},
+                configuration={"hnsw": {"space": "cosine"}},
+            )
+        return ChromaVectors(collection, self._place)
+
+    def names(self) -> set[str]:
+        with _sentences(self._place):
+            return {collection.name for collection in self._client.list_collections()}
+
+    def drop(self, name: str) -> None:
+        """Also the folder of the collection, which ChromaDB leaves behind (its issues 1245 and 1309)."""
+        from chromadb.errors import NotFoundError
+
+        with _sentences(self._place), suppress(NotFoundError):
+            self._client.delete_collection(name)
+
+    def lost(self) -> bool:
+        return not self._address and self._file != self._identity()
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(Exception):  # a folder that was removed cannot be closed in order
+                client.close()
+
+    def _embedded(self) -> Any:
+        import chromadb
+        from chromadb.config import Settings
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return chromadb.PersistentClient(str(self._folder), settings=Settings(anonymized_telemetry=False))
+
+    def _server(self) -> Any:
+        import chromadb
+        from chromadb.config import Settings
+
+        url = urlsplit(self._address)
+        return chromadb.HttpClient(
+            host=url.hostname or "localhost",
+            port=url.port or (443 if url.scheme == "https" else 8000),
+            ssl=url.scheme == "https",
+            settings=Settings(anonymized_telemetry=False),
+        )
+
+    def _identity(self) -> tuple[int, int]:
+        """Which file ChromaDB's own database is; another or none when the folder was removed under us."""
+        try:
+            found = (self._folder / "chroma.sqlite3").stat()
+        except OSError:
+            return 0, 0
+        return found.st_dev, found.st_ino
+
+    @property
+    def _place(self) -> str:
+        return self._address or str(self._folder)
+
+
+class ChromaVectors:
+    def __init__(self, collection: Any, place: str) -> None:
+        self._collection = collection
+        self._place = place
+
+    def add(self, ids: Sequence[str], vectors: Floats, document_id: str) -> None:
+        with _sentences(self._place):
+            for start in range(0, len(ids), AT_ONCE):
+                some = ids[start : start + AT_ONCE]
+                self._collection.upsert(
+                    ids=list(some),
+                    embeddings=vectors[start : start + AT_ONCE],
+                    metadatas=[{"document": document_id}] * len(some),
+                )
+
+    def remove(self, document_id: str) -> None:
+        with _sentences(self._place):
+            self._collection.delete(where={"document": document_id})
+
+    def discard(self, ids: Sequence[str]) -> None:
+        with _sentences(self._place):
+            for start in range(0, len(ids), AT_ONCE):
+                self._collection.delete(ids=list(ids[start : start + AT_ONCE]))
+
+    def search(self, vector: Sequence[float], k: int) -> list[tuple[str, float]]:
+        query = np.asarray([vector], np.float32)
+        with _sentences(self._place):
+            found = self._collection.query(query_embeddings=query, n_results=k, include=["distances"])
+        return [
+            (id_, 1.0 - distance)
+            for id_, distance in zip(found["ids"][0], found["distances"][0], strict=True)
+        ]
+
+    def ids(self, document_id: str = "") -> set[str]:
+        which = {"document": document_id} if document_id else None
+        with _sentences(self._place):
+            return set(self._collection.get(where=which, include=[])["ids"])
+
+
+@contextmanager
+def _sentences(place: str) -> Iterator[None]:
+    """ChromaDB raises what it likes: its own errors, its HTTP library's, plain ValueErrors. All mean it
+    does not serve.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise NoVectors(f"ChromaDB at {place!r} does not answer: {error}") from error
