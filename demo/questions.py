@@ -1,8 +1,8 @@
 """Questions a customer could ask the demo's bot, and what proves an answer right.
 
 A fact is a list of alternatives; an answer proves it by holding any one of them. Letter case, line breaks,
-emphasis marks, the width of a letter and the kind of dash do not matter. A number must stand alone: "30 minutes"
-is not proved by "130 minutes" nor by "2.30 minutes".
+emphasis marks, the width of a letter and the kind of dash do not matter. A number must stand alone: "30
+minutes" is not proved by "130 minutes" nor by "2.30 minutes".
 """
 
 import json
