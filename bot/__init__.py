@@ -1,1 +1,4 @@
-"""What is a support conversation? Settings, the switch, a turn, history, limits, handoff, feedback, jobs, the store."""
+"""What is a support conversation?
+
+Settings, the switch, a turn, its history and limits, handoff, feedback, jobs, the store.
+"""

@@ -1,24 +1,62 @@
-"""Work that takes longer than a breath: queued by Huey, told by a row of its own."""
+"""Work that takes longer than a breath: handed over by Huey, told by a row of its own.
+
+    enqueue ─▶ row "queued" ─▶ Huey (a file, or Redis) ─▶ a worker claims the row ─▶ "running" ─▶ "done" | "failed"
+
+The row is the truth and Huey the messenger: a message that arrives twice finds the row claimed, and one that was lost
+with a killed process is sent again by the next worker. Work is safe to run twice and resumes where it stopped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import sleep
+from typing import Any, Literal, cast
+from uuid import uuid4
+
+import sqlalchemy as sa
+from huey import Huey, RedisHuey, SqliteHuey  # type: ignore[import-untyped]
+from huey.consumer import Consumer  # type: ignore[import-untyped]
+
+from bot.store import reading, writing
+from bot.store.tables import JobRow
+from knowledge_base.database import now
+from knowledge_base.errors import Unavailable
+
+log = logging.getLogger(__name__)
 
 State = Literal["queued", "running", "done", "failed"]
+Progress = Callable[[str, float], None]
+Work = Callable[[Mapping[str, Any], Progress], None]
+Task = tuple[str, Mapping[str, Any]]  # kind and arguments
+
+PATIENCE = (2.0, 5.0, 15.0, 60.0)  # seconds to wait after each attempt that found an engine unavailable
+BEAT_SECONDS = 2.0
+DEAD_SECONDS = 20.0  # a worker on another machine that was silent for so long is gone
+TELL_SECONDS = 0.2  # progress is written no more often
+
+_in_hand: set[str] = set()  # the jobs that threads of this process are doing
 
 
 @dataclass(frozen=True)
 class Job:
+    """A piece of work. `kind` is "ingest", "remove" or "reindex"; `error` is a sentence for the admin."""
+
     id: str
-    kind: str  # "ingest", "remove", "reindex"
+    kind: str
     arguments: Mapping[str, Any]
     state: State
     progress: float  # 0..1
     step: str  # what is being done, in words
-    error: str  # a sentence for the admin
+    error: str
     attempts: int
     created_at: datetime
     started_at: datetime | None
@@ -29,30 +67,301 @@ class UnknownJob(LookupError):
     """There is no such job."""
 
 
+class WorkFailed(Exception):
+    """The work cannot be done, and trying again will not help; the message is for the admin."""
+
+
+class Stopped(BaseException):
+    """The worker goes home in the middle of a job. No Exception, so that no work takes it for a fault of its own."""
+
+
+def open_queue(data: Path, url: str) -> Huey:
+    """The messenger: Redis at `url`, or a file in the data directory. ConfigurationError without redis-py."""
+    if url:
+        return RedisHuey("kotae", url=url, results=False)
+    return SqliteHuey("kotae", filename=str(data / "jobs.db"), results=False)
+
+
 class Jobs:
+    """`work` does each kind of job; `left_over` tells what else a killed process left undone."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        queue: Huey,
+        work: Mapping[str, Work],
+        *,
+        left_over: Callable[[], Iterable[Task]] = tuple,
+        patience: Sequence[float] = PATIENCE,
+    ) -> None:
+        self._engine = engine
+        self._queue = queue
+        self._work = work
+        self._left_over = left_over
+        self._patience = patience
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex}"
+        self._send = queue.task(name="run_job")(self.run)
+        self._consumer: Consumer | None = None
+        self._keeper: threading.Thread | None = None
+        self._stopping = threading.Event()
+
+    # ---- handing over ----
+
     def enqueue(self, kind: str, **arguments: Any) -> Job:
         """Hand the work over; the same work already waiting is returned instead of queued twice."""
-        raise NotImplementedError
+        if kind not in self._work:
+            raise ValueError(f"there is no work {kind!r}; known: {', '.join(sorted(self._work))}")
+        key = json.dumps(arguments, sort_keys=True)
+        waiting = sa.select(JobRow).where(JobRow.state == "queued", JobRow.kind == kind, JobRow.key == key)
+        moment = now()
+        with writing(self._engine) as session:
+            row = session.scalar(waiting)
+            if row is None:
+                row = JobRow(
+                    id=uuid4().hex,
+                    kind=kind,
+                    arguments=arguments,
+                    key=key,
+                    state="queued",
+                    progress=0.0,
+                    step="",
+                    error="",
+                    attempts=0,
+                    created_at=moment,
+                    due_at=moment,
+                )
+                session.add(row)
+            job = _job(row)
+        self._deliver(job.id)
+        return job
 
     def get(self, job_id: str) -> Job:
-        raise NotImplementedError
+        with reading(self._engine) as session:
+            row = session.get(JobRow, job_id)
+            if row is None:
+                raise UnknownJob(f"there is no job {job_id!r}")
+            return _job(row)
 
-    def list(self, state: State | None = None, limit: int = 50) -> list[Job]:
+    def list(self, state: State | None = None, limit: int = 50) -> Sequence[Job]:
         """The newest first."""
-        raise NotImplementedError
+        rows = sa.select(JobRow).order_by(JobRow.created_at.desc(), JobRow.id).limit(limit)
+        if state is not None:
+            rows = rows.where(JobRow.state == state)
+        with reading(self._engine) as session:
+            return [_job(row) for row in session.scalars(rows)]
 
-    def start(self) -> None:
+    # ---- working ----
+
+    def start(self, workers: int = 1) -> None:
         """Work in threads of this process until `stop`; what a killed process left is taken up again."""
-        raise NotImplementedError
+        self._stopping.clear()
+        self.recover()
+        self._consumer = InThreads(
+            self._queue, workers=workers, periodic=False, max_delay=1.0, scheduler_interval=1
+        )
+        self._consumer.start()
+        self._keeper = threading.Thread(target=self._keep_alive, name="jobs", daemon=True)
+        self._keeper.start()
 
     def stop(self) -> None:
-        """End gracefully: the job in hand goes back to the queue and resumes with the next worker."""
-        raise NotImplementedError
+        """End gracefully: the job in hand goes back to the queue at its next step, for the next worker."""
+        self._stopping.set()
+        if self._consumer is not None:
+            self._consumer.stop(graceful=True)
+            self._consumer = None
+        if self._keeper is not None:
+            self._keeper.join()
+            self._keeper = None
+        self._queue.storage.close()
 
-    def run_worker(self) -> None:
-        """`start`, then wait for SIGTERM or SIGINT, then `stop`."""
-        raise NotImplementedError
+    def run_worker(self, workers: int = 1) -> None:
+        """`start`, wait for SIGTERM or SIGINT, `stop`. For a process of its own, from its main thread."""
+        asked = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: asked.set())
+        self.start(workers)
+        asked.wait()
+        self.stop()
 
     def drain(self) -> None:
-        """Do everything that waits, here and now (the command line without a server, the demo)."""
-        raise NotImplementedError
+        """Do everything that waits, here and now: the command line without a server, the demo."""
+        self.recover()
+        waiting = sa.select(JobRow).where(JobRow.state == "queued").order_by(JobRow.due_at).limit(1)
+        while True:
+            with reading(self._engine) as session:
+                row = session.scalar(waiting)
+                if row is None:
+                    return
+                job_id, due_at = row.id, row.due_at
+            sleep(max(0.0, (due_at - now()).total_seconds()))
+            self.run(job_id)
+
+    def recover(self) -> None:
+        """Take up again what dead workers had in hand, what was never delivered, and what is left over."""
+        self._release_dead()
+        waiting = sa.select(JobRow.id).where(JobRow.state == "queued").order_by(JobRow.created_at)
+        with reading(self._engine) as session:
+            ids = list(session.scalars(waiting))
+            open_ones = sa.select(JobRow.kind, JobRow.key).where(JobRow.state.in_(("queued", "running")))
+            taken = {(kind, key) for kind, key in session.execute(open_ones)}
+        for job_id in ids:
+            self._deliver(job_id)
+        for kind, arguments in self._left_over():
+            if (kind, json.dumps(arguments, sort_keys=True)) not in taken:
+                self.enqueue(kind, **arguments)
+
+    def run(self, job_id: str) -> None:
+        """Do a job that waits; one that does not wait any longer is left alone."""
+        _in_hand.add(job_id)
+        try:
+            job = self._claim(job_id)
+            if job is not None:
+                self._do(job)
+        finally:
+            _in_hand.discard(job_id)
+
+    # ---- one job ----
+
+    def _do(self, job: Job) -> None:
+        try:
+            self._work[job.kind](job.arguments, self._teller(job.id))
+        except Stopped:
+            self._change(job.id, state="queued", step="", owner="", attempts=job.attempts - 1)
+        except Unavailable as fault:
+            self._postpone(job, str(fault))
+        except WorkFailed as fault:
+            self._fail(job, str(fault))
+        except Exception as fault:
+            log.exception("job %s (%s) failed", job.id, job.kind)
+            self._fail(job, f"this did not work: {type(fault).__name__}; the log has the details")
+        else:
+            self._change(job.id, state="done", progress=1.0, step="", error="", ended_at=now())
+
+    def _claim(self, job_id: str) -> Job | None:
+        """The job is ours from here on, if it waits and nobody else has it."""
+        moment = now()
+        soon = moment + timedelta(seconds=1)  # Huey counts in its own seconds
+        claim = (
+            sa.update(JobRow)
+            .where(JobRow.id == job_id, JobRow.state == "queued", JobRow.due_at <= soon)
+            .values(
+                state="running",
+                owner=self._owner,
+                attempts=JobRow.attempts + 1,
+                started_at=sa.func.coalesce(JobRow.started_at, moment),
+                beat_at=moment,
+                ended_at=None,
+            )
+            .returning(JobRow)
+        )
+        with writing(self._engine) as session:
+            row = session.scalar(claim)
+            return _job(row) if row is not None else None
+
+    def _teller(self, job_id: str) -> Progress:
+        """What the work calls to say how far it is."""
+        told = [("", float("-inf"))]
+
+        def tell(step: str, share: float) -> None:
+            if self._stopping.is_set():
+                raise Stopped
+            last_step, last_time = told[0]
+            moment = now().timestamp()
+            if step != last_step or moment - last_time >= TELL_SECONDS:
+                told[0] = (step, moment)
+                self._change(job_id, step=step, progress=min(max(share, 0.0), 1.0), beat_at=now())
+
+        return tell
+
+    def _postpone(self, job: Job, why: str) -> None:
+        """An engine does not answer just now: wait a little longer each time, then give up."""
+        if job.attempts > len(self._patience):
+            self._fail(job, why)
+            return
+        due_at = now() + timedelta(seconds=self._patience[job.attempts - 1])
+        log.warning("job %s (%s) waits until %s: %s", job.id, job.kind, due_at, why)
+        self._change(job.id, state="queued", step="waiting to try again", error=why, owner="", due_at=due_at)
+        self._deliver(job.id, due_at)
+
+    def _fail(self, job: Job, why: str) -> None:
+        self._change(job.id, state="failed", step="", error=why, ended_at=now())
+
+    def _change(self, job_id: str, **values: Any) -> None:
+        with writing(self._engine) as session:
+            session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(values))
+
+    def _deliver(self, job_id: str, due_at: datetime | None = None) -> None:
+        self._send.schedule((job_id,), eta=due_at) if due_at else self._send(job_id)
+
+    # ---- workers that die ----
+
+    def _keep_alive(self) -> None:
+        """Say that this worker lives, take over from those that do not, and replace threads that died."""
+        while not self._stopping.wait(BEAT_SECONDS):
+            try:
+                self._beat()
+                for job_id in self._release_dead():
+                    self._deliver(job_id)
+                if self._consumer is not None:
+                    self._consumer.check_worker_health()
+            except Unavailable as fault:
+                log.warning("%s", fault)
+
+    def _beat(self) -> None:
+        ours = sa.update(JobRow).where(JobRow.state == "running", JobRow.owner == self._owner)
+        with writing(self._engine) as session:
+            session.execute(ours.values(beat_at=now()))
+
+    def _release_dead(self) -> Sequence[str]:
+        """Put back into the queue what a worker had in hand that is no more."""
+        running = sa.select(JobRow).where(JobRow.state == "running", JobRow.owner != self._owner)
+        with writing(self._engine) as session:
+            dead = [row for row in session.scalars(running) if not self._lives(row)]
+            for row in dead:
+                log.warning("job %s (%s) was interrupted and is taken up again", row.id, row.kind)
+                row.state, row.owner = "queued", ""
+            return [row.id for row in dead]
+
+    def _lives(self, row: JobRow) -> bool:
+        host, pid = row.owner.rsplit(":", 2)[:2]
+        if host == socket.gethostname():
+            if (
+                int(pid) == os.getpid()
+            ):  # or was: in a container, the process after a kill has the same number
+                return row.id in _in_hand
+            if not _runs(int(pid)):
+                return False
+        return row.beat_at is not None and now() - row.beat_at < timedelta(seconds=DEAD_SECONDS)
+
+
+class InThreads(Consumer):  # type: ignore[misc]
+    """Huey's consumer inside a process that has signal handlers of its own."""
+
+    def _set_signal_handlers(self) -> None:
+        """The process stops us by `stop`."""
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _job(row: JobRow) -> Job:
+    return Job(
+        id=row.id,
+        kind=row.kind,
+        arguments=row.arguments,
+        state=cast("State", row.state),
+        progress=row.progress,
+        step=row.step,
+        error=row.error,
+        attempts=row.attempts,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )

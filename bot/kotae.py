@@ -2,59 +2,243 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
+from huey import Huey  # type: ignore[import-untyped]
+from huey.exceptions import ConfigurationError  # type: ignore[import-untyped]
 
+from bot import limits
 from bot.audit import Audit
-from bot.conversation import Conversations
+from bot.conversation import Conversations, Record
 from bot.feedback import Feedback
-from bot.jobs import Jobs
-from bot.settings import Settings
+from bot.jobs import Jobs, Progress, Work, WorkFailed, open_queue
+from bot.question import clean, language_of
+from bot.settings import BadSettings, Settings
+from bot.store.migrate import upgrade
 from bot.switch import Switch
-from bot.turn import TurnEvent
+from bot.turn import Reply, reply
 from bot.users import Users
-from strategies.base import Turn
+from knowledge_base.database import open_engine
+from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
+from knowledge_base.library import Library
+from knowledge_base.limits import MEBIBYTE
+from knowledge_base.limits import Limits as DocumentLimits
+from strategies.base import Kit, Question, Strategy, Turn
+from strategies.registry import Strategies
 
-if TYPE_CHECKING:
-    from knowledge_base.library import Library
-    from strategies.registry import Strategies
+CLAIM_SECONDS = 60  # beyond the time of an answer: after a crash, a conversation is free again by then
 
 
 class Kotae:
-    settings: Settings
-    engine: sa.Engine
-    library: Library
-    strategies: Strategies
-    switch: Switch
-    conversations: Conversations
-    feedback: Feedback
-    users: Users
-    jobs: Jobs
-    audit: Audit
+    """One installation, opened. Safe for many threads."""
+
+    def __init__(
+        self, settings: Settings, engine: sa.Engine, library: Library, strategies: Strategies, queue: Huey
+    ) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.library = library
+        self.strategies = strategies
+        self.switch = Switch(engine, strategies, settings.chat.strategy)
+        self.conversations = Conversations(engine)
+        self.feedback = Feedback(engine)
+        self.users = Users(engine)
+        self.jobs = Jobs(engine, queue, work_of(library), left_over=partial(left_over, library))
+        self.audit = Audit(engine)
+        self._pace = limits.Pace(
+            settings.limits.questions_per_minute,
+            settings.limits.client_questions_per_minute,
+            settings.limits.url.get_secret_value(),
+        )
 
     @classmethod
     def open(cls, settings: Settings) -> Kotae:
-        """Directories made, database upgraded, strategies' options checked; nothing heavy. BadSettings tells all faults."""
-        raise NotImplementedError
+        """Folders made, database upgraded, strategies' options checked; nothing heavy. Raises BadSettings."""
+        engine = open_store(settings)
+        try:
+            upgrade(engine)
+            library = Library.open(
+                settings.data,
+                engine,
+                vectors=settings.vectors.url,
+                embedding=settings.embedding.model,
+                product=settings.product,
+                limits=DocumentLimits(upload_bytes=settings.limits.upload_megabytes * MEBIBYTE),
+            )
+            strategies = Strategies(settings.strategy_options(), kit(settings, library))
+            if faults := strategies.check():
+                raise BadSettings(faults)
+            return cls(settings, engine, library, strategies, queue_of(settings))
+        except BaseException:
+            engine.dispose()
+            raise
 
     def warm_up(self) -> None:
-        """Load the index and the strategy that speaks now."""
+        """Load the index and the strategy that speaks now, and follow the switch from here on."""
+        self.library.warm_up()
+        self.switch.current()
+        self.switch.watch()
 
     def close(self) -> None:
         """Stop what runs and let go of files."""
+        self.switch.close()
+        self.jobs.stop()
+        self.library.close()
+        self.engine.dispose()
 
-    def ask(self, conversation_id: str, text: str, *, client: str = "") -> Iterator[TurnEvent]:
+    def ask(self, conversation_id: str, text: str, *, client: str = "") -> Reply:
         """A customer's turn. Raises UnknownConversation or `bot.limits.Refused` before anything is streamed.
 
-        `client` names who asks (an address, hashed) where several conversations share a limit. Close the iterator when the
-        customer leaves: what was said until then is kept.
+        `client` names who asks (an address, hashed) where several conversations share a limit. Close the reply when
+        the customer leaves: what was said until then is kept.
         """
-        raise NotImplementedError
+        with self._told_to_the_customer():
+            question = self._read(text, self.conversations.language(conversation_id))
+            if not self._pace.allows(conversation_id, client):
+                raise limits.TooMany(self.settings.say("too_many", question.language))
+            speaker, index_version = self.switch.current(), self.library.version()
+            history = self.conversations.begin_turn(
+                conversation_id,
+                question.text,
+                question.language,
+                turns=self.settings.limits.history_turns,
+                seconds=self.settings.limits.answer_seconds + CLAIM_SECONDS,
+            )
+            if history is None:
+                raise limits.Busy(self.settings.say("busy", question.language))
+        keep = partial(self.conversations.end_turn, conversation_id)
+        return self._reply(speaker, replace(question, history=history), keep, index_version)
 
-    def try_out(
-        self, text: str, *, strategy: str | None = None, history: Sequence[Turn] = ()
-    ) -> Iterator[TurnEvent]:
-        """The same path, with nothing kept: the console's test and `kotae ask`."""
-        raise NotImplementedError
+    def try_out(self, text: str, *, strategy: str | None = None, history: Sequence[Turn] = ()) -> Reply:
+        """The same path, with nothing kept: the console's test and `kotae ask`. StrategyError if it cannot warm."""
+        question = replace(self._read(text, "en"), history=tuple(history))
+        speaker = (strategy, self.switch.ready(strategy)) if strategy else self.switch.current()
+        return self._reply(speaker, question, _forget, self.library.version())
+
+    def _read(self, text: str, otherwise: str) -> Question:
+        """The question cleaned and its language told, or Refused."""
+        longest = self.settings.limits.question_characters
+        text = clean(text[: longest * 4 + 1])  # a letter may be typed as several characters, not as many
+        language = language_of(text, otherwise)
+        if not text:
+            raise limits.Nothing(self.settings.say("nothing", language))
+        if len(text) > longest:
+            raise limits.TooLong(self.settings.say("too_long", language))
+        return Question(text, language=language)
+
+    def _reply(
+        self,
+        speaker: tuple[str, Strategy],
+        question: Question,
+        keep: Callable[[Record], None],
+        index_version: str,
+    ) -> Reply:
+        return Reply(
+            reply(
+                speaker,
+                question,
+                say=self.settings.say,
+                keep=keep,
+                index_version=index_version,
+                seconds=self.settings.limits.answer_seconds,
+            )
+        )
+
+    @contextmanager
+    def _told_to_the_customer(self) -> Iterator[None]:
+        """A database that does not answer is a sentence of the operator's to a customer."""
+        try:
+            yield
+        except Unavailable as fault:
+            raise limits.Unkept(self.settings.say("failed", "en")) from fault
+
+
+def _forget(_record: Record) -> None:
+    """Nothing is kept of a question that only tries out."""
+
+
+# ---- what the parts are made from ----
+
+
+def open_store(settings: Settings) -> sa.Engine:
+    """The data directory and the database in it, or the one at `store.url`."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise BadSettings(
+            [f"data = {str(settings.data)!r}: the folder cannot be made ({fault.strerror})"]
+        ) from fault
+    url = settings.store.url.get_secret_value() or f"sqlite:///{settings.data / 'kotae.db'}"
+    try:
+        return open_engine(url)
+    except (
+        sa.exc.ArgumentError,
+        ModuleNotFoundError,
+    ) as fault:  # the URL may hold a password: it is not shown
+        raise BadSettings([f"store.url: no database can be opened by this URL ({fault})"]) from fault
+
+
+def queue_of(settings: Settings) -> Huey:
+    try:
+        return open_queue(settings.data, settings.jobs.url.get_secret_value())
+    except ConfigurationError as fault:
+        raise BadSettings(["jobs.url: the queue on Redis needs 'pip install kotae[redis]'"]) from fault
+
+
+def kit(settings: Settings, library: Library) -> Kit:
+    """What strategies are handed; `Strategies` puts itself behind the door to the others."""
+
+    def nobody(name: str) -> Strategy:
+        raise LookupError(name)
+
+    return Kit(
+        search=library.search,
+        embedder=library.embedder,
+        sentences=library.sentences,
+        strategy=nobody,
+        data=settings.data,
+    )
+
+
+def work_of(library: Library) -> dict[str, Work]:
+    """The kinds of jobs. Each may run twice, and what it is about may be gone meanwhile."""
+
+    def ingest(arguments: Mapping[str, Any], progress: Progress) -> None:
+        document = library.ingest(arguments["document_id"], progress)
+        if document.state == "failed":
+            raise WorkFailed(document.error)
+
+    def remove(arguments: Mapping[str, Any], progress: Progress) -> None:
+        progress("removing", 0.0)
+        library.remove(arguments["document_id"])
+
+    def reindex(_arguments: Mapping[str, Any], progress: Progress) -> None:
+        library.reindex(progress)
+
+    return {"ingest": _told(ingest), "remove": _told(remove), "reindex": _told(reindex)}
+
+
+def _told(work: Work) -> Work:
+    """What the knowledge base says is for the admin; a document that is gone needs nothing done to it."""
+
+    def tell(arguments: Mapping[str, Any], progress: Progress) -> None:
+        try:
+            work(arguments, progress)
+        except Unavailable:
+            raise
+        except NotFound:
+            return
+        except KnowledgeError as fault:
+            raise WorkFailed(str(fault)) from fault
+
+    return tell
+
+
+def left_over(library: Library) -> list[tuple[str, dict[str, Any]]]:
+    """What a killed process left in the middle: it is ingested from where it stopped."""
+    return [("ingest", {"document_id": document_id}) for document_id in library.pending()]

@@ -1,6 +1,6 @@
 """What a customer is told instead of an answer, before anything is streamed.
 
-* Refused        the sentence in `.text` is the operator's own, for the customer; `.retry` says whether trying again may help
+* Refused        `.text` is the operator's sentence for the customer, `.retry` whether trying again may help
   - Nothing      the question holds no text
   - TooLong      it is longer than this installation reads
   - TooMany      this conversation, or everyone behind this address, asks faster than allowed
@@ -9,6 +9,10 @@
 """
 
 from __future__ import annotations
+
+from limits import RateLimitItemPerMinute
+from limits.storage import storage_from_string
+from limits.strategies import MovingWindowRateLimiter
 
 
 class Refused(Exception):
@@ -43,3 +47,20 @@ class Busy(Refused):
 
 class Unkept(Refused):
     """The database is locked or its disk is full."""
+
+
+class Pace:
+    """How fast questions may come: in one conversation, and from one address over all of its conversations.
+
+    Counted in a moving window, in this process or in the Redis at `url`.
+    """
+
+    def __init__(self, conversation: int, client: int, url: str = "") -> None:
+        self._window = MovingWindowRateLimiter(storage_from_string(url or "memory://"))
+        self._conversation = RateLimitItemPerMinute(conversation)
+        self._client = RateLimitItemPerMinute(client)
+
+    def allows(self, conversation_id: str, client: str) -> bool:
+        """Count a question, unless it comes too fast."""
+        counted = self._window.hit(self._conversation, "conversation", conversation_id)
+        return counted and (not client or self._window.hit(self._client, "client", client))

@@ -2,7 +2,7 @@
 
     command line  over  KOTAE_*  over  /run/secrets/kotae_*  over  kotae.toml  over  the defaults below
 
-A configuration is refused, not guessed: an unknown name is a fault like a wrong value, and all faults are told at
+A configuration is refused, not guessed: an unknown name is a fault like a wrong value. All faults are told at
 once.
 """
 

@@ -1,0 +1,29 @@
+"""What is kept: tables (SQLAlchemy), how they are moved forward (Alembic), and how a session is opened.
+
+SQLite in the data directory, or PostgreSQL by a URL: nothing here speaks the dialect of one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from knowledge_base import database
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[Session]:
+    """A session that only reads. Raises knowledge_base.errors.Unavailable when the database does not answer."""
+    with database.reading(engine) as connection, Session(connection) as session:
+        yield session
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[Session]:
+    """A session whose work is kept as a whole or not at all. Raises Unavailable like `reading`."""
+    with database.writing(engine) as connection, Session(connection) as session:
+        yield session
+        session.flush()

@@ -1,0 +1,147 @@
+"""The tables of the bot. The knowledge base keeps its own in the same database (knowledge_base/catalogue.py).
+
+conversations ──< messages ── feedback        users        switches        jobs        audit
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from knowledge_base.database import Moment
+
+
+class Base(DeclarativeBase):
+    # Constraints carry a name, so that a later revision can change them on every database.
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: sa.Text,
+        datetime: Moment,
+        dict[str, Any]: sa.JSON,
+        list[dict[str, Any]]: sa.JSON,
+    }
+
+
+class UserRow(Base):
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    email: Mapped[str] = mapped_column(sa.String(254), unique=True)  # normalised
+    password: Mapped[str]  # argon2
+    role: Mapped[str] = mapped_column(sa.String(16))
+    created_at: Mapped[datetime]
+
+
+class ConversationRow(Base):
+    __tablename__ = "conversations"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    site: Mapped[str]
+    language: Mapped[str] = mapped_column(sa.String(16))
+    channel: Mapped[str] = mapped_column(sa.String(16))
+    started_at: Mapped[datetime]
+    updated_at: Mapped[datetime] = mapped_column(index=True)
+    resolved_at: Mapped[datetime | None]  # turns before it are no longer history
+    resolved_after: Mapped[int] = mapped_column(default=0)  # the position of the last message before it
+    answering_until: Mapped[datetime | None]  # somebody is being answered; a promise that outlives a crash
+
+    messages: Mapped[list[MessageRow]] = relationship(order_by="MessageRow.position")
+
+
+class MessageRow(Base):
+    __tablename__ = "messages"
+    __table_args__ = (sa.Index(None, "conversation_id", "position"),)
+
+    position: Mapped[int] = mapped_column(primary_key=True)  # the order in which things were said
+    id: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    conversation_id: Mapped[str] = mapped_column(sa.ForeignKey("conversations.id", ondelete="CASCADE"))
+    role: Mapped[str] = mapped_column(sa.String(16))
+    text: Mapped[str]
+    at: Mapped[datetime]
+    language: Mapped[str] = mapped_column(sa.String(16), default="")
+    notice: Mapped[str] = mapped_column(
+        default=""
+    )  # the operator's words shown beside or instead of the text
+    handoff: Mapped[str] = mapped_column(default="")  # why a person was offered
+    abstained: Mapped[bool] = mapped_column(default=False)
+    partial: Mapped[bool] = mapped_column(default=False)
+    error: Mapped[str] = mapped_column(default="")  # for operators
+    strategy: Mapped[str] = mapped_column(default="")
+    model: Mapped[str] = mapped_column(default="")
+    adapter: Mapped[str] = mapped_column(default="")  # by content hash
+    prompt_version: Mapped[str] = mapped_column(default="")
+    index_version: Mapped[str] = mapped_column(default="")
+    prompt_tokens: Mapped[int] = mapped_column(default=0)
+    passage_tokens: Mapped[int] = mapped_column(default=0)
+    completion_tokens: Mapped[int] = mapped_column(default=0)
+    ms_first: Mapped[float | None]
+    ms: Mapped[float | None]
+    decisions: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    citations: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # as they were shown
+
+    feedback: Mapped[FeedbackRow | None] = relationship()
+
+
+class FeedbackRow(Base):
+    __tablename__ = "feedback"
+
+    message_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True
+    )
+    value: Mapped[str] = mapped_column(sa.String(8))
+    reason: Mapped[str] = mapped_column(default="")
+    comment: Mapped[str] = mapped_column(default="")
+    updated_at: Mapped[datetime]
+
+
+class SwitchRow(Base):
+    __tablename__ = "switches"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[datetime]
+    previous: Mapped[str]
+    note: Mapped[str] = mapped_column(default="")
+
+
+class JobRow(Base):
+    __tablename__ = "jobs"
+    __table_args__ = (sa.Index(None, "state", "created_at"),)
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(32))
+    arguments: Mapped[dict[str, Any]]
+    key: Mapped[str]  # the arguments as text: the same work waits only once
+    state: Mapped[str] = mapped_column(sa.String(16))
+    progress: Mapped[float] = mapped_column(default=0.0)
+    step: Mapped[str] = mapped_column(default="")
+    error: Mapped[str] = mapped_column(default="")
+    attempts: Mapped[int] = mapped_column(default=0)
+    owner: Mapped[str] = mapped_column(default="")  # the worker that runs it
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]  # not before
+    started_at: Mapped[datetime | None]
+    beat_at: Mapped[datetime | None]  # its worker was alive then
+    ended_at: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    who: Mapped[str]
+    what: Mapped[str] = mapped_column(sa.String(64))
+    subject: Mapped[str] = mapped_column(default="")
+    detail: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
