@@ -103,7 +103,8 @@ class Catalogue:
         """Per document; versions before it are gone."""
         query = sa.select(versions.c.document_id, sa.func.min(versions.c.number))
         with reading(self._engine) as connection:
-            return dict(connection.execute(query.group_by(versions.c.document_id)))
+            rows = connection.execute(query.group_by(versions.c.document_id))
+            return {row[0]: row[1] for row in rows}
 
     def index_version(self) -> int:
         with reading(self._engine) as connection:

@@ -224,7 +224,7 @@ def _ready(connection: sa.Connection, edition: str) -> dict[str, int]:
         .where(builds.c.edition == edition, builds.c.embedded, documents.c.step != "removing")
         .group_by(builds.c.document_id)
     )
-    return dict(connection.execute(query))
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _missing(connection: sa.Connection, edition: str) -> list[tuple[str, int]]:

@@ -8,7 +8,8 @@ each time, and only then does the version take the place of the one before.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from knowledge_base import readers
@@ -75,21 +76,12 @@ class Ingest:
 
     def _read_and_cut(self, document_id: str, version: int, progress: Progress) -> None:
         name = self.catalogue.document(document_id).source
-        try:
+        with _blaming(name):
             read = readers.read(self.files.path(document_id, version), name, self.limits)
-            self.catalogue.told(document_id, version, read)
-            progress("read", READ)
+        self.catalogue.told(document_id, version, read)
+        progress("read", READ)
+        with _blaming(name):
             cuts = cut(read, count=self.embedder.count, product=self.product, limit=self.embedder.limit)
-        except FileNotFoundError:
-            raise Unreadable(
-                f"the file of {name!r} is gone from the data directory; upload it again"
-            ) from None
-        except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, MemoryError) as error:
-            # Whatever a stranger's file brings out in a reader is the fault of that one file.
-            log.exception("reading %r failed", name)
-            raise Unreadable(
-                f"{name!r} could not be read ({type(error).__name__}); the log has the details"
-            ) from error
         if not cuts:
             raise Unreadable(f"{name!r} contains no text that could be found")
         self.editions.keep_passages(document_id, version, self.edition.name, read, cuts)
@@ -111,6 +103,20 @@ class Ingest:
         ids, vectors = self.editions.vectors(document_id, version, self.edition.name)
         self.vectors.add(ids, vectors, document_id)
         progress("embedded", INDEXED)
+
+
+@contextmanager
+def _blaming(name: str) -> Iterator[None]:
+    """Whatever a stranger's file brings out in us is the fault of that one file."""
+    try:
+        yield
+    except KnowledgeError:
+        raise
+    except FileNotFoundError:
+        raise Unreadable(f"the file of {name!r} is gone from the data directory; upload it again") from None
+    except Exception as error:
+        log.exception("reading %r failed", name)
+        raise Unreadable(f"{name!r} could not be read ({type(error).__name__}); the log says more") from error
 
 
 def _between(start: float, end: float, share: float) -> float:

@@ -1,26 +1,145 @@
-"""The face of the knowledge base: documents go in, passages come out."""
+"""The face of the knowledge base: documents go in, passages come out.
+
+    receive ──▶ ingest ──▶ search          retire, restore, remove
+
+The catalogue says what is live; ChromaDB and the files follow it, and are put right when they do not:
+after a kill in the middle of a removal, after ChromaDB's folder was lost, after the embedding model was
+changed.
+"""
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import sqlalchemy as sa
+from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
-from knowledge_base.catalogue import Document, Received
+from knowledge_base import answering, lexical
+from knowledge_base.answering import Answering, Live
+from knowledge_base.catalogue import UNFINISHED, Catalogue, Document, Received, Superseded
+from knowledge_base.chunking import RULES
+from knowledge_base.database import reading
+from knowledge_base.editions import Edition, Editions, live_edition
+from knowledge_base.embedding import SHIPPED, Embedder
+from knowledge_base.embedding import embedder as embedder_of
+from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
+from knowledge_base.files import Files, shown
+from knowledge_base.index import Chroma, Collections, NoVectors, Vectors
+from knowledge_base.ingest import Ingest, Progress
 from knowledge_base.limits import Limits
+from knowledge_base.ownership import Ownership
 from knowledge_base.passages import Passage
+from knowledge_base.search import HybridSearch, Nearest
+from knowledge_base.tables import library as row
 
-Progress = Callable[[str, float], None]
+Floats = NDArray[np.float32]
+_VERSION = sa.select(row.c.version)
+Result = TypeVar("Result")
+DEFAULTS = Limits()
+
+log = logging.getLogger(__name__)
+
+
+def unseen(_step: str, _share: float) -> None:
+    """Progress that nobody looks at."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the library stands. `meaning` is False while questions are only matched by their words."""
+
+    version: str
+    edition: str
+    meaning: bool
+    missing: int  # documents that the edition of the configured embedding still lacks
+
+    @property
+    def sentence(self) -> str:
+        if not self.missing:
+            return "The index is complete."
+        rest = f"{self.missing} documents are still to be prepared for the configured embedding"
+        if self.meaning:
+            return f"{rest}; until then the earlier index answers."
+        return (
+            f"{rest}; until then questions are matched by their words alone, for the earlier model is gone."
+        )
+
+
+class _WordsOnly(Embeddings):
+    """Stands in for an embedder that cannot be loaded, and for its vectors: nothing is near in meaning."""
+
+    def embed_query(self, text: str) -> list[float]:  # noqa: ARG002
+        return []
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[] for _ in texts]
+
+    def search(self, vector: Sequence[float], k: int) -> list[tuple[str, float]]:  # noqa: ARG002
+        return []
+
+
+WORDS_ONLY = _WordsOnly()
+
+
+@dataclass(frozen=True)
+class _Searching:
+    """What a search needs, for as long as the index version lasts."""
+
+    version: int
+    opened: int  # the connection to ChromaDB that `vectors` belongs to
+    embedder: Embeddings
+    vectors: Nearest
+    answering: Answering
 
 
 class Library:
-    """Safe for many threads. Opening is light; `warm_up` takes the data directory and loads the embedder."""
+    """Any number of threads may use one. Opening is light; `warm_up` takes the data directory and loads
+    the embedder.
+    """
 
-    embedder: Any
+    def __init__(
+        self,
+        data: Path,
+        engine: sa.Engine,
+        collections: Collections,
+        embedder: Embedder,
+        *,
+        model: str = SHIPPED,
+        product: str = "",
+        limits: Limits = DEFAULTS,
+        ownership: Ownership | None = None,
+        load: Callable[[str], Embedder] = embedder_of,
+    ) -> None:
+        """`load` gives the embedder of an earlier edition by its model, and raises KnowledgeError when it
+        cannot.
+        """
+        self.embedder = embedder
+        self._engine = engine
+        self._collections = collections
+        self._ownership = ownership
+        self._model = model
+        self._product = product
+        self._limits = limits
+        self._load = load
+        self._catalogue = Catalogue(engine)
+        self._editions = Editions(engine)
+        self._files = Files(data / "files")
+        self._opening = threading.RLock()
+        self._rebuilding = threading.Lock()
+        self._documents: dict[str, threading.Lock] = {}
+        self._earlier: dict[str, Embedder | None] = {}  # embedders of earlier editions, by identity
+        self._name = ""
+        self._opened = 0  # how often the collections were connected; 0 before the first time
+        self._warm = False
+        self._searching: _Searching | None = None
 
     @classmethod
     def open(
@@ -29,60 +148,359 @@ class Library:
         engine: sa.Engine,
         *,
         vectors: str = "",
-        embedding: str = "all-MiniLM-L6-v2",
+        embedding: str = SHIPPED,
         product: str = "",
-        limits: Limits = Limits(),
+        limits: Limits = DEFAULTS,
     ) -> Library:
-        """`vectors` is empty for a ChromaDB of our own in `data/chroma`, or the address of a server."""
-        raise NotImplementedError
+        """`vectors` is empty for a ChromaDB of our own in `data/chroma`, or the address of a server.
+
+        `engine` is one that `knowledge_base.database.open_engine` made, on a database that has our tables.
+        """
+        return cls(
+            data,
+            engine,
+            Chroma(data / "chroma", vectors),
+            embedder_of(embedding),
+            model=embedding,
+            product=product,
+            limits=limits,
+            ownership=None if vectors else Ownership(data),
+        )
 
     def warm_up(self) -> None:
-        raise NotImplementedError
+        """Ready to search and to ingest: what an earlier process left undone is put right. Twice is once."""
+        if self._warm:
+            return
+        with self._opening:
+            if self._warm:
+                return
+            self._connect()
+            self.embedder.warm_up()
+            self._editions.adopt(self._edition)
+            for document_id in self._catalogue.ids_at(("removing",)):
+                self._finish_removal(document_id)
+            self._reconcile()
+            self._files.sweep(self._catalogue.oldest_versions())
+            self._warm = True
 
     def close(self) -> None:
-        raise NotImplementedError
+        """Let go of ChromaDB and of the data directory. `warm_up` opens it again."""
+        with self._opening:
+            self._warm, self._opened, self._searching = False, 0, None
+            self._collections.close()
+            if self._ownership:
+                self._ownership.give_back()
+
+    # documents
 
     def receive(self, stream: BinaryIO, name: str, *, by: str = "") -> Received:
-        raise NotImplementedError
+        """Take a file in: on disk, recorded, and not read yet. Raises TooLarge, Unreadable when empty,
+        Unavailable.
+        """
+        with self._files.arriving(stream, name, self._limits.upload_bytes) as arrived:
+            keep = partial(self._files.keep, arrived)
+            return self._catalogue.receive(shown(name), arrived.hash, arrived.size, by, keep)
 
-    def ingest(self, document_id: str, progress: Progress = lambda step, share: None) -> Document:
-        raise NotImplementedError
+    def ingest(self, document_id: str, progress: Progress = unseen) -> Document:
+        """Make the newest version of the document answer, from wherever an earlier run stopped.
+
+        What is wrong with the file is in the document that comes back (`state` is `failed`, `error` says
+        why). Raises NotFound when the document was removed meanwhile, and Unavailable when trying again
+        later may help.
+        """
+        document = self._catalogue.document(document_id)
+        self.warm_up()
+        if document.version == document.live_version and not self._changing():
+            return document
+        with self._lock(document_id):
+            try:
+                self._with_vectors(lambda: self._ingest().run(document_id, progress))
+            except NotFound:
+                self._with_vectors(lambda: self._vectors(self._edition).remove(document_id))
+                raise
+            self._tidy(document_id)
+        if self._changing():
+            self.reindex(progress)
+        return self._catalogue.document(document_id)
 
     def documents(self) -> list[Document]:
-        raise NotImplementedError
+        return self._catalogue.documents()
 
     def document(self, document_id: str) -> Document:
-        raise NotImplementedError
+        return self._catalogue.document(document_id)
+
+    def pending(self) -> list[str]:
+        """The documents whose ingestion was never finished: what a worker takes up again when it starts."""
+        return self._catalogue.ids_at(UNFINISHED)
 
     def passages(self, document_id: str) -> list[Passage]:
-        raise NotImplementedError
+        """In order: those that answer, or else those that the newest version was cut into."""
+        self._catalogue.document(document_id)
+        return answering.passages_of(self._engine, document_id)
 
     def file(self, document_id: str) -> Path:
-        raise NotImplementedError
-
-    def neighbours(self, passage: Passage, each_side: int = 1) -> list[Passage]:
-        raise NotImplementedError
+        """The newest version, as it was uploaded."""
+        return self._files.path(document_id, self._catalogue.document(document_id).version)
 
     def retire(self, document_id: str) -> Document:
-        raise NotImplementedError
+        """It is kept and does not answer."""
+        self._catalogue.retire(document_id)
+        return self._catalogue.document(document_id)
 
     def restore(self, document_id: str) -> Document:
-        raise NotImplementedError
+        self._catalogue.restore(document_id)
+        return self._catalogue.document(document_id)
 
     def retry(self, document_id: str) -> Document:
-        raise NotImplementedError
+        """A document that failed waits to be ingested again."""
+        self._catalogue.retry(document_id)
+        return self._catalogue.document(document_id)
 
     def remove(self, document_id: str) -> None:
-        raise NotImplementedError
+        """Nothing of it can be found from the first moment, and nothing of it is kept when this returns.
+
+        A removal that is cut off is finished by the next `warm_up`. Raises InUse, before anything is
+        done, when another process has the data directory.
+        """
+        self._catalogue.document(document_id)
+        self._connect()
+        self._catalogue.removing(document_id)
+        with self._lock(document_id):  # a running ingestion notices, and ends
+            self._finish_removal(document_id)
+
+    # searching
 
     def search(self, query: str, k: int = 5) -> list[Passage]:
-        raise NotImplementedError
+        """The k passages that fit the query best, best first. What one search sees is of one moment."""
+        self.warm_up()
+        return self._with_vectors(lambda: self._search(query, k))
 
-    def sentences(self, passages: Sequence[Passage]) -> list[NDArray[np.float32]]:
-        raise NotImplementedError
+    def neighbours(self, passage: Passage, each_side: int = 1) -> list[Passage]:
+        """The passages around one in its document, itself among them, in order."""
+        return answering.neighbours(self._engine, passage, each_side)
 
-    def reindex(self, progress: Progress = lambda step, share: None) -> None:
-        raise NotImplementedError
+    def sentences(self, passages: Sequence[Passage]) -> list[Floats]:
+        """For each passage the vectors of its sentences, (sentences, dimension), comparable with
+        `embedder`'s.
+        """
+        self.warm_up()
+        ids = [passage.id for passage in passages]
+        kept = answering.sentence_vectors(self._engine, ids, self._edition.identity)
+        return [kept[p.id] if p.id in kept else self._sentences(p) for p in passages]
 
     def version(self) -> str:
-        raise NotImplementedError
+        """The index version: another one whenever what is live has changed, in whatever process."""
+        return str(self._catalogue.index_version())
+
+    def status(self) -> Status:
+        """How the library stands; warms it up."""
+        self.warm_up()
+        with reading(self._engine) as connection:
+            searching = self._at(connection)
+        live = self._editions.live() or self._edition
+        missing = len(self._editions.missing(self._edition.name))
+        return Status(str(searching.version), live.identity, searching.embedder is not WORDS_ONLY, missing)
+
+    def reindex(self, progress: Progress = unseen) -> None:
+        """Prepare every document for the configured embedding beside what answers, then turn to it at
+        once.
+
+        When nothing changed, make sure that ChromaDB holds what it should. Cut off, it goes on where it
+        stopped.
+        """
+        self.warm_up()
+        with self._rebuilding:
+            if self._changing():
+                self._with_vectors(lambda: self._rebuild(progress))
+            self._with_vectors(self._reconcile)
+        progress("live", 1.0)
+
+    # opening, and opening again
+
+    @cached_property
+    def _edition(self) -> Edition:
+        """What the configured embedding and the rules of this release make; perhaps not yet what answers."""
+        return Edition(self._model, self.embedder.identity, f"{RULES}; product {self._product!r}")
+
+    def _connect(self) -> None:
+        with self._opening:
+            if self._opened:
+                return
+            if self._ownership:
+                self._ownership.take()
+            self._collections.connect()
+            self._name = self._editions.library_name()
+            self._opened = 1
+
+    def _with_vectors(self, work: Callable[[], Result]) -> Result:
+        """Do it; when ChromaDB was lost or restarted, open it again, refill it, and do it once more."""
+        opened = self._opened
+        if self._collections.lost():
+            self._reopen(opened)
+        try:
+            return work()
+        except NoVectors:
+            self._reopen(opened)
+            return work()
+
+    def _reopen(self, opened: int) -> None:
+        with self._opening:
+            if self._opened != opened:  # another thread was first
+                return
+            log.warning("ChromaDB was lost; it is opened again and refilled from the catalogue")
+            self._collections.connect()
+            self._opened += 1
+            if self._warm:
+                self._reconcile()
+
+    def _vectors(self, edition: Edition) -> Vectors:
+        return self._collections.open(self._collection(edition.name), edition.identity)
+
+    def _collection(self, edition: str) -> str:
+        return f"kotae-{self._name}-{edition}"
+
+    def _reconcile(self) -> None:
+        """Make ChromaDB hold what the catalogue says: no collection and no vector less or more.
+
+        What ChromaDB holds is asked first: a document that becomes ready meanwhile is then added twice,
+        which is once, and never taken for a leftover.
+        """
+        known = self._editions.known()
+        ours = {name for name in self._collections.names() if name.startswith(self._collection(""))}
+        for name in ours - {self._collection(edition.name) for edition in known}:
+            self._collections.drop(name)
+        for edition in known:
+            self._refill(self._vectors(edition), edition.name)
+
+    def _refill(self, vectors: Vectors, edition: str) -> None:
+        there = vectors.ids()
+        ready = self._editions.ready(edition)
+        missing = sorted(set(ready) - there)
+        for ids, matrix in self._editions.vectors_of(missing):
+            owners = [ready[id_] for id_ in ids]
+            for owner in dict.fromkeys(owners):
+                mine = [n for n, one in enumerate(owners) if one == owner]
+                vectors.add([ids[n] for n in mine], matrix[mine], owner)
+        leftover = (there | set(missing)) - set(self._editions.ready(edition))
+        vectors.discard(sorted(leftover))
+
+    # parts of ingesting and removing
+
+    def _lock(self, document_id: str) -> threading.Lock:
+        """One thread at a time works on the vectors of a document."""
+        return self._documents.setdefault(document_id, threading.Lock())
+
+    def _ingest(self) -> Ingest:
+        return Ingest(
+            self._catalogue,
+            self._editions,
+            self._files,
+            self.embedder,
+            self._vectors(self._edition),
+            self._edition,
+            self._product,
+            self._limits,
+        )
+
+    def _tidy(self, document_id: str) -> None:
+        """Drop what earlier versions left in ChromaDB and on disk."""
+        vectors = self._vectors(self._edition)
+        wanted = self._editions.ready(self._edition.name, document_id)
+        vectors.discard(sorted(vectors.ids(document_id) - set(wanted)))
+        self._files.forget_before(document_id, self._catalogue.oldest_versions().get(document_id, 0))
+
+    def _finish_removal(self, document_id: str) -> None:
+        self._with_vectors(lambda: self._remove_vectors(document_id))
+        self._catalogue.forget(document_id)
+        self._files.forget(document_id)
+
+    def _remove_vectors(self, document_id: str) -> None:
+        for edition in self._editions.known():
+            vectors = self._vectors(edition)
+            vectors.remove(document_id)
+            if vectors.ids(document_id):
+                raise Unavailable(f"ChromaDB still holds passages of document {document_id!r}; try again")
+
+    # changing the edition
+
+    def _changing(self) -> bool:
+        live = self._editions.live()
+        return live is not None and live.name != self._edition.name
+
+    def _rebuild(self, progress: Progress) -> None:
+        lost: set[str] = set()
+        while True:
+            missing = [one for one in self._editions.missing(self._edition.name) if one[0] not in lost]
+            for number, (document_id, version) in enumerate(missing):
+                within = partial(_within, progress, number, len(missing))
+                if not self._prepare(document_id, version, within):
+                    lost.add(document_id)
+            if not missing and self._editions.turn_to(self._edition.name, lost):
+                return
+
+    def _prepare(self, document_id: str, version: int, progress: Progress) -> bool:
+        """False when the document can no longer be read, by the rules of this release."""
+        with self._lock(document_id):
+            try:
+                self._ingest().prepare(document_id, version, progress)
+            except (NotFound, Superseded):
+                pass
+            except Unavailable:
+                raise
+            except KnowledgeError as error:
+                log.warning("document %s is not in the new index: %s", document_id, error)
+                self._catalogue.fail(document_id, version, str(error))
+                return False
+        return True
+
+    # parts of searching
+
+    def _search(self, query: str, k: int) -> list[Passage]:
+        with reading(self._engine) as connection:
+            now = self._at(connection)
+            load = partial(now.answering.load, connection)
+            words = partial(lexical.search, connection)
+            return HybridSearch(now.embedder, Live(now.vectors, load), words, load)(query, k)
+
+    def _at(self, connection: sa.Connection) -> _Searching:
+        """What a search needs, made anew when the index version is another."""
+        version = connection.scalar(_VERSION) or 0
+        now = self._searching
+        if now is None or now.version != version or now.opened != self._opened:
+            now = self._searching = self._look(connection, version)
+        return now
+
+    def _look(self, connection: sa.Connection, version: int) -> _Searching:
+        opened = self._opened
+        edition = live_edition(connection) or self._edition
+        embedder = self._embedder_of(edition)
+        if embedder is None:
+            return _Searching(version, opened, WORDS_ONLY, WORDS_ONLY, Answering())
+        return _Searching(version, opened, embedder, self._vectors(edition), Answering())
+
+    def _embedder_of(self, edition: Edition) -> Embedder | None:
+        if edition.identity == self._edition.identity:
+            return self.embedder
+        with self._opening:
+            if edition.identity not in self._earlier:
+                self._earlier[edition.identity] = self._load_earlier(edition)
+            return self._earlier[edition.identity]
+
+    def _load_earlier(self, edition: Edition) -> Embedder | None:
+        try:
+            earlier = self._load(edition.model)
+            if earlier.identity == edition.identity:
+                return earlier
+        except KnowledgeError as error:
+            log.warning("the embedder of the index that answers cannot be loaded: %s", error)
+        return None
+
+    def _sentences(self, passage: Passage) -> Floats:
+        """Made on the spot, for a passage that was removed meanwhile or that another model embedded."""
+        texts = [passage.text[start:end] for start, end in passage.sentences]
+        return np.asarray(self.embedder.embed_documents(texts), np.float32)
+
+
+def _within(progress: Progress, number: int, of: int, step: str, share: float) -> None:
+    """The progress of one document as that of the whole."""
+    progress(step, (number + share) / of)
