@@ -64,7 +64,7 @@ class Chat(Section):
 
 class Web(Section):
     host: str = Field("127.0.0.1", min_length=1, description="The address the server listens on.")
-    port: int = Field(8000, ge=0, le=65535, description="The port the server listens on; 0 takes a free one.")
+    port: int = Field(8420, ge=0, le=65535, description="The port the server listens on; 0 takes a free one.")
     sites: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins whose pages may embed the widget, such as `https://shop.example`."
     )
