@@ -1,0 +1,116 @@
+"""CSV and its relatives: which character separates, and what to do where the quoting is broken."""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+
+from knowledge_base.errors import TooLarge, Unreadable
+from knowledge_base.readers import tables
+from knowledge_base.readers.outline import Outline
+from knowledge_base.readers.source import Source
+
+SEPARATORS = ",\t;|"
+LONGEST_CELL = 50  # lines; a quotation mark left open must not swallow the rest of the file
+NAMED = 5  # broken rows that a note names one by one
+
+
+def read(source: Source) -> Outline:
+    outline = Outline()
+    lines = source.text.splitlines(keepends=True)
+    separator = separator_of(lines) or ","
+    rows: list[Sequence[str]] = []
+    broken: list[int] = []
+    for number, row, sound in parse(lines, separator):
+        rows.append(row)
+        if not sound:
+            broken.append(number)
+        if len(rows) > source.limits.rows:
+            raise TooLarge(
+                f"{source.name!r} has more than {source.limits.rows:,} rows; split it into several files."
+            )
+    if len(broken) * 2 > len(rows):
+        raise Unreadable(
+            f"{source.name!r} has broken quotation marks in most of its rows; save it again as CSV."
+        )
+    if broken:
+        outline.note(told(broken))
+    tables.tell(rows, outline)
+    return outline
+
+
+def told(broken: Sequence[int]) -> str:
+    """The note on broken rows, in a sentence."""
+    some = ", ".join(map(str, broken[:NAMED])) + (
+        f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
+    )
+    return (
+        f"Broken quotation marks in line {some}: read as they stand; please check."
+        if len(broken) == 1
+        else (f"Broken quotation marks in lines {some}: read as they stand; please check.")
+    )
+
+
+def parse(lines: Sequence[str], separator: str) -> Iterator[tuple[int, list[str], bool]]:
+    """Each row with the number of its first line, and whether its quoting was sound."""
+    at = 0
+    while at < len(lines):
+        row, used = row_at(lines, at, separator)
+        if row is None:
+            row = [
+                cell.strip().strip('"').replace('""', '"')
+                for cell in lines[at].rstrip("\r\n").split(separator)
+            ]
+            yield at + 1, row, False
+        elif row:
+            yield at + 1, row, True
+        at += used
+
+
+def row_at(lines: Sequence[str], at: int, separator: str) -> tuple[list[str] | None, int]:
+    """The row that begins in line `at`, and how many lines it takes; None when its quoting is broken."""
+    for used in range(1, min(LONGEST_CELL, len(lines) - at) + 1):
+        if used > 1 and '"' not in lines[at + used - 1]:
+            continue  # the open quotation cannot end here
+        try:
+            return next(csv.reader(lines[at : at + used], delimiter=separator, strict=True), []), used
+        except csv.Error as error:
+            if "unexpected end" not in str(error):
+                break
+    return None, 1
+
+
+def separator_of(lines: Sequence[str]) -> str:
+    """The separator that names columns of questions and answers, or cuts the first rows most evenly; "" when none does."""
+    best, most = "", 0.0
+    for separator in SEPARATORS:
+        rows = [row for _, row, _ in parse(lines[:60], separator)]
+        widths = [len(row) for row in rows if any(cell.strip() for cell in row)]
+        if any(tables.columns_of(row) for row in rows[:3]):
+            return separator
+        if not widths or (common := max(set(widths), key=widths.count)) < 2:
+            continue
+        evenness = widths.count(common) / len(widths) * min(common, 4)
+        if evenness > most:
+            best, most = separator, evenness
+    return best
+
+
+def looks_so(text: str, *, named: bool) -> bool:
+    """Whether a text is rows and columns. Unless its name says so, prose that happens to have commas must not pass."""
+    lines = text[:50_000].splitlines(keepends=True)[:60]
+    separator = separator_of(lines)
+    if named or not separator:
+        return named
+    rows = [row for _, row, _ in parse(lines, separator)]
+    if any(tables.columns_of(row) for row in rows[:3]):
+        return separator != "|"
+    even = len({len(row) for row in rows if row}) == 1
+    spaced = sum(bool(re.match(r" \S", cell)) for row in rows for cell in row[1:])
+    return (
+        even
+        and len(rows) > 2
+        and len(rows[0]) > 2
+        and separator != "|"
+        and tables.is_header(rows[0])
+        and not spaced
+    )
