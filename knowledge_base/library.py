@@ -122,7 +122,7 @@ class Library:
         cannot.
         """
         self.embedder = embedder
-        self._engine = engine
+        self.engine = engine
         self._collections = collections
         self._ownership = ownership
         self._model = model
@@ -236,7 +236,7 @@ class Library:
     def passages(self, document_id: str) -> list[Passage]:
         """In order: those that answer, or else those that the newest version was cut into."""
         self._catalogue.document(document_id)
-        return answering.passages_of(self._engine, document_id)
+        return answering.passages_of(self.engine, document_id)
 
     def file(self, document_id: str) -> Path:
         """The newest version, as it was uploaded."""
@@ -277,7 +277,7 @@ class Library:
 
     def neighbours(self, passage: Passage, each_side: int = 1) -> list[Passage]:
         """The passages around one in its document, itself among them, in order."""
-        return answering.neighbours(self._engine, passage, each_side)
+        return answering.neighbours(self.engine, passage, each_side)
 
     def sentences(self, passages: Sequence[Passage]) -> list[Floats]:
         """For each passage the vectors of its sentences, (sentences, dimension), comparable with
@@ -285,7 +285,7 @@ class Library:
         """
         self.warm_up()
         ids = [passage.id for passage in passages]
-        kept = answering.sentence_vectors(self._engine, ids, self._edition.identity)
+        kept = answering.sentence_vectors(self.engine, ids, self._edition.identity)
         return [kept[p.id] if p.id in kept else self._sentences(p) for p in passages]
 
     def version(self) -> str:
@@ -295,7 +295,7 @@ class Library:
     def status(self) -> Status:
         """How the library stands; warms it up."""
         self.warm_up()
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             searching = self._at(connection)
         live = self._editions.live() or self._edition
         missing = len(self._editions.missing(self._edition.name))
@@ -456,7 +456,7 @@ class Library:
     # parts of searching
 
     def _search(self, query: str, k: int) -> list[Passage]:
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             now = self._at(connection)
             load = partial(now.answering.load, connection)
             words = partial(lexical.search, connection)
