@@ -64,10 +64,15 @@ docs: $(TESTABLE)  ## write the pages that are made from the code
 	@$(BIN)/python -m bot.settings_page
 	@$(BIN)/python -m web.cli.page
 
+translations: $(TESTABLE)  ## collect the interface's sentences and compile their Japanese
+	@mkdir -p build && cd web && ../$(BIN)/pybabel -q extract -F babel.cfg -k _l -k lazy_gettext --no-location -o ../build/messages.pot .
+	@$(BIN)/pybabel -q update --ignore-obsolete --no-wrap --omit-header -N -i build/messages.pot -d web/translations
+	@$(BIN)/pybabel -q compile -d web/translations
+
 constraints: $(TESTABLE)  ## pin what is installed now
 	@$(PIP) freeze --exclude-editable | sed -E 's/\+cpu$$//' | grep -v '^kotae' | sort -f > constraints.txt
 
 clean:  ## remove the environment and what tools left behind (the data directory stays)
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 
-.PHONY: help setup run test lint format bench docs constraints clean
+.PHONY: help setup run test lint format bench docs translations constraints clean

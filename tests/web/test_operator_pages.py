@@ -12,7 +12,13 @@ DESCALING = b"# Descaling\n\nDescale the kettle every month with two spoons of c
 
 
 def test_the_console_sends_strangers_to_the_sign_in(app) -> None:
-    for path in ("/console/", "/console/strategy", "/console/search", "/console/conversations", "/console/documents"):
+    for path in (
+        "/console/",
+        "/console/strategy",
+        "/console/search",
+        "/console/conversations",
+        "/console/documents",
+    ):
         answer = app.test_client().get(path, headers={"Accept": "text/html"})
         assert answer.status_code == 302, path
         assert "/console/sign-in" in answer.headers["Location"]
@@ -37,7 +43,9 @@ def test_going_back_before_anything_was_switched_says_so(operator: Operator) -> 
     assert "Nothing was switched yet" in operator.opens("/console/strategy").text
 
 
-def test_an_unknown_strategy_is_refused_with_a_sentence_and_the_old_one_stays(operator: Operator, kotae: Kotae) -> None:
+def test_an_unknown_strategy_is_refused_with_a_sentence_and_the_old_one_stays(
+    operator: Operator, kotae: Kotae
+) -> None:
     operator.switches_to("nobody")
     assert "nobody" in operator.opens("/console/strategy").text
     assert kotae.switch.name() == "manuals"
@@ -55,7 +63,9 @@ class TestAStrategyThatCannotWork:
         assert "api_key" in page
         assert "sk-secret" not in page
 
-    def test_the_old_one_goes_on_answering(self, operator: Operator, customer: Customer, kotae: Kotae) -> None:
+    def test_the_old_one_goes_on_answering(
+        self, operator: Operator, customer: Customer, kotae: Kotae
+    ) -> None:
         operator.switches_to("parrot")
         operator.switches_to("broken")
         assert kotae.switch.name() == "parrot"
@@ -81,10 +91,16 @@ def test_an_empty_library_says_what_to_do_first(admin: Admin) -> None:
     assert "Upload the first one" in admin.opens("/console/search").text
 
 
-def test_markup_in_a_question_is_text_in_the_console(operator: Operator, customer: Customer, kotae: Kotae) -> None:
+def test_markup_in_a_question_is_text_in_the_console(
+    operator: Operator, customer: Customer, kotae: Kotae
+) -> None:
     customer.asks("<script>alert(1)</script><img src=x onerror=alert(2)>")
     (summary,) = kotae.conversations.page()
-    for path in ("/console/conversations", f"/console/conversations/{summary.id}", "/console/search?q=<script>alert(1)</script>"):
+    for path in (
+        "/console/conversations",
+        f"/console/conversations/{summary.id}",
+        "/console/search?q=<script>alert(1)</script>",
+    ):
         page = operator.opens(path).text
         assert "<script>alert" not in page
         assert "<img src=x" not in page
@@ -106,4 +122,4 @@ def test_an_unknown_conversation_is_a_page_that_says_so(operator: Operator) -> N
 def test_the_console_speaks_japanese(operator: Operator) -> None:
     page = operator.opens("/console/strategy?language=ja").text
     assert '<html lang="ja"' in page
-    assert "戦略" in page
+    assert "回答方式" in page
