@@ -1,0 +1,42 @@
+"""What every test of the bot stands on: an upgraded database of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from bot.store.migrate import upgrade
+from knowledge_base.database import open_engine
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither this machine's environment nor a kotae.toml in its working directory."""
+    for name in [name for name in os.environ if name.startswith("KOTAE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def open_database(tmp_path: Path) -> Iterator[Callable[..., sa.Engine]]:
+    """The same database as another process would open it."""
+    opened: list[sa.Engine] = []
+
+    def another(**options: float) -> sa.Engine:
+        opened.append(open_engine(f"sqlite:///{tmp_path / 'kotae.db'}", **options))
+        return opened[-1]
+
+    yield another
+    for engine in opened:
+        engine.dispose()
+
+
+@pytest.fixture
+def engine(open_database: Callable[..., sa.Engine]) -> sa.Engine:
+    engine = open_database()
+    upgrade(engine)
+    return engine
