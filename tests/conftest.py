@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from apiflask import APIFlask
 
 from bot.kotae import Kotae
 from bot.settings import Settings
+from knowledge_base import library
 from tests.people import Admin, Customer, Operator
 from web.app import create_app
 
@@ -24,8 +27,26 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def one_embedder() -> Iterator[None]:
+    """The real embedder, loaded once for all installations of the run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(library, "embedder_of", functools.cache(library.embedder_of))
+        yield
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that the migrations made, to be copied: they run once."""
+    data = tmp_path_factory.mktemp("migrated")
+    Kotae.open(Settings(data=data)).close()
+    return data / "kotae.db"
+
+
 @pytest.fixture
-def kotae(settings: Settings) -> Iterator[Kotae]:
+def kotae(settings: Settings, one_embedder: None, empty_database: Path) -> Iterator[Kotae]:
+    settings.data.mkdir(parents=True)
+    shutil.copy(empty_database, settings.data / "kotae.db")
     kotae = Kotae.open(settings)
     kotae.warm_up()
     yield kotae

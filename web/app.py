@@ -24,7 +24,7 @@ def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
     app.config.update(
         BOOTSTRAP_SERVE_LOCAL=True,
         NEW_CONVERSATIONS="120 per minute",
-        RATELIMIT_STORAGE_URI=kotae.settings.limits.url or "memory://",
+        RATELIMIT_STORAGE_URI=kotae.settings.limits.url.get_secret_value() or "memory://",
         VALIDATION_ERROR_STATUS_CODE=400,
         VALIDATION_ERROR_SCHEMA=schemas.Error.model_json_schema(),
         HTTP_ERROR_SCHEMA=schemas.Error.model_json_schema(),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, request
+from flask.json.provider import DefaultJSONProvider
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
@@ -62,8 +63,19 @@ def policy(frame_ancestors: Sequence[str] = ("'none'",), connect: Sequence[str] 
     )
 
 
+class ShallowJson(DefaultJSONProvider):
+    """JSON nested deeper than Python reads is as broken as any other."""
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+
+
 def protect(app: Flask, *, https: bool) -> None:
     """Put the protections on an application."""
+    app.json = ShallowJson(app)
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_BYTES,
         SESSION_COOKIE_NAME="kotae",

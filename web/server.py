@@ -25,7 +25,7 @@ from knowledge_base.errors import Unavailable
 from web.app import create_app
 from web.readiness import Readiness
 
-THREADS = 192  # each open stream holds one; see docs/decisions/server.md
+THREADS = 256  # each open stream holds one, made when needed; see docs/decisions/server.md
 PATIENCE_SECONDS = 20  # for streams that are still being read when the server is asked to stop
 BACKLOG = 1024
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Generator
 from typing import Any, cast
 
 from apiflask import APIBlueprint, HTTPError
@@ -86,7 +85,7 @@ def ask(json_data: schemas.NewMessage) -> Response:
     """Ask; the answer is streamed."""
     conversation_id = auth.conversation_id()
     events = kotae().ask(conversation_id, json_data.text, client=_client())
-    turn = Turn(conversation_id, cast("Generator[TurnEvent, None, None]", events), _running())
+    turn = Turn(conversation_id, cast("sse.Events[TurnEvent]", events), _running())
     return sse.stream(turn.begun())
 
 

@@ -5,9 +5,10 @@ The frame is the only page of ours that another site may embed: `frame-ancestors
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, make_response, render_template
+from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
+from web import languages
 from web.current import kotae
 from web.security import policy
 
@@ -28,14 +29,22 @@ def loader() -> Response:
 def frame() -> Response:
     """The widget itself, inside the iframe that the loader makes."""
     settings = kotae().settings
-    response = make_response(
-        render_template(
-            "chat/frame.html", sites=settings.web.sites, product=settings.product, limits=settings.limits
-        )
+    language = languages.current()
+    page = render_template(
+        "chat/frame.html",
+        site=_site(request.args.get("site", "")),
+        greeting=settings.say("greeting", language),
+        question_characters=settings.limits.question_characters,
     )
+    response = make_response(page)
     response.headers["Content-Security-Policy"] = policy(frame_ancestors=("'self'", *settings.web.sites))
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def _site(origin: str) -> str:
+    """The origin that shows the frame, when it is one that may; the frame talks to no other."""
+    return origin if origin in (request.host_url.rstrip("/"), *kotae().settings.web.sites) else ""
 
 
 @bp.get("/shop")

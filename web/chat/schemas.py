@@ -14,12 +14,6 @@ def _readable(text: str) -> str:
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc").strip()
 
 
-def _said_something(text: str) -> str:
-    if not text:
-        raise ValueError("is empty")
-    return text
-
-
 Readable = Annotated[str, AfterValidator(_readable)]
 
 
@@ -39,7 +33,7 @@ class NewConversation(Asked):
 
 
 class NewMessage(Asked):
-    text: Annotated[Readable, AfterValidator(_said_something)] = Field(description="The customer's question.")
+    text: str = Field(description="The customer's question.")
 
 
 class Rating(Asked):

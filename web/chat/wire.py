@@ -31,7 +31,7 @@ class Turn:
     """One answer on its way to a customer."""
 
     conversation_id: str
-    events: Generator[TurnEvent, None, None]
+    events: sse.Events[TurnEvent]
     running: Running
     stop: sse.Stop = field(default_factory=sse.Stop)
     message_id: str = ""

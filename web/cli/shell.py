@@ -64,7 +64,13 @@ def somebody() -> str:
 
 
 def to_json(result: Any) -> str:
-    return json.dumps(result, ensure_ascii=False, default=str)
+    """One line, readable where the terminal can show it."""
+    text = json.dumps(result, ensure_ascii=False, default=str)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(result, default=str)
+    return text
 
 
 def table(rows: Sequence[Sequence[object]], heads: Sequence[str]) -> str:
