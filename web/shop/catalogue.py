@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 DEMO: Final = Path(__file__).parents[2] / "demo" / "shop.json"
+Text = TypeVar("Text")
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Product:
-    """A card of the page. `kind` chooses its drawing."""
+    """A card of the page. `family` chooses its drawing: the Kettle and the Kettle S look alike."""
 
     name: str
-    text: str
+    line: str
     price: str
-    kind: str
+    family: str
 
 
 @dataclass(frozen=True)
 class Shop:
     """The page in one language; without products it says that there is nothing to sell."""
 
-    name: str = ""
-    tagline: str = ""
+    brand: str = ""
+    line: str = ""
     products: tuple[Product, ...] = ()
+    starters: tuple[str, ...] = ()  # questions worth trying
 
 
 def read(path: Path, language: str) -> Shop:
@@ -36,26 +39,27 @@ def read(path: Path, language: str) -> Shop:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return Shop(
-            name=_said(found["name"], language),
-            tagline=_said(found["tagline"], language),
+            brand=_said(found["brand"], language),
+            line=_said(found["line"], language),
             products=tuple(_product(product, language) for product in found["products"]),
+            starters=tuple(_said(found["starters"], language)),
         )
     except FileNotFoundError:
         return Shop()
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         log.warning("the demo shop is shown empty: %s cannot be read: %r", path, error)
         return Shop()
 
 
-def _product(found: dict[str, Any], language: str) -> Product:
+def _product(found: Mapping[str, Any], language: str) -> Product:
     return Product(
         name=_said(found["name"], language),
-        text=_said(found["text"], language),
+        line=_said(found["line"], language),
         price=_said(found["price"], language),
-        kind=str(found.get("kind", "")),
+        family=found["id"].split("-")[0],
     )
 
 
-def _said(text: str | dict[str, str], language: str) -> str:
-    """A text in the reader's language, else in English; a name may be the same in all."""
-    return text if isinstance(text, str) else text.get(language, text["en"])
+def _said(texts: Mapping[str, Text], language: str) -> Text:
+    """What there is in the reader's language, else in English."""
+    return texts.get(language) or texts["en"]

@@ -1,0 +1,142 @@
+"""A running Kotae, somebody else's site, and a Chromium in front of both."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, sync_playwright
+
+from bot.kotae import Kotae
+from bot.settings import Settings
+from tests.browser.sites import Site, served
+from tests.browser.stage import STAGE, Stage, installed
+from tests.browser.visitor import Visitor
+from web.app import create_app
+
+QUESTION_CHARACTERS = 200
+ARGUMENTS = [
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/browser" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not path:
+        pytest.fail(
+            "no Chromium was found: install one (Debian: apt-get install chromium), or name it in CHROMIUM"
+        )
+    with sync_playwright() as playwright:
+        root = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *root])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def _site() -> Iterator[Site]:
+    site = Site()
+    with served(site.app, host="localhost") as site.origin:
+        yield site
+
+
+@pytest.fixture
+def site(_site: Site) -> Site:
+    """A site that may show the widget: another origin than Kotae's."""
+    return _site
+
+
+@pytest.fixture
+def another_site() -> Iterator[Site]:
+    """A site that may not show the widget."""
+    site = Site()
+    with served(site.app, host="localhost") as site.origin:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def house(_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kotae]:
+    """An installation in which the actor speaks; one for all tests, each has a conversation apart."""
+    sys.path.append(str(installed(tmp_path_factory.mktemp("installed"))))
+    settings = Settings(
+        data=tmp_path_factory.mktemp("data"),
+        product="Aroma",
+        chat={"strategy": "actor"},
+        strategies={"actor": {"use": "actor"}},
+        web={"sites": [_site.origin]},
+        limits={
+            "question_characters": QUESTION_CHARACTERS,
+            "questions_per_minute": 1000,
+            "client_questions_per_minute": 1000,
+        },
+    )
+    kotae = Kotae.open(settings)
+    kotae.warm_up()
+    yield kotae
+    kotae.close()
+
+
+@pytest.fixture(scope="session")
+def address(house: Kotae) -> Iterator[str]:
+    """Where Kotae is reached."""
+    app = create_app(house)
+    app.config["NEW_CONVERSATIONS"] = "1000 per minute"
+    with served(app) as origin:
+        yield origin
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """What is answered."""
+    yield STAGE
+    STAGE.clear()
+
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture
+def a_visitor(chromium: Browser, address: str) -> Iterator[Visit]:
+    """Visitors with a browser each, whose console may hold no complaint but what a test expects."""
+    visitors: list[Visitor] = []
+
+    def arrives(language: str = "en", width: int = 1280, height: int = 860, **options: Any) -> Visitor:
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, locale=language, reduced_motion="reduce", **options
+        )
+        context.set_default_timeout(10_000)
+        visitor = Visitor(context.new_page(), address, language)
+        visitor.page.on("console", lambda message: visitor.complaints.extend(complaint(message)))
+        visitor.page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
+        visitors.append(visitor)
+        return visitor
+
+    yield arrives
+    for visitor in visitors:
+        visitor.page.context.close()
+    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+
+
+@pytest.fixture
+def visitor(a_visitor: Visit) -> Visitor:
+    """Somebody in the demo shop who has opened the chat."""
+    return a_visitor().visits().opens_the_chat()
+
+
+def complaint(message: ConsoleMessage) -> list[str]:
+    return [message.text] if message.type in ("error", "warning") else []

@@ -1,0 +1,124 @@
+"""The widget on somebody else's site: one line, under a strict policy, deaf to strangers."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+from tests.browser.sites import Site
+from tests.browser.stage import Stage
+from tests.browser.visitor import Visitor
+
+
+def line(kotae: str, attributes: str = "") -> str:
+    return f'<script src="{kotae}/widget.js" {attributes} async></script>'
+
+
+def test_one_line_brings_the_chat_to_a_page_with_a_strict_policy(
+    a_visitor: Visit, site: Site, address: str, stage: Stage
+) -> None:
+    page = site.shows(
+        f"<h1>Shop</h1>{line(address)}",
+        policy=f"default-src 'none'; img-src data:; script-src {address}; frame-src {address}; "
+        "require-trusted-types-for 'script'",
+    )
+    visitor = a_visitor().visits(page).opens_the_chat()
+    stage.says("It works here.")
+    visitor.asks("Does it work here?")
+    expect(visitor.last.locator(".said")).to_have_text("It works here.")
+    expect(visitor.launcher.or_(visitor.page.get_by_role("button", name="Close chat")).first).to_have_css(
+        "position", "static"
+    )
+    assert visitor.page.evaluate("localStorage.length") == 0
+    visitor.frame.locator("#close").click()
+    expect(visitor.panel).to_be_hidden()
+    expect(visitor.launcher).to_be_focused()
+
+
+def test_the_site_is_kept_with_the_conversation(a_visitor: Visit, site: Site, address: str, house) -> None:  # type: ignore[no-untyped-def]
+    visitor = a_visitor().visits(site.shows(line(address))).opens_the_chat()
+    visitor.asks("Where am I?")
+    expect(visitor.last.locator(".feedback")).to_be_visible()
+    assert house.conversations.page(limit=1)[0].site == site.origin
+
+
+def test_the_line_chooses_language_and_side(a_visitor: Visit, site: Site, address: str) -> None:
+    visitor = (
+        a_visitor("ja")
+        .visits(site.shows(line(address, 'data-language="ja" data-position="left"')))
+        .opens_the_chat()
+    )
+    expect(visitor.box).to_have_attribute("placeholder", "質問を入力…")
+    box = visitor.panel.bounding_box()
+    assert box is not None
+    assert box["x"] == 20
+
+
+def test_without_a_choice_the_chat_speaks_the_language_of_the_page(
+    a_visitor: Visit, site: Site, address: str
+) -> None:
+    visitor = a_visitor("ja").visits(site.shows(line(address), language="ja"))
+    expect(visitor.launcher).to_be_visible()
+
+
+def test_two_lines_bring_one_chat(a_visitor: Visit, site: Site, address: str) -> None:
+    visitor = a_visitor().visits(site.shows(line(address) + line(address)))
+    visitor.page.wait_for_load_state()
+    expect(visitor.launcher).to_have_count(1)
+
+
+def test_the_loader_hears_its_own_frame_alone(a_visitor: Visit, site: Site, address: str) -> None:
+    """The page and a stranger's frame say "close", and a frame of Kotae's origin that is not the chat."""
+    stranger, other = (
+        '<iframe id="stranger" srcdoc="<p>"></iframe>',
+        f'<iframe id="other" src="{address}/widget/frame"></iframe>',
+    )
+    visitor = a_visitor().visits(site.shows(line(address) + stranger + other))
+    visitor.launcher.click()
+    box = visitor.page.frame_locator("dialog iframe").locator("#question")
+    expect(box).to_be_focused()
+    say = "parent.postMessage({ kotae: 'close' }, '*')"
+    visitor.page.evaluate(say)
+    visitor.page.frame_locator("#stranger").locator("body").evaluate(say)
+    visitor.page.frame_locator("#other").locator("body").evaluate(say)
+    visitor.page.wait_for_timeout(200)
+    expect(visitor.panel).to_be_visible()
+    box.evaluate(say)
+    expect(visitor.panel).to_be_hidden()
+
+
+def test_the_frame_hears_only_the_site_it_was_made_for(a_visitor: Visit, site: Site, address: str) -> None:
+    """It takes the focus when its page says "opened": not from a page of another name than it was given."""
+    for named, hears in ((site.origin, True), (address, False)):
+        page = site.shows(f'<button>Mine</button><iframe src="{address}/widget/frame?site={named}"></iframe>')
+        visitor = a_visitor().visits(page)
+        visitor.box.wait_for()
+        visitor.page.wait_for_load_state("networkidle")
+        visitor.page.get_by_role("button", name="Mine").focus()
+        visitor.page.evaluate("frames[0].postMessage({ kotae: 'opened' }, '*')")
+        visitor.page.wait_for_timeout(200)
+        expect(visitor.box).to_be_focused() if hears else expect(visitor.box).not_to_be_focused()
+        visitor.complaints.clear()  # the browser reports that the frame's "ready" was for somebody else
+
+
+def test_a_site_that_may_not_show_the_chat_gets_a_sentence(
+    a_visitor: Visit, address: str, another_site: Site
+) -> None:
+    visitor = a_visitor()
+    visitor.page.clock.install()
+    visitor.visits(another_site.shows(line(address)))
+    visitor.launcher.click()
+    visitor.page.clock.fast_forward(16_000)
+    expect(visitor.page.get_by_text("The chat cannot be shown just now.")).to_be_visible()
+    assert any("frame-ancestors" in complaint for complaint in visitor.complaints)
+    visitor.page.get_by_role("button", name="Close chat").first.click()
+    expect(visitor.panel).to_be_hidden()
+    visitor.complaints.clear()
+
+
+def test_there_is_no_secret_in_what_a_page_loads(a_visitor: Visit, address: str, house) -> None:  # type: ignore[no-untyped-def]
+    visitor: Visitor = a_visitor().visits()
+    for path in ("/widget.js", "/widget/frame", "/shop"):
+        body = visitor.page.request.get(f"{address}{path}").text()
+        assert "Bearer" not in body
+        assert (house.settings.data / "secret").read_text() not in body

@@ -1,0 +1,103 @@
+"""Markdown becomes nodes: what customers write and documents hold is shown as it was meant."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Visit
+
+SHOW = """
+async ([text, unfinished]) => {
+  const { show } = await import("/static/widget/markdown.js");
+  const target = document.createElement("div");
+  show(target, text, { unfinished });
+  return target.innerHTML;
+}
+"""
+GROWS = """
+async (text) => {
+  const { show } = await import("/static/widget/markdown.js");
+  const target = document.createElement("div");
+  let moved = 0;
+  let before = [];
+  for (let end = 1; end <= text.length; end += 1) {
+    show(target, text.slice(0, end), { unfinished: end < text.length });
+    const now = [...target.children];
+    moved += before.slice(0, -1).filter((block, i) => block !== now[i]).length;
+    before = now;
+  }
+  return moved;
+}
+"""
+LINK = 'rel="noopener noreferrer nofollow"'
+
+
+@pytest.fixture(scope="module")
+def page(chromium, address: str):  # type: ignore[no-untyped-def]
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{address}/widget/frame")
+    yield page
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("Hold **Brew** and *wait*.", "<p>Hold <strong>Brew</strong> and <em>wait</em>.</p>"),
+        ("one\ntwo", "<p>one<br>two</p>"),
+        ("# Title", "<h3>Title</h3>"),
+        ("3. three\n4. four", '<ol start="3"><li>three</li><li>four</li></ol>'),
+        ("- a\n  - b", "<ul><li>a<ul><li>b</li></ul></li></ul>"),
+        ("use `a < b`", "<p>use <code>a &lt; b</code></p>"),
+        ("```sh\nx & y\n```", "<pre><code>x &amp; y</code></pre>"),
+        ("a<br>b", "<p>a<br>b</p>"),
+        ("<b>no</b> **yes**", "<p>&lt;b&gt;no&lt;/b&gt; <strong>yes</strong></p>"),
+        ("<div>\n**yes**\n</div>", "<p>&lt;div&gt;<br><strong>yes</strong><br>&lt;/div&gt;</p>"),
+        ("10~20 and 30~40, ~~gone~~", "<p>10~20 and 30~40, <del>gone</del></p>"),
+        ("Model A* and snake_case_name cost $5, $6", "<p>Model A* and snake_case_name cost $5, $6</p>"),
+        (
+            "これは**「重要」**です。**注意：**熱い",
+            "<p>これは<strong>「重要」</strong>です。<strong>注意：</strong>熱い</p>",
+        ),
+        ("[x](javascript:alert(1)) [y](data:text/html,z)", "<p><span>x</span> <span>y</span></p>"),
+        ("![alt](https://a.example/i.png)", "<p>alt</p>"),
+        ("    indented by its document", "<p>    indented by its document</p>"),
+        (
+            "https://a.example/xを見る",
+            f'<p><a href="https://a.example/x" target="_blank" {LINK}>https://a.example/x</a>を見る</p>',
+        ),
+    ],
+)
+def test_markdown_becomes_what_was_meant(page: Page, text: str, html: str) -> None:
+    assert page.evaluate(SHOW, [text, False]) == html
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("Hold **Bre", "<p>Hold <strong>Bre</strong></p>"),
+        ("Hold **", "<p>Hold </p>"),
+        ("see [the guide](https://exa", "<p>see the guide</p>"),
+        ("run `make", "<p>run <code>make</code></p>"),
+        ("so:\n\n| a | b |\n|--", "<p>so:</p>"),
+        ("so:\n\n-", "<p>so:</p>"),
+        ("so\n--", "<p>so</p>"),
+        ("```\n**x", "<pre><code>**x</code></pre>"),
+    ],
+)
+def test_half_a_mark_up_never_flashes_past(page: Page, text: str, html: str) -> None:
+    assert page.evaluate(SHOW, [text, True]) == html
+
+
+def test_a_block_that_was_read_is_never_drawn_again(page: Page) -> None:
+    text = "One **two**.\n\n- a\n- b\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\n```\ncode\n```\n\nEnd *here*.\n"
+    assert page.evaluate(GROWS, text) == 0
+
+
+def test_a_million_characters_of_brackets_do_not_hang_the_page(a_visitor: Visit) -> None:
+    page = a_visitor().visits().opens_the_chat().page
+    frame = page.frames[1]
+    for evil in ("[" * 20_000, "*a" * 10_000, "`" * 20_000, "> " * 200 + "x"):
+        frame.evaluate(SHOW, [evil, True])
