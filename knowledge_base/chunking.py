@@ -1,15 +1,15 @@
-"""Cutting a document into passages, by its structure: small enough to be found, whole enough to be understood.
+"""Cutting a document into passages by its structure: small enough to be found, whole enough to be understood.
 
 1. Blocks below one heading are put together until there are `at_least` tokens, and never more than `at_most`.
-2. A tiny section joins the tiny ones after it below the same parent; the headings that differ are written in the text.
-   A question and its answer stay one passage of their own.
-3. What is longer than `at_most` is torn where it hurts least: a table between rows, its header repeated; code between
-   lines; a list between items; text between sentences, into parts of even length.
-4. Above each passage stands its breadcrumb (product › document › heading) as context. It is shortened from its middle
-   where both together would exceed `limit`; the text never is.
+2. A tiny section joins the tiny ones after it below the same parent; the headings that differ are written in
+   the text. A question and its answer stay one passage of their own.
+3. What is longer than `at_most` is torn where it hurts least: a table between rows, its header repeated; code
+   between lines; a list between items; text between sentences. The parts are about even.
+4. Above each passage stands its breadcrumb (product › document › heading) as context. It is shortened from
+   its middle where both together would exceed `limit`; the text never is.
 
-Every character of the blocks is in some passage. `RULES` names this way of cutting: it is a part of the index's identity,
-so change it whenever the same document would be cut differently.
+Every character of the blocks is in some passage. `RULES` names this way of cutting. It is a part of the
+index's identity: change it whenever the same document would be cut differently.
 """
 
 import re
@@ -115,7 +115,7 @@ def cut(
     at_most: int = 160,
     limit: int = 256,
 ) -> list[Cut]:
-    """The passages of a document in reading order. `count` tells the tokens of a text by the embedder's tokenizer."""
+    """The passages of a document in reading order; `count` tells a text's tokens as the embedder does."""
     at_most = max(min(at_most, limit - count("\n")), 1)
     sizes = Sizes(count, min(at_least, at_most), at_most, limit)
     named = product and product.casefold() not in reading.title.casefold()
@@ -165,7 +165,7 @@ def groups(found: Iterator[Section], sizes: Sizes) -> Iterator[list[Section]]:
 
 
 def joins(group: Sequence[Section], section: Section, sizes: Sizes) -> bool:
-    """Whether a section goes into the passage of those before it: its sisters, or the words that introduce it."""
+    """Whether a section goes into the passage of its sisters before it, or of the words that introduce it."""
     if section.alone or group[-1].alone or sum(one.size for one in group) >= sizes.at_least:
         return False
     together = [*group, section]
@@ -243,7 +243,7 @@ def is_sheet_row(block: Block) -> bool:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A block laid out to be torn. `head` and `foot` are repeated around every part; `levels` say where tearing hurts least."""
+    """A block laid out to be torn: `levels` say where, `head` and `foot` are repeated around every part."""
 
     text: str
     levels: tuple[Callable[[str], list[int]], ...]
@@ -256,7 +256,7 @@ def whole_or_torn(part: Part, taken: int, sizes: Sizes) -> list[Part]:
 
 
 def tear(part: Part, taken: int, sizes: Sizes) -> list[Part]:
-    """The parts of a block, of even length. The first leaves room for `taken` tokens; it is empty when it cannot."""
+    """The parts of a block, about even. The first leaves room for `taken` tokens, or is empty."""
     sheet = laid_out(part.block, part.text, sizes)
     room = sizes.at_most - (sizes.of(sheet.head + sheet.foot) if sheet.head else 0)
     ends = list(refined(sheet.text, 0, len(sheet.text), sheet.levels, room, sizes))
@@ -289,7 +289,7 @@ def even_runs(weights: Sequence[int], taken: int, room: int) -> list[tuple[int, 
 
 def laid_out(block: Block, text: str, sizes: Sizes) -> Sheet:
     """How a block of its kind is torn."""
-    running = (sentence_starts, at_clauses)
+    running = (at_lines, sentence_starts, at_clauses)
     first, _, rest = text.partition("\n")
     second = rest.partition("\n")[0]
     head, foot = "", ""
@@ -299,19 +299,14 @@ def laid_out(block: Block, text: str, sizes: Sizes) -> Sheet:
         head, foot = f"{first}\n", "\n```"
     if head and sizes.of(head) <= sizes.at_most // 2:
         inner = text[len(head) :].removesuffix("\n" + first.rstrip() if foot else "")
-        return Sheet(inner, (at_lines, *running), head, foot)
-    by_kind = {
-        "list": (at_items, at_lines, *running),
-        "table": (at_lines, *running),
-        "code": (at_lines, *running),
-    }
-    return Sheet(text, by_kind.get(block.kind, running))
+        return Sheet(inner, running, head, foot)
+    return Sheet(text, (at_items, *running) if block.kind == "list" else running)
 
 
 def refined(
     text: str, start: int, end: int, levels: Sequence[Callable[[str], list[int]]], room: int, sizes: Sizes
 ) -> Iterator[int]:
-    """The ends of pieces that fit into `room`, torn at the first level that does, and in two when none is left."""
+    """The ends of pieces that fit into `room`, torn at the first level that does, at last in two."""
     if end - start < 2 or sizes.of(text[start:end]) <= room:
         yield end
         return

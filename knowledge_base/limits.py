@@ -7,7 +7,7 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """Whoever runs Kotae may change each; a file beyond one is TooLarge, in a sentence that names the limit."""
+    """Whoever runs Kotae may change each. A file beyond one is TooLarge, and the sentence names it."""
 
     upload_bytes: int = 50 * MEBIBYTE  # the file as it arrives
     unpacked_bytes: int = 200 * MEBIBYTE  # all members of a DOCX or XLSX together, unpacked

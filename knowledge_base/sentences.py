@@ -1,7 +1,7 @@
 """Where the sentences of a passage begin and end: what can be quoted alone, in English and Japanese.
 
-An item of a list, a step, a row of a table and a piece of code count as one sentence each. The header of a table and a
-heading written into the text count as none: alone they say nothing.
+An item of a list, a step, a row of a table and a piece of code count as one sentence each. The header of a
+table and a heading written into the text count as none: alone they say nothing.
 """
 
 import re
@@ -31,21 +31,21 @@ ASKED_ON = re.compile("と(?!ても|りわけ|ころ)|って|など")  # 本当�
 STARTS = re.compile(r"\s+[\"'“‘「『(（\[*`_]*(?:[^\Wa-zß-öø-ÿ]|[a-z][A-Z]|$)")  # no small letter: iPhone
 EAST_ASIAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uff01-\uff60]")
 BEFORE_POINT = re.compile(r"(?:^|[\s(（「\"'“])([^\s(（「\"'“]+)$")
-ABBREVIATIONS = frozenset(
-    """approx art assn ave cf ch col corp cp dept dr e.g eg ed est excl ext fig figs gen gov i.e ie inc incl jr lt ltd max
-    min mr mrs ms mt nr op p pp prof ref resp rev sec sgt sr st tel temp univ v ver viz vol vs w.r.t""".split()
+ABBREVIATIONS = re.compile(
+    "(?:approx|art|assn|ave|cf|ch|col|corp|cp|dept|dr|e\\.?g|ed|est|excl|ext|figs?|gen|gov|i\\.?e|inc|incl|jr|lt|ltd"
+    "|max|min|mr|mrs|ms|mt|nr|op|pp?|prof|ref|resp|rev|sec|sgt|sr|st|tel|temp|univ|v|ver|viz|vol|vs)"
 )
-BEFORE_NUMBERS = frozenset(
-    "no nos art ch eq fig p pp sec vol ver v jan feb mar apr jun jul aug sep sept oct nov dec".split()
+BEFORE_NUMBERS = re.compile(
+    "(?:nos?|art|ch|eq|fig|pp?|sec|vol|ver|v|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)"
 )
 INITIALS = re.compile(r"(?:[A-Za-z]\.)*[A-Za-z]")  # J.  U.S.  a.m.
 
 
 def sentences(text: str, language: str = "") -> list[Span]:
-    """The (start, end) offsets of the sentences of a Markdown text, in order, without the white space around them.
+    """The (start, end) offsets of the sentences of a Markdown text, in order, without the space around them.
 
-    Both languages' rules apply at once, since manuals mix them. Only the wide point is ambiguous: it ends Japanese
-    sentences in technical writing, and elsewhere stands in wide numbers.
+    Both languages' rules apply at once, since manuals mix them. Only the wide point is ambiguous: it ends
+    Japanese sentences in technical writing, and elsewhere stands in wide numbers.
     """
     spans: list[Span] = []
     for start, end, whole in pieces(text):
@@ -60,7 +60,7 @@ def sentences(text: str, language: str = "") -> list[Span]:
 
 
 def pieces(text: str) -> Iterator[tuple[int, int, bool]]:
-    """The parts of a Markdown text as (start, end, whole); what is not whole is running text, to be split further."""
+    """The parts of a Markdown text as (start, end, whole); what is not whole is running text, to be split."""
     lines = list(lines_of(text))
     at = 0
     while at < len(lines):
@@ -110,7 +110,7 @@ def item_lines(text: str, lines: list[Span], at: int) -> int:
 
 
 def wrapped_lines(text: str, lines: list[Span], at: int) -> int:
-    """How many lines one piece of running text takes: a line that goes on in small letters was only wrapped."""
+    """How many lines a piece of running text takes: a line that goes on in small letters was only wrapped."""
     for place in range(at + 1, len(lines)):
         before, said = text[slice(*lines[place - 1])].rstrip(), text[slice(*lines[place])].strip()
         if not said[:1].islower() or before[-1:] in JAPANESE_END + LATIN_END or not before:
@@ -169,9 +169,9 @@ def is_abbreviation(text: str, at: int, behind: int, end: int) -> bool:
     if not found or text[at : at + 2] == "..":
         return False
     word = found[1].lower().lstrip("*_`[")
-    if word in ABBREVIATIONS or INITIALS.fullmatch(word):
+    if ABBREVIATIONS.fullmatch(word) or INITIALS.fullmatch(word):
         return True
-    return word in BEFORE_NUMBERS and text[behind:end].lstrip()[:1].isdigit()
+    return bool(BEFORE_NUMBERS.fullmatch(word)) and text[behind:end].lstrip()[:1].isdigit()
 
 
 def trimmed(text: str, start: int, end: int) -> Span:

@@ -1,7 +1,7 @@
 """Reading a file: Markdown, HTML, plain text, PDF, Word, CSV and Excel become a `Reading`, by their content.
 
-A reader is a function from a `Source` to an `Outline`. To add one, copy `plain.py`, and name it in `READERS` and
-in `format.py`.
+A reader is a function from a `Source` to an `Outline`. To add one, copy `plain.py`, and name it in `READERS`
+and in `format.py`.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""What a visitor of a page cannot see does not reach the text: instructions to the bot hide where nobody looks.
+"""What a visitor of a page cannot see does not reach the text: instructions to a bot hide where nobody looks.
 
 Folded content is kept: an accordion or a tab hides its panel only until somebody presses its control.
 """
@@ -11,8 +11,8 @@ from lxml.html import HtmlElement  # type: ignore[import-untyped]
 from knowledge_base.readers.text import line, words
 
 SILENT = words(
-    """audio base canvas datalist embed frame frameset head iframe input link meta noembed noscript object option
-    param progress rp rt rtc script select source style svg template textarea title track video"""
+    """audio base canvas datalist embed frame frameset head iframe input link meta noembed noscript object
+    option param progress rp rt rtc script select source style svg template textarea title track video"""
 )
 HIDING = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|(?:opacity|font-size)\s*:\s*0*\.?0+(?:px|r?em|pt|%)?\s*(?:!|;|$)",

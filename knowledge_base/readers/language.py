@@ -10,8 +10,8 @@ WORD = re.compile(r"[^\W\d_]+")
 LATIN = re.compile("[A-Za-z]")
 # The commonest English words that German, French, Spanish, Italian, Dutch and Portuguese do not share.
 ENGLISH = words(
-    """the of and to is for with that this it you your are be by from have has not can will when if how what which
-    or our we they at its their please do does"""
+    """the of and to is for with that this it you your are be by from have has not can will when if how what
+    which or our we they at its their please do does"""
 )
 UNKNOWN = "und"  # ISO 639-2: undetermined
 

@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 from knowledge_base.readers.glyphs import MARKER, Segment
 from knowledge_base.readers.outline import Outline
 from knowledge_base.readers.tables import markdown_table
-from knowledge_base.readers.text import clean, line
+from knowledge_base.readers.text import joined
 
 MARGIN = 0.12  # of the page's height, at the top and at the foot
 OFTEN = 0.4  # of the pages: a line in a margin that stands on so many of them is a running head or foot
@@ -26,7 +26,6 @@ CELL_LINES = 8  # a cell of a table is not longer; a column of text is
 ITEM = re.compile(rf"^(?:{MARKER})\s*(?=\S)")
 ONLY_MARKER = re.compile(rf"^(?:{MARKER})$")
 ENDED = re.compile(r"[.!?:;。！？：；」）)]\s*$")
-EAST_ASIAN = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 
 
 @dataclass(frozen=True)
@@ -183,9 +182,9 @@ def rows_of(parts: Sequence[Segment], style: Style) -> list[Row]:
 
 def beside(row: Row, part: Segment) -> bool:
     """Whether a segment stands to the right of the row, on its height."""
-    cell = row[-1]
-    overlap = min(cell.top, part.top) - max(cell.bottom, part.bottom)
-    return part.left > cell.right - 1 and overlap > 0.3 * part.size and len(cell.lines) <= CELL_LINES
+    lines = row[-1].lines
+    level = [one for one in lines if min(one.top, part.top) - max(one.bottom, part.bottom) > 0.3 * part.size]
+    return bool(level) and len(lines) <= CELL_LINES and all(part.left > one.right - 1 for one in level)
 
 
 def below(row: Row, part: Segment, style: Style) -> bool:
@@ -197,7 +196,7 @@ def below(row: Row, part: Segment, style: Style) -> bool:
 
 
 def with_cell(row: Row, part: Segment) -> list[Row]:
-    """The row with a further cell. Lines above the one it stands beside were a paragraph, no part of the row."""
+    """The row with a further cell. Lines above the one it stands beside were a paragraph, not the row's."""
     if len(row) == 1:
         lines = row[0].lines
         level = [
@@ -209,7 +208,7 @@ def with_cell(row: Row, part: Segment) -> list[Row]:
 
 
 def tables_and_text(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Neighbouring rows of several cells together, all else row by row; one such row alone has wide spaces."""
+    """Neighbouring rows of several cells together, all else row by row; one such row alone is a wide line."""
     for wide, run in groupby(rows, key=lambda row: len(row) > 1):
         group = list(run)
         if wide and len(group) > 1:
@@ -306,18 +305,3 @@ def heading_level(lines: Sequence[Segment], style: Style) -> int:
         return style.levels[lines[0].size]
     bold = len(lines) == 1 and lines[0].bold and lines[0].size >= style.body and not ITEM.match(text)
     return min(len(style.levels) + 1, 6) if bold and not re.search(r"[.,;:。、：]$", text) else 0
-
-
-def joined(texts: Sequence[str]) -> str:
-    """Lines as running text: no space within Japanese, words that were divided at a line's end made whole."""
-    whole = ""
-    for text in map(line, texts):
-        if not whole or not text:
-            whole += text
-        elif whole[-1] in "-\u2010" and whole[-2:-1].isalpha() and text[0].islower():
-            whole = whole[:-1] + text
-        elif EAST_ASIAN.match(whole[-1]) and EAST_ASIAN.match(text[0]):
-            whole += text
-        else:
-            whole += f" {text}"
-    return clean(whole)

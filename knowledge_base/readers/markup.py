@@ -13,13 +13,13 @@ from lxml.html import HtmlElement, HTMLParser, document_fromstring  # type: igno
 
 from knowledge_base.readers.outline import Outline
 from knowledge_base.readers.tables import markdown_table
-from knowledge_base.readers.text import clean, line, words
+from knowledge_base.readers.text import EAST_ASIAN_LETTERS, clean, line, words
 
 DEEPEST = 6  # of <h1> … <h6>; a folded part or a question of a list stands below all of them
 BLOCKS = words(
-    """address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption
-    figure footer form header hgroup hr html legend li main nav ol p pre section summary table tbody td tfoot th
-    thead tr ul h1 h2 h3 h4 h5 h6"""
+    """address article aside blockquote body caption center dd details dialog dir div dl dt fieldset
+    figcaption figure footer form header hgroup hr html legend li main nav ol p pre section summary
+    table tbody td tfoot th thead tr ul h1 h2 h3 h4 h5 h6"""
 )
 HEADINGS = {f"h{level}": level for level in range(1, DEEPEST + 1)}
 LISTS = ("ul", "ol", "dir", "menu")
@@ -30,15 +30,14 @@ SPECIAL = re.compile(
 FILE_NAME = re.compile(r"^\S+\.(?:png|jpe?g|gif|svg|webp|bmp)$", re.IGNORECASE)
 ANCHORS = frozenset("¶#§🔗")
 QUESTION = re.compile(r"[?？]\W*$")
-EAST_ASIAN = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
 WRAPPED = re.compile(
-    rf"(?<=[{EAST_ASIAN}])\s*\n\s*(?=[{EAST_ASIAN}])"
+    rf"(?<=[{EAST_ASIAN_LETTERS}])\s*\n\s*(?=[{EAST_ASIAN_LETTERS}])"
 )  # a line end inside Japanese is no space
 DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
 
 def tree(text: str) -> HtmlElement | None:
-    """The text parsed as HTML, however broken; nothing is fetched and no entity is looked up. None when it holds nothing."""
+    """The text parsed as HTML, however broken; nothing is fetched or looked up. None if it is empty."""
     parser = HTMLParser(huge_tree=True, no_network=True, remove_comments=True, remove_pis=True)
     try:
         return document_fromstring(DECLARATION.sub("", clean(text)), parser=parser)
@@ -52,7 +51,7 @@ def walk(root: HtmlElement, outline: Outline) -> None:
 
 
 class _Walk:
-    """One pass over the tree by events, not by recursion: pages nest as deeply as their authors' tools please."""
+    """One pass over the tree by events, not by recursion: pages nest as deeply as their makers please."""
 
     def __init__(self, outline: Outline) -> None:
         self.outline = outline
@@ -208,7 +207,7 @@ def is_layout(element: HtmlElement) -> bool:
 
 
 def table(element: HtmlElement) -> str:
-    """A table of data in Markdown. Cells that reach over several rows are repeated, so that each row stands alone."""
+    """A table of data in Markdown. A cell over several rows is repeated, so that each row stands alone."""
     rows: list[list[str]] = []
     reaching: dict[int, tuple[int, str]] = {}  # by column: rows still to fill, and with what
     for row in element.iter("tr"):
@@ -225,7 +224,7 @@ def cells_of(row: HtmlElement) -> list[HtmlElement]:
 
 
 def fill(cells: list[HtmlElement], reaching: dict[int, tuple[int, str]], *, header: bool) -> list[str]:
-    """The texts of one row, with those that reach into it from above; a wide heading stands over each of its columns."""
+    """One row's texts, with those reaching into it from above; a wide heading stands over all its columns."""
     filled: list[str] = []
     waiting = iter(cells)
     while True:
@@ -276,7 +275,7 @@ def code_of(element: HtmlElement) -> str:
     """Code as it was typed, line by line."""
     for breaking in element.iter("br"):
         breaking.tail = "\n" + (breaking.tail or "")
-    return element.text_content()
+    return str(element.text_content())
 
 
 def fenced(code: str) -> str:

@@ -1,4 +1,4 @@
-"""Where a piece of text stands in its document: every reader tells it headings and blocks in reading order."""
+"""Where a piece of text stands in its document: a reader tells headings and blocks in reading order."""
 
 from dataclasses import dataclass, field
 
@@ -27,7 +27,7 @@ class Piece:
 
 @dataclass
 class Outline:
-    """A document being read. `title` is what the file declares of itself; a heading over everything wins over it."""
+    """A document being read. `title` is what the file says of itself; a heading over everything wins."""
 
     title: str = ""
     notes: list[str] = field(default_factory=list)
@@ -74,12 +74,12 @@ class Outline:
         return first if alone or cover else None
 
     def finish(self, fallback: str) -> tuple[str, tuple[Block, ...]]:
-        """The document's title and its blocks; a heading with nothing below it is a block itself, so that it is not lost."""
+        """The title and the blocks. A heading with nothing below it is a block, so that it is not lost."""
         name = self.heading_of_all()
         blocks = tuple(
             block(item, name)
             for item in self._items
-            if isinstance(item, Piece) or not item.used and item is not name
+            if isinstance(item, Piece) or (not item.used and item is not name)
         )
         if name and not blocks:
             blocks = (Block(name.text, page=name.page),)

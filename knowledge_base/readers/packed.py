@@ -1,4 +1,4 @@
-"""Office files are ZIP archives: what they are, and whether they may be unpacked, is settled before anything is parsed."""
+"""Office files are ZIP archives. What they are, and whether to unpack them, is settled before parsing."""
 
 import re
 import zipfile
@@ -52,9 +52,9 @@ def kind_of(data: bytes, name: str) -> str:
 
 
 def check(data: bytes, name: str, limits: Limits) -> None:
-    """Refuse an archive that would unpack beyond the limits, or whose XML defines entities, which no Office program writes.
+    """Refuse an archive that would unpack beyond the limits, or whose XML defines entities.
 
-    The sizes that the archive declares may lie, so every member is unpacked once, in small pieces that are thrown away.
+    The sizes it declares may lie, so every member is unpacked once, in small pieces that are thrown away.
     """
     with open_archive(data, name) as archive:
         members = archive.infolist()
@@ -85,7 +85,7 @@ def measure(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, left: 
                 (before + piece).replace(b"\0", b"")
             ):
                 raise Unreadable(
-                    f"{name!r} defines XML entities in {member.filename!r}, as no Office program does; it is refused."
+                    f"{name!r} defines XML entities, as no Office program does; it is not opened."
                 )
             before = piece[-32:]
     return size

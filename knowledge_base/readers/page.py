@@ -9,13 +9,12 @@ from lxml.html import HtmlElement  # type: ignore[import-untyped]
 from knowledge_base.readers import hidden, markup
 from knowledge_base.readers.outline import Outline
 from knowledge_base.readers.source import Source
-from knowledge_base.readers.text import line
+from knowledge_base.readers.text import line, words
 
 FURNITURE_ROLES = frozenset(
     ("navigation", "banner", "contentinfo", "search", "dialog", "alertdialog", "menubar")
 )
-FURNITURE_CLASSES = frozenset("breadcrumb breadcrumbs skip-link skip-to-content skiplink".split())
-CONTENT = ("main", "article", "section")
+FURNITURE_CLASSES = words("breadcrumb breadcrumbs skip skip-link skip-to-content skiplink")
 LEAST = 200  # characters that must be left for a page to be more than its furniture
 
 
@@ -25,49 +24,56 @@ def read(source: Source) -> Outline:
     root = markup.tree(source.text)
     if root is None:
         return outline
-    title = root.find(".//title")
-    outline.title = line(title.text_content()) if title is not None else ""
+    outline.title = title_of(root)
     if pieces := hidden.prune(root):
-        outline.note(
-            f"{pieces} hidden {'piece' if pieces == 1 else 'pieces'} of text, which no visitor of the page sees, left out."
-        )
-    clear(root)
-    markup.walk(root, outline)
+        what = "piece" if pieces == 1 else "pieces"
+        outline.note(f"{pieces} hidden {what} of text, which no visitor of the page sees, left out.")
+    markup.walk(content(root), outline)
     return outline
 
 
-def clear(root: HtmlElement) -> None:
-    """Remove the furniture of the site, unless that would leave hardly anything."""
+def title_of(root: HtmlElement) -> str:
+    """A heading over the page, else the title of its window."""
+    for tag in ("h1", "title"):
+        found = [line(element.text_content()) for element in root.iter(tag)]
+        if len(found) == 1 and found[0]:
+            return found[0]
+    return ""
+
+
+def content(root: HtmlElement) -> HtmlElement:
+    """The page without the site around it; everything, where that would leave hardly anything."""
+    whole = length(root)
     found = list(furniture(root))
-    whole = len(line(root.text_content()))
-    left = whole - sum(len(line(element.text_content())) for element in found)
-    if left >= min(LEAST, whole / 2):
+    if whole - sum(map(length, found)) >= min(LEAST, whole / 2):
         for element in found:
             element.drop_tree()
+    marked = [element for element in root.iter() if element.tag == "main" or element.get("role") == "main"]
+    return marked[0] if len(marked) == 1 and length(marked[0]) * 2 >= length(root) else root
+
+
+def length(element: HtmlElement) -> int:
+    return len(line(element.text_content()))
 
 
 def furniture(root: HtmlElement) -> Iterator[HtmlElement]:
     """The outermost elements that belong to the site and not to the page."""
-    has_content = any(line(element.text_content()) for element in root.iter("main", "article"))
     events = etree.iterwalk(root, events=("start",))
     for _, element in events:
-        if is_furniture(element, has_content=has_content):
+        if is_furniture(element):
             events.skip_subtree()
             yield element
 
 
-def is_furniture(element: HtmlElement, *, has_content: bool) -> bool:
-    """Navigation anywhere; a footer of the page; beside a marked main part also the page's header and asides."""
+def is_furniture(element: HtmlElement) -> bool:
+    """Navigation anywhere, and the footer of the page, which is not that of an article in it."""
     if element.tag in ("html", "body"):
         return False
     if element.tag == "nav" or element.get("role") in FURNITURE_ROLES:
         return True
     if not FURNITURE_CLASSES.isdisjoint((element.get("class") or "").lower().split()):
         return True
-    if element.tag == "footer" or (has_content and element.tag in ("header", "aside")):
-        outside = next(element.iterancestors(*CONTENT), None) is None
-        return outside and (element.tag == "footer" or element.find(".//h1") is None)
-    return False
+    return element.tag == "footer" and next(element.iterancestors("main", "article", "section"), None) is None
 
 
 def declared_encoding(data: bytes) -> str:

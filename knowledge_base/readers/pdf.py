@@ -17,7 +17,7 @@ from knowledge_base.readers.text import line
 ONE_AT_A_TIME = threading.Lock()  # PDFium is not thread-safe, not even for two documents
 NAMED = 10  # pages without text that a note names one by one
 NO_TITLE = re.compile(
-    r"(?i)^(?:untitled|microsoft word.*|.*\.(?:docx?|pdf|indd|html?|xlsx?|pptx?)|文書\s*\d*|スライド\s*\d*)?$|^\W*anonymous\W*$"
+    r"(?i)^\W*(?:untitled|anonymous|microsoft word.*|.*\.(?:docx?|pdf|indd|html?|xlsx?|pptx?)|文書\s*\d*)?\W*$"
 )
 
 
@@ -28,7 +28,8 @@ def read(source: Source) -> Outline:
         try:
             if len(document) > source.limits.pages:
                 raise TooLarge(
-                    f"{source.name!r} has {len(document):,} pages, more than the {source.limits.pages:,} that are accepted; split it."
+                    f"{source.name!r} has {len(document):,} pages, more than the {source.limits.pages:,} "
+                    "that are accepted; split it."
                 )
             title = line(document.get_metadata_dict().get("Title", ""))
             pages = pages_of(document, source)

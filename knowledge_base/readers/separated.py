@@ -80,7 +80,7 @@ def row_at(lines: Sequence[str], at: int, separator: str) -> tuple[list[str] | N
 
 
 def separator_of(lines: Sequence[str]) -> str:
-    """The separator that names columns of questions and answers, or cuts the first rows most evenly; "" when none does."""
+    """The separator that shows columns of questions and answers, or cuts the rows most evenly, or ""."""
     best, most = "", 0.0
     for separator in SEPARATORS:
         rows = [row for _, row, _ in parse(lines[:60], separator)]
@@ -96,7 +96,7 @@ def separator_of(lines: Sequence[str]) -> str:
 
 
 def looks_so(text: str, *, named: bool) -> bool:
-    """Whether a text is rows and columns. Unless its name says so, prose that happens to have commas must not pass."""
+    """Whether a text is rows and columns. Prose that happens to have commas must not pass, if not so named."""
     lines = text[:50_000].splitlines(keepends=True)[:60]
     separator = separator_of(lines)
     if named or not separator:

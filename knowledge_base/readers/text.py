@@ -6,6 +6,7 @@ The text stays what its author wrote (NFC). Folding for search (NFKC, case) is t
 import codecs
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from charset_normalizer import from_bytes
 
@@ -33,6 +34,8 @@ JOINERS = re.compile(
 )
 VARIANTS = re.compile("([\ufe00-\ufe0f\U000e0100-\U000e01ef])[\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
 # PDF fonts name letters by lookalikes (the radical ⽔ for 水, the ligature ﬁ) that no search would find.
+EAST_ASIAN_LETTERS = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
+EAST_ASIAN = re.compile(f"[{EAST_ASIAN_LETTERS}]")
 LOOKALIKES = re.compile("[\u2e80-\u2fd5\ufb00-\ufb06]")
 
 
@@ -48,6 +51,21 @@ def clean(text: str) -> str:
 def line(text: str) -> str:
     """The cleaned text on one line, inner white space single."""
     return re.sub(r"[ \n]+", " ", clean(text)).strip(" \u3000")
+
+
+def joined(texts: Iterable[str]) -> str:
+    """Lines as running text: no space within Japanese, words that were divided at a line's end made whole."""
+    whole = ""
+    for text in map(line, texts):
+        if not whole or not text:
+            whole += text
+        elif whole[-1] in "-\u2010" and whole[-2:-1].isalpha() and text[0].islower():
+            whole = whole[:-1] + text
+        elif EAST_ASIAN.match(whole[-1]) and EAST_ASIAN.match(text[0]):
+            whole += text
+        else:
+            whole += f" {text}"
+    return whole
 
 
 def decode(data: bytes, declared: str = "") -> str | None:

@@ -1,4 +1,4 @@
-"""Word documents, by way of the HTML that mammoth makes of them, with headings, lists, tables and footnotes."""
+"""Word documents, by way of the HTML that mammoth makes of them: headings, lists, tables and footnotes."""
 
 import re
 import zipfile

@@ -49,7 +49,7 @@ def tell(sheet: Any, outline: Outline, source: Source) -> None:
 
 
 def rows(sheet: Any, source: Source) -> Iterator[list[str]]:
-    """The rows that say something. A sheet may declare a size it does not have; the declaration is put aside."""
+    """The rows that say something. What size a sheet declares is put aside: it may not have it."""
     sheet.reset_dimensions()
     for number, cells in enumerate(sheet.iter_rows(max_col=WIDEST), start=1):
         row = [shown(cell.value, cell.number_format if cell.value is not None else "") for cell in cells]
