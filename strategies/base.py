@@ -1,7 +1,8 @@
 """The contract: a strategy turns a question into a stream of events.
 
-Making is light, warming is heavy: `__init__` keeps its options, `warm_up` loads weights and reaches servers. `stream` is a
-synchronous generator; when the customer leaves, `GeneratorExit` reaches every layer and generation stops.
+Making is light, warming is heavy: `__init__` keeps its options, `warm_up` loads weights and reaches servers.
+`stream` is a synchronous generator; when the customer leaves, `GeneratorExit` reaches every layer and
+generation stops.
 """
 
 from __future__ import annotations
@@ -29,14 +30,16 @@ class Turn:
 class Question:
     """What is asked. A new need is a new field with a default.
 
-    `history` holds earlier turns, oldest first, without this question. `passages` is filled in by a strategy that retrieves.
-    `language` is an ISO 639-1 code, `""` when unknown.
+    `history` holds earlier turns, oldest first, without this question. `passages` is filled in by a strategy
+    that retrieves. `language` is an ISO 639-1 code, `""` when unknown. `query` is the question made to stand
+    alone, as a strategy that retrieves searched for it; `""` when nobody searched.
     """
 
     text: str
     history: tuple[Turn, ...] = ()
     passages: tuple[Passage, ...] = ()
     language: str = ""
+    query: str = ""
 
 
 @runtime_checkable
@@ -44,17 +47,23 @@ class Strategy(Protocol):
     """Whoever implements this passes `strategies.testing.StrategyContract`."""
 
     def warm_up(self) -> None:
-        """Load what `stream` needs. May be called twice and from any thread. Raises Misconfigured or Unavailable."""
+        """Load what `stream` needs. May be called twice and from any thread. Raises Misconfigured or
+        Unavailable.
+        """
 
     def stream(self, question: Question) -> Iterator[Event]:
-        """Answer, as events. At least one Token, or NoAnswer before the first. Several threads call it at once.
+        """Answer, as events. At least one Token, or NoAnswer before the first. Several threads call it at
+        once.
 
-        Raises NoAnswer, Unavailable or Misconfigured; nothing else leaves it on purpose.
+        Raises NoAnswer (before the first Token only), Unavailable or Misconfigured; nothing else leaves it on
+        purpose.
         """
 
 
 class Options(BaseModel):
-    """The options of one kind of strategy: validation, the documentation page and the operator's form come from it."""
+    """The options of one kind of strategy: validation, the documentation page and the operator's form come
+    from it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,6 +75,15 @@ class Search(Protocol):
         """The k best passages for the query, best first. Raises knowledge_base.errors.Unavailable."""
 
 
+# The passages of the same document around one, so many on each side, itself included, in document order.
+Neighbours = Callable[[Passage, int], Sequence[Passage]]
+
+
+def alone(passage: Passage, each_side: int) -> Sequence[Passage]:  # noqa: ARG001
+    """The neighbours of a passage where nobody knows any."""
+    return [passage]
+
+
 class Embedder(Protocol):
     """The embedder that the index uses. Vectors are unit length, `(dimension,)` float32."""
 
@@ -75,14 +93,19 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True)
 class Kit:
-    """What the house hands to a strategy that is being made. Each is a door: nothing is loaded until it is used."""
+    """What the house hands to a strategy that is being made. Each is a door: nothing is loaded until it is
+    used.
+    """
 
     search: Search
     embedder: Embedder
-    sentences: Callable[[Sequence[Passage]], Sequence[Any]]  # per passage: (n_sentences, dimension) float32, unit rows
+    sentences: Callable[
+        [Sequence[Passage]], Sequence[Any]
+    ]  # per passage: (n_sentences, dimension) float32, unit rows
     strategy: Callable[[str], Strategy]  # another configured strategy, by its name
     data: Path  # the data directory
     named: str = ""  # the name under which this one is configured
+    neighbours: Neighbours = alone
 
 
 class Kind(Protocol):

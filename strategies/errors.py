@@ -15,8 +15,12 @@ class StrategyError(Exception):
     """The root. The message is for the operator; a customer is never shown it."""
 
 
-class NoAnswer(StrategyError):
-    """The strategy abstains. `events` are what it did on the way (usage, decisions), so that its cost is not lost."""
+class NoAnswer(StrategyError):  # noqa: N818 - it names a state
+    """The strategy abstains.
+
+    `events` are what it did on the way (usage, decisions) and did not stream before, so that its cost is not
+    lost and not counted twice.
+    """
 
     def __init__(self, why: str, events: tuple[Event, ...] = ()) -> None:
         super().__init__(why)
@@ -24,9 +28,9 @@ class NoAnswer(StrategyError):
         self.events = events
 
 
-class Unavailable(StrategyError):
+class Unavailable(StrategyError):  # noqa: N818 - it names a state
     """A server is down, slow or cut off; trying again later is worth it."""
 
 
-class Misconfigured(StrategyError):
+class Misconfigured(StrategyError):  # noqa: N818 - it names a state
     """An option, a file or a package is missing or wrong; the message names it and what to do."""

@@ -1,6 +1,7 @@
 """What a strategy streams, and the answer that is their fold.
 
-The stored answer is `collect(events)` of the very events that were streamed, so what the customer saw is what the record says.
+The stored answer is `collect(events)` of the very events that were streamed, so what the customer saw is what
+the record says.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,8 +23,8 @@ class Token:
 class Citation:
     """What was just said rests on `passage`; its place in the stream is its place in the text.
 
-    `number` counts passages by first use, from 1; the same passage keeps its number. `quote` is the part of the passage that
-    carries the statement (a substring of `passage.text`).
+    `number` counts passages by first use, from 1; the same passage keeps its number. `quote` is the part of
+    the passage that carries the statement (a substring of `passage.text`).
     """
 
     number: int
@@ -36,8 +37,9 @@ class Citation:
 class Usage:
     """Tokens that a language model was given and wrote; zero where none is used.
 
-    `prompt_tokens` are instructions, history and question without the passages; `passage_tokens` are the passages alone.
-    Several Usage events of one answer add up (a failed attempt's cost counts).
+    `prompt_tokens` are instructions, history and question without the passages; `passage_tokens` are the
+    passages alone. Several Usage events of one answer add up (a failed attempt's cost counts). `estimated`
+    says that one of the three was not counted by the model's own tokenizer.
     """
 
     prompt_tokens: int = 0
@@ -46,12 +48,15 @@ class Usage:
     model: str = ""
     adapter: str = ""  # content hash of the adapter that spoke
     prompt_version: str = ""
+    estimated: bool = False
     type: Literal["usage"] = "usage"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A choice made on the way, for the operator: who (`by`), `what`, and `why` in words; `detail` are the numbers."""
+    """A choice made on the way, for the operator: who (`by`), `what`, and `why` in words; `detail` are the
+    numbers.
+    """
 
     by: str
     what: str
@@ -84,7 +89,9 @@ class Answer:
 
 
 def collect(events: Iterable[Event]) -> Answer:
-    """Fold events into the answer they make: text joined, citations placed, usage summed (the last model named wins)."""
+    """Fold events into the answer they make: text joined, citations placed, usage summed (the last model
+    named wins).
+    """
     text = ""
     citations: list[Cited] = []
     decisions: list[Decision] = []
@@ -111,4 +118,5 @@ def add(one: Usage, other: Usage) -> Usage:
         model=other.model or one.model,
         adapter=other.adapter or one.adapter,
         prompt_version=other.prompt_version or one.prompt_version,
+        estimated=one.estimated or other.estimated,
     )

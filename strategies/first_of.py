@@ -1,0 +1,103 @@
+"""Fallback and cascade: the first strategy that has something to say answers.
+
+A strategy hands over by NoAnswer or Unavailable, and only before its first token: what a customer has begun
+to read is never taken back. Misconfigured never hands over, because a cascade that hides a broken strategy
+hides it for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from typing import ClassVar
+
+from pydantic import Field
+
+from strategies.base import Kit, Options, Question, Strategy
+from strategies.errors import NoAnswer, Unavailable
+from strategies.events import Citation, Decision, Event, Token, Usage
+from strategies.streams import Stream, stream_of
+
+
+class FirstOfOptions(Options):
+    """What an operator may set."""
+
+    of: list[str] = Field(
+        min_length=1, description="Names of strategies, in the order in which they are asked."
+    )
+
+
+class FirstOf:
+    """Asks one strategy after the other until one answers."""
+
+    Options: ClassVar[type[Options]] = FirstOfOptions
+
+    def __init__(self, of: Sequence[tuple[str, Strategy]], named: str = "first_of") -> None:
+        """`of` pairs each strategy with the name under which decisions speak of it."""
+        self._of = tuple(of)
+        self._named = named
+
+    @classmethod
+    def make(cls, options: FirstOfOptions, kit: Kit) -> FirstOf:
+        return cls([(name, kit.strategy(name)) for name in options.of], kit.named)
+
+    def warm_up(self) -> None:
+        """Warm them all. One that is unavailable is what the others are for; all of them unavailable is not.
+        """
+        down: list[str] = []
+        for name, strategy in self._of:
+            try:
+                strategy.warm_up()
+            except Unavailable as error:
+                down.append(f"{name!r} is unavailable ({error})")
+        if len(down) == len(self._of):
+            raise Unavailable("; ".join(down))
+
+    def stream(self, question: Question) -> Iterator[Event]:
+        failed: list[NoAnswer | Unavailable] = []
+        reasons: list[str] = []
+        for name, strategy in self._of:
+            try:
+                opening, rest = yield from until_first_token(strategy, question)
+            except (NoAnswer, Unavailable) as error:
+                if isinstance(error, NoAnswer):
+                    yield from error.events
+                failed.append(error)
+                state = "has no answer" if isinstance(error, NoAnswer) else "is unavailable"
+                reasons.append(f"{name!r} {state} ({error})")
+                yield Decision(by=self._named, what=f"passed over {name!r}", why=str(error))
+                continue
+            with closing(rest):
+                yield Decision(by=self._named, what=f"chose {name!r}", why="; ".join(reasons))
+                yield from opening
+                yield from rest
+            return
+        if all(isinstance(error, NoAnswer) for error in failed):
+            raise NoAnswer("; ".join(reasons))
+        raise Unavailable("; ".join(reasons))
+
+
+def until_first_token(
+    strategy: Strategy, question: Question
+) -> Generator[Event, None, tuple[list[Event], Stream]]:
+    """Pass on usage and decisions at once; return what begins the answer, with the stream to go on from
+    there.
+
+    Citations before the first token belong to the answer, so they wait with it: an attempt that fails leaves
+    none behind.
+    """
+    stream = stream_of(strategy, question)
+    held: list[Event] = []
+    try:
+        for event in stream:
+            match event:
+                case Token():
+                    return [*held, event], stream
+                case Citation():
+                    held.append(event)
+                case Usage() | Decision():
+                    yield event
+    except BaseException:
+        stream.close()
+        raise
+    raise NoAnswer("it ended without a word")

@@ -1,0 +1,116 @@
+"""Finds passages and lets an inner strategy speak from them.
+
+"RAG" and "RAG + LoRA" are this one class: the inner strategy may quote, ask a chat model, or be the product's
+own model. What it says is followed sentence by sentence, and the citations are attached or checked here
+(`strategies.citing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from knowledge_base.errors import Unavailable as SearchUnavailable
+from knowledge_base.passages import Passage
+from strategies.base import Kit, Neighbours, Options, Question, Search, Strategy, alone
+from strategies.citing import cite
+from strategies.errors import NoAnswer, Unavailable
+from strategies.events import Decision, Event
+from strategies.followups import standalone
+from strategies.streams import stream_of
+
+
+class RagOptions(Options):
+    """What an operator may set."""
+
+    inner: str = Field(description="Who speaks: a strategy, or a kind that needs no options, like quotes.")
+    k: int = Field(default=6, ge=1, le=50, description="How many passages are found for a question.")
+    neighbours: int = Field(
+        default=0,
+        ge=0,
+        le=5,
+        description="Passages of its document added on each side of a found one.",
+    )
+
+
+class Rag:
+    """Finds passages in the documents; another strategy answers from them."""
+
+    Options: ClassVar[type[Options]] = RagOptions
+
+    def __init__(
+        self,
+        search: Search,
+        inner: Strategy,
+        *,
+        k: int = 6,
+        neighbours: int = 0,
+        around: Neighbours = alone,
+        named: str = "rag",
+    ) -> None:
+        self._search = search
+        self._inner = inner
+        self._k = k
+        self._each_side = neighbours
+        self._around = around
+        self._named = named
+
+    @classmethod
+    def make(cls, options: RagOptions, kit: Kit) -> Rag:
+        return cls(
+            kit.search,
+            kit.strategy(options.inner),
+            k=options.k,
+            neighbours=options.neighbours,
+            around=kit.neighbours,
+            named=kit.named,
+        )
+
+    def warm_up(self) -> None:
+        self._inner.warm_up()
+
+    def stream(self, question: Question) -> Iterator[Event]:
+        asked = standalone(question)
+        found = self._found(asked.query)
+        why = f"searched for {asked.query!r}" + (f", because {asked.why}" if asked.why else "")
+        yield Decision(
+            self._named, f"found {len(found)} passages", why, {"query": asked.query, "passages": shown(found)}
+        )
+        if not found:
+            raise NoAnswer("no passage was found")
+        passages = self._with_neighbours(found)
+        told = replace(question, passages=passages, query=asked.query)
+        with closing(stream_of(self._inner, told)) as said:
+            yield from cite(said, passages, self._named)
+
+    def _found(self, query: str) -> Sequence[Passage]:
+        try:
+            return self._search(query, self._k)
+        except SearchUnavailable as error:
+            raise Unavailable(f"the search does not answer just now: {error}") from error
+
+    def _with_neighbours(self, found: Sequence[Passage]) -> tuple[Passage, ...]:
+        """The found passages, best first, each with those around it; none twice."""
+        if not self._each_side:
+            return tuple(found)
+        known = {passage.id: passage for passage in found}
+        around = (near for passage in found for near in self._around(passage, self._each_side))
+        return tuple({near.id: known.get(near.id, near) for near in around}.values())
+
+
+def shown(passages: Sequence[Passage]) -> list[dict[str, Any]]:
+    """The passages as numbers for the operator."""
+    return [
+        {
+            "id": passage.id,
+            "document": passage.title,
+            "score": passage.score,
+            "dense": passage.dense,
+            "lexical": passage.lexical,
+        }
+        for passage in passages
+    ]

@@ -1,0 +1,198 @@
+"""Which kinds of strategy are installed, and the strategies that an operator configured from them.
+
+A kind is an entry point of the group `kotae.strategies`; ours are found exactly like a stranger's, and one
+package that does not load never takes the others down.
+
+    [strategies.manuals]     ──▶  Strategies(configs, kit).get("manuals")  ──▶  Rag, made once
+    use = "rag"                                                                  └─ kit.strategy("quotes")
+    inner = "quotes"
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from strategies.base import Kind, Kit, Strategy
+from strategies.errors import Misconfigured, StrategyError
+
+GROUP = "kotae.strategies"
+log = logging.getLogger(__name__)
+
+
+def kinds() -> dict[str, type[Kind]]:
+    """Every kind that is installed and loads, by name."""
+    found: dict[str, type[Kind]] = {}
+    for name in installed():
+        try:
+            found[name] = kind(name)
+        except Misconfigured as broken:
+            log.warning("%s", broken)
+    return found
+
+
+def installed() -> list[str]:
+    """The names of every kind that an installed package provides, whether or not it loads."""
+    return sorted({point.name for point in entry_points(group=GROUP)})
+
+
+def kind(name: str) -> type[Kind]:
+    """The kind of this name. Raises Misconfigured when no package provides it, two do, or it does not load.
+    """
+    points = {point.value: point for point in entry_points(group=GROUP, name=name)}
+    if not points:
+        raise Misconfigured(f"no installed package provides the kind {name!r}; {known(name, installed())}")
+    if len(points) > 1:
+        packages = " and ".join(sorted(provider(point) for point in points.values()))
+        raise Misconfigured(f"the kind {name!r} is provided by {packages}; uninstall all but one of them")
+    return load(next(iter(points.values())))
+
+
+def load(point: EntryPoint) -> type[Kind]:
+    """The class behind an entry point. Whatever goes wrong in a stranger's import is said in a sentence."""
+    what = f"the kind {point.name!r} of {provider(point)}"
+    try:
+        loaded = point.load()
+    except Exception as error:
+        raise Misconfigured(f"{what} cannot be loaded: {type(error).__name__}: {error}") from error
+    options = getattr(loaded, "Options", None)
+    if not (
+        inspect.isclass(options)
+        and issubclass(options, BaseModel)
+        and callable(getattr(loaded, "make", None))
+    ):
+        raise Misconfigured(
+            f"{what} is not a strategy: {point.value} lacks an Options class or a make() method"
+        )
+    return loaded  # type: ignore[no-any-return]
+
+
+def provider(point: EntryPoint) -> str:
+    """The package that an entry point comes from, for a sentence."""
+    return f"the package {point.dist.name!r}" if point.dist else f"{point.value!r}"
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The options of a kind as a JSON schema, for a form and for the documentation."""
+    return kind(name).Options.model_json_schema()
+
+
+def about(name: str) -> str:
+    """What a kind does, in the first sentence of its class's documentation."""
+    return (inspect.getdoc(kind(name)) or "").split("\n", 1)[0]
+
+
+class Strategies:
+    """The configured strategies. Each is made when it is first asked for, once, and kept."""
+
+    def __init__(self, configs: Mapping[str, Mapping[str, Any]], kit: Kit) -> None:
+        """`configs` are the `[strategies.*]` tables; the kit's own `strategy` door is replaced by this
+        object's.
+        """
+        self._configs = {name: dict(config) for name, config in configs.items()}
+        self._kit = replace(kit, strategy=self.get)
+        self._made: dict[str, Strategy] = {}
+        self._making: list[str] = []
+        self._lock = threading.RLock()
+
+    def names(self) -> list[str]:
+        """The names that are configured, in the order of the file."""
+        return list(self._configs)
+
+    def uses(self, name: str) -> str:
+        """The kind behind a name. Raises Misconfigured when the table does not say."""
+        use = self._config(name).get("use")
+        if not isinstance(use, str) or not use:
+            raise Misconfigured(
+                f'strategy {name!r} does not say what it uses; add use = "…", one of {listed(installed())}'
+            )
+        return use
+
+    def get(self, name: str) -> Strategy:
+        """The strategy of this name: a configured one, or a kind that needs no options."""
+        with self._lock:
+            if name not in self._made:
+                if name in self._making:
+                    raise Misconfigured(circle(self._making[self._making.index(name) :]))
+                self._making.append(name)
+                try:
+                    self._made[name] = self._make(name)
+                finally:
+                    self._making.pop()
+            return self._made[name]
+
+    def check(self) -> list[str]:
+        """Every fault of every configured strategy, as sentences; nothing is loaded. Empty when all is well.
+        """
+        faults: dict[str, None] = {}
+        for name in self._configs:
+            try:
+                self.get(name)
+            except StrategyError as error:
+                faults.update(dict.fromkeys(str(error).split("\n")))
+        return list(faults)
+
+    def _config(self, name: str) -> dict[str, Any]:
+        if name in self._configs:
+            return self._configs[name]
+        if name in installed():
+            return {"use": name}
+        asked_by = self._making[-2:-1] if name in self._making else []
+        who = f"strategy {asked_by[0]!r} refers to {name!r}, but there" if asked_by else "there"
+        raise Misconfigured(f"{who} is no strategy {name!r}; {known(name, [*self._configs, *installed()])}")
+
+    def _make(self, name: str) -> Strategy:
+        made_of = kind(self.uses(name))
+        given = {key: value for key, value in self._config(name).items() if key != "use"}
+        try:
+            options = made_of.Options.model_validate(given)
+        except ValidationError as error:
+            raise Misconfigured("\n".join(fault(name, found, made_of) for found in error.errors())) from error
+        try:
+            return made_of.make(options, replace(self._kit, named=name))
+        except StrategyError:
+            raise
+        except Exception as error:  # a stranger's: it must not take the console down
+            raise Misconfigured(
+                f"strategy {name!r} cannot be made: {type(error).__name__}: {error}"
+            ) from error
+
+
+def fault(name: str, found: ErrorDetails, made_of: type[Kind]) -> str:
+    """A pydantic finding as a sentence that names strategy and option."""
+    option = ".".join(str(part) for part in found["loc"])
+    match found["type"]:
+        case "missing":
+            return f"strategy {name!r} needs the option {option!r}"
+        case "extra_forbidden":
+            options = known(option, list(made_of.Options.model_fields))
+            return f"strategy {name!r} has an unknown option {option!r}; {options}"
+    said = found["msg"][:1].lower() + found["msg"][1:]
+    secret = "secret" in found["type"] or "key" in option or "password" in option
+    return f"strategy {name!r}, option {option!r}: {said}" + ("" if secret else f", got {found['input']!r}")
+
+
+def known(wrong: str, names: list[str]) -> str:
+    """What the reader may have meant, and everything there is."""
+    close = difflib.get_close_matches(wrong, names, 1)
+    return (f"did you mean {close[0]!r}? " if close else "") + f"known: {listed(names)}"
+
+
+def listed(names: list[str]) -> str:
+    return ", ".join(dict.fromkeys(names)) or "none"
+
+
+def circle(names: list[str]) -> str:
+    """The same sentence wherever one enters the circle, so that it is reported once."""
+    first = names.index(min(names))
+    turned = [*names[first:], *names[:first]]
+    return f"strategies refer to each other in a circle: {' → '.join([*turned, turned[0]])}"
