@@ -65,9 +65,14 @@ def measure(customers: int = 100, each: int = 3) -> list[dict[str, float]]:
     pool = questions()
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        subprocess.run([KOTAE, "--data", data, "demo"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [KOTAE, "--data", data, "demo"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         # The limits guard a shop against one impatient visitor; here a hundred come from one address.
-        unlimited = {"KOTAE_LIMITS__CONVERSATIONS_PER_HOUR": "100000", "KOTAE_LIMITS__QUESTIONS_PER_MINUTE": "100000"}
+        unlimited = {
+            "KOTAE_LIMITS__CONVERSATIONS_PER_HOUR": "100000",
+            "KOTAE_LIMITS__QUESTIONS_PER_MINUTE": "100000",
+        }
         with serving(data, **unlimited) as address:
             wait_until_ready(address)
             crowd(address, 1, 5, pool)  # the first questions of a process warm its caches
@@ -75,11 +80,17 @@ def measure(customers: int = 100, each: int = 3) -> list[dict[str, float]]:
 
 
 def show(rows: list[dict[str, float]]) -> None:
-    print(f"{'customers at once':>18} {'questions':>10} {'failed':>7} {'first p50':>10} {'first p95':>10} {'end p95':>9}")
+    print(
+        f"{'customers at once':>18} {'questions':>10} {'failed':>7} {'first p50':>10} {'first p95':>10} {'end p95':>9}"
+    )
     for row in rows:
-        times = " ".join(f"{row[key]:>{width}.3f}" for key, width in
-                         (("first_token_p50_s", 10), ("first_token_p95_s", 10), ("end_p95_s", 9)))
-        print(f"{row['customers']:>18.0f} {row['questions']:>10.0f} {row['failed']:>7.0f} {times}   (seconds)")
+        times = " ".join(
+            f"{row[key]:>{width}.3f}"
+            for key, width in (("first_token_p50_s", 10), ("first_token_p95_s", 10), ("end_p95_s", 9))
+        )
+        print(
+            f"{row['customers']:>18.0f} {row['questions']:>10.0f} {row['failed']:>7.0f} {times}   (seconds)"
+        )
 
 
 def main() -> None:

@@ -70,10 +70,14 @@ def ask(client: httpx.Client, address: str, headers: dict[str, str], question: s
     """Ask and read the stream to its end."""
     began, first, error, ended = time.perf_counter(), None, "", False
     try:
-        with client.stream("POST", f"{address}/api/messages", json={"text": question}, headers=headers) as answer:
+        with client.stream(
+            "POST", f"{address}/api/messages", json={"text": question}, headers=headers
+        ) as answer:
             if answer.status_code != 200:
                 answer.read()
-                return Asked(None, time.perf_counter() - began, f"status {answer.status_code}: {answer.text[:200]}")
+                return Asked(
+                    None, time.perf_counter() - began, f"status {answer.status_code}: {answer.text[:200]}"
+                )
             kind = ""
             for line in answer.iter_lines():
                 if line.startswith("event: "):

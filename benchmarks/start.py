@@ -33,7 +33,9 @@ def first_answer(data: Path, question: str) -> float:
 def measure(times: int = 3) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        subprocess.run([KOTAE, "--data", data, "demo"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [KOTAE, "--data", data, "demo"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         took = [first_answer(data, questions()[0]) for _ in range(times)]
     return {"median_s": statistics.median(took), "slowest_s": max(took), "starts": times}
 
@@ -42,7 +44,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=3)
     row = measure(parser.parse_args().times)
-    print(f"start to first answer: median {row['median_s']:.1f} s, slowest {row['slowest_s']:.1f} s of {row['starts']} starts")
+    print(
+        f"start to first answer: median {row['median_s']:.1f} s, slowest {row['slowest_s']:.1f} s of {row['starts']} starts"
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ["knowledge_base", "strategies", "bot", "web"]
-HEAVY = ["torch", "transformers", "peft", "chromadb", "openvino", "onnxruntime", "langchain", "langchain_openai"]
+HEAVY = [
+    "torch",
+    "transformers",
+    "peft",
+    "chromadb",
+    "openvino",
+    "onnxruntime",
+    "langchain",
+    "langchain_openai",
+]
 
 
 def modules() -> list[Path]:
@@ -18,12 +27,18 @@ def modules() -> list[Path]:
 
 def test_the_arrow_points_one_way_and_only_web_knows_flask() -> None:
     done = subprocess.run(
-        [Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("module", ["bot.kotae", "web.app", "web.cli", "strategies.registry", "knowledge_base.library"])
+@pytest.mark.parametrize(
+    "module", ["bot.kotae", "web.app", "web.cli", "strategies.registry", "knowledge_base.library"]
+)
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

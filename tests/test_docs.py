@@ -19,7 +19,9 @@ def name(path: Path) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    broken = [target for target in LINK.findall(page.read_text("utf-8")) if not (page.parent / target).exists()]
+    broken = [
+        target for target in LINK.findall(page.read_text("utf-8")) if not (page.parent / target).exists()
+    ]
     assert broken == []
 
 

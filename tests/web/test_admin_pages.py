@@ -79,7 +79,12 @@ def test_a_path_in_a_file_name_stays_a_name(admin: Admin, kotae: Kotae) -> None:
 
 
 def test_the_original_comes_back_as_a_download_and_never_as_a_page(admin: Admin, kotae: Kotae) -> None:
-    admin.uploads(("page.html", b"<html><body><h1>Filter</h1><p>Change it often.</p><script>alert(1)</script></body></html>"))
+    admin.uploads(
+        (
+            "page.html",
+            b"<html><body><h1>Filter</h1><p>Change it often.</p><script>alert(1)</script></body></html>",
+        )
+    )
     (document,) = kotae.library.documents()
     answer = admin.client.get(f"/console/documents/{document.id}/file")
     assert answer.headers["Content-Disposition"].startswith("attachment")
@@ -87,7 +92,12 @@ def test_the_original_comes_back_as_a_download_and_never_as_a_page(admin: Admin,
 
 
 def test_markup_in_a_document_is_text_in_the_console(admin: Admin, kotae: Kotae) -> None:
-    admin.uploads(("<b>bold<b>.md", b"# A <script>alert(1)</script> title\n\nPress `<script>alert(2)</script>` to start the machine.\n"))
+    admin.uploads(
+        (
+            "<b>bold<b>.md",
+            b"# A <script>alert(1)</script> title\n\nPress `<script>alert(2)</script>` to start the machine.\n",
+        )
+    )
     (document,) = kotae.library.documents()
     for path in ("/console/documents", f"/console/documents/{document.id}"):
         assert "<script>alert" not in admin.opens(path).text

@@ -36,7 +36,9 @@ def test_no_translation_outlives_its_sentence() -> None:
 def test_a_translation_keeps_the_places_that_are_filled_in() -> None:
     for message in catalogue():
         if message.id:
-            assert sorted(PLACEHOLDER.findall(message.id)) == sorted(PLACEHOLDER.findall(message.string)), message.id
+            assert sorted(PLACEHOLDER.findall(message.id)) == sorted(PLACEHOLDER.findall(message.string)), (
+                message.id
+            )
 
 
 def test_the_compiled_catalogue_is_the_written_one() -> None:

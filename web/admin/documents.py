@@ -43,7 +43,9 @@ def upload_bytes() -> int:
 @bp.get("")
 @requires("admin")
 def documents() -> ResponseReturnValue:
-    return render_template("console/documents.html", documents=kotae().library.documents(), states=STATES, jobs=reindexing())
+    return render_template(
+        "console/documents.html", documents=kotae().library.documents(), states=STATES, jobs=reindexing()
+    )
 
 
 @bp.get("/state.json")
@@ -51,7 +53,9 @@ def documents() -> ResponseReturnValue:
 def state() -> Response:
     """How far every document is, for the page that watches."""
     rows = [row(document) for document in kotae().library.documents()]
-    return jsonify(documents=rows, reindex=[{"progress": job.progress, "step": job.step} for job in reindexing()])
+    return jsonify(
+        documents=rows, reindex=[{"progress": job.progress, "step": job.step} for job in reindexing()]
+    )
 
 
 @bp.post("")
@@ -97,7 +101,10 @@ def retire(document_id: str) -> ResponseReturnValue:
     shown = known(document_id)
     kotae().library.retire(document_id)
     kotae().audit.note(current_user.email, "retire", document_id, source=shown.source)
-    flash(_("%(title)s is retired: it answers no question until you bring it back.", title=shown.title), "success")
+    flash(
+        _("%(title)s is retired: it answers no question until you bring it back.", title=shown.title),
+        "success",
+    )
     return redirect(url_for("admin.document", document_id=document_id))
 
 
@@ -147,17 +154,32 @@ def receive(file: FileStorage) -> dict[str, Any]:
     try:
         received = kotae().library.receive(file.stream, name, by=current_user.email)
     except KnowledgeError as refused:
-        return {"name": name, "error": True, "too_large": isinstance(refused, TooLarge), "sentence": f"{name}: {refused}"}
+        return {
+            "name": name,
+            "error": True,
+            "too_large": isinstance(refused, TooLarge),
+            "sentence": f"{name}: {refused}",
+        }
     shown = received.document
     if received.outcome != "unchanged" or shown.state in UNDER_WAY:
         kotae().jobs.enqueue("ingest", document_id=shown.id)
         kotae().audit.note(current_user.email, "upload", shown.id, source=shown.source, version=shown.version)
     sentences = {
         "new": _("%(name)s was received.", name=name),
-        "unchanged": _("%(name)s is here already, as “%(title)s”; nothing was changed.", name=name, title=shown.title),
-        "new version": _("%(name)s replaces the earlier version, which answers until the new one is live.", name=name),
+        "unchanged": _(
+            "%(name)s is here already, as “%(title)s”; nothing was changed.", name=name, title=shown.title
+        ),
+        "new version": _(
+            "%(name)s replaces the earlier version, which answers until the new one is live.", name=name
+        ),
     }
-    return {"name": name, "error": False, "id": shown.id, "outcome": received.outcome, "sentence": sentences[received.outcome]}
+    return {
+        "name": name,
+        "error": False,
+        "id": shown.id,
+        "outcome": received.outcome,
+        "sentence": sentences[received.outcome],
+    }
 
 
 def row(document: Document) -> dict[str, Any]:

@@ -1,0 +1,39 @@
+"""`make bench`: every measurement, one after the other, each figure beside its neighbour's.
+
+python -m benchmarks                    # all of them
+python -m benchmarks start customers    # some of them
+"""
+
+import subprocess
+import sys
+import time
+
+ALL = {
+    "retrieval": "passages per second, question to passages, hit@1, hit@5, MRR: against stock LangChain, dense only, BM25 only",
+    "quotes": "gold facts and refusals of the documents' own words on the demo",
+    "start": "a server's start to its first answer",
+    "customers": "one customer against a hundred at once",
+}
+
+
+def main() -> int:
+    chosen = sys.argv[1:] or list(ALL)
+    unknown = [name for name in chosen if name not in ALL]
+    if unknown:
+        print(f"no measurement is called {', '.join(unknown)}; there are: {', '.join(ALL)}", file=sys.stderr)
+        return 2
+    failed = []
+    for name in chosen:
+        print(f"\n== {name}: {ALL[name]}", flush=True)
+        began = time.monotonic()
+        # A process each: what one measurement loaded must not speed up or slow down the next.
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode:
+            failed.append(name)
+        print(f"   ({time.monotonic() - began:.0f} s)", flush=True)
+    if failed:
+        print(f"\nfailed: {', '.join(failed)}", file=sys.stderr)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
