@@ -85,6 +85,7 @@ class Message:
     prompt_tokens: int = 0
     passage_tokens: int = 0
     completion_tokens: int = 0
+    tokens_estimated: bool = False
     ms_first: float | None = None
     ms: float | None = None
     decisions: tuple[Mapping[str, Any], ...] = ()  # by, what, why, detail
@@ -268,6 +269,7 @@ def _row(conversation_id: str, record: Record) -> MessageRow:
         prompt_tokens=usage.prompt_tokens,
         passage_tokens=usage.passage_tokens,
         completion_tokens=usage.completion_tokens,
+        tokens_estimated=usage.estimated,
         ms_first=record.ms_first,
         ms=record.ms,
         decisions=[_told(decision) for decision in record.answer.decisions],
@@ -336,6 +338,7 @@ def _message(row: MessageRow) -> Message:
         prompt_tokens=row.prompt_tokens,
         passage_tokens=row.passage_tokens,
         completion_tokens=row.completion_tokens,
+        tokens_estimated=row.tokens_estimated,
         ms_first=row.ms_first,
         ms=row.ms,
         decisions=tuple(row.decisions),

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
 RETRY_SECONDS = 10.0
+CLOSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class Switch:
         self._closed.set()
         for thread in (self._watcher, self._warming):
             if thread is not None:
-                thread.join(timeout=5)  # a model may still be loading; the process does not wait for it
+                thread.join(CLOSE_SECONDS)  # a model may still be loading; the process does not wait for it
 
     def look(self) -> None:
         """Learn of a change made elsewhere, and warm it in the background."""

@@ -84,6 +84,7 @@ class MessageRow(Base):
     prompt_tokens: Mapped[int] = mapped_column(default=0)
     passage_tokens: Mapped[int] = mapped_column(default=0)
     completion_tokens: Mapped[int] = mapped_column(default=0)
+    tokens_estimated: Mapped[bool] = mapped_column(default=False)  # not counted by the model's own tokenizer
     ms_first: Mapped[float | None]
     ms: Mapped[float | None]
     decisions: Mapped[list[dict[str, Any]]] = mapped_column(default=list)

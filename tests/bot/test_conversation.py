@@ -75,7 +75,7 @@ def test_a_message_records_everything_about_its_answer(conversations: Conversati
     answer = Answer(
         "Two litres.",
         (Cited(1, PASSAGE, "It holds two litres.", at=11),),
-        Usage(10, 20, 3, "tiny-lm", "sha256:ab", "rag-2"),
+        Usage(10, 20, 3, "tiny-lm", "sha256:ab", "rag-2", estimated=True),
         (Decision("rag", "searched", "as always", {"best": np.float32(0.5), "ids": (1, 2), "of": object}),),
     )
     turn(
@@ -105,6 +105,7 @@ def test_a_message_records_everything_about_its_answer(conversations: Conversati
     assert (said.strategy, said.model, said.adapter) == ("manuals", "tiny-lm", "sha256:ab")
     assert (said.prompt_version, said.index_version) == ("rag-2", "12")
     assert (said.prompt_tokens, said.passage_tokens, said.completion_tokens) == (10, 20, 3)
+    assert said.tokens_estimated
     assert (said.ms_first, said.ms) == (20.5, 100.25)
     assert (said.abstained, said.partial, said.handoff) == (True, True, "no_answer")
     assert (said.notice, said.error) == ("Shall I call somebody?", "Unavailable: gone")

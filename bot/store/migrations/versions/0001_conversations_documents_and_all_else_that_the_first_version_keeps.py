@@ -100,6 +100,7 @@ def upgrade() -> None:
         sa.Column("prompt_tokens", sa.Integer(), nullable=False),
         sa.Column("passage_tokens", sa.Integer(), nullable=False),
         sa.Column("completion_tokens", sa.Integer(), nullable=False),
+        sa.Column("tokens_estimated", sa.Boolean(), nullable=False),
         sa.Column("ms_first", sa.Double(), nullable=True),
         sa.Column("ms", sa.Double(), nullable=True),
         sa.Column("decisions", sa.JSON(), nullable=False),
