@@ -22,6 +22,7 @@ from knowledge_base.errors import NotFound, TooLarge, Unavailable, Unreadable
 PIECE = 1024 * 1024
 ABANDONED_SECONDS = 3600  # an upload that has not grown for so long will not
 SHOWN_CHARACTERS = 200
+DRIVE = re.compile(r"^(?:[A-Za-z]:|[. ])+")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -100,9 +101,8 @@ def shown(name: str) -> str:
     """
     text = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode("utf-8"))
     last = re.split(r"[/\\]", text)[-1]
-    last = re.sub(r"^[A-Za-z]:", "", last)
-    clean = "".join(c if c == " " or unicodedata.category(c)[0] not in "CZ" else _space(c) for c in last)
-    clean = " ".join(clean.split()).strip(". ") or "document"
+    clean = "".join(c if unicodedata.category(c)[0] not in "CZ" else _space(c) for c in last)
+    clean = DRIVE.sub("", " ".join(clean.split())).rstrip(". ") or "document"
     if len(clean) <= SHOWN_CHARACTERS:
         return clean
     ending = Path(clean).suffix[:16]

@@ -7,8 +7,10 @@ that knows something.
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -69,7 +71,7 @@ class Chroma:
     """ChromaDB in `folder`, or at `address` ("http://host:port") when one is given."""
 
     def __init__(self, folder: Path, address: str = "") -> None:
-        self._folder = folder
+        self._folder = folder.absolute()
         self._address = address
         self._client: Any = None
         self._file = (0, 0)
@@ -79,6 +81,7 @@ class Chroma:
         with _sentences(self._place):
             self._client = self._server() if self._address else self._embedded()
         self._file = self._identity()
+        self._sweep()
 
     def open(self, name: str, identity: str) -> ChromaVectors:
         with _sentences(self._place):
@@ -95,11 +98,11 @@ class Chroma:
             return {collection.name for collection in self._client.list_collections()}
 
     def drop(self, name: str) -> None:
-        """Also the folder of the collection, which ChromaDB leaves behind (its issues 1245 and 1309)."""
         from chromadb.errors import NotFoundError
 
         with _sentences(self._place), suppress(NotFoundError):
             self._client.delete_collection(name)
+        self._sweep()
 
     def lost(self) -> bool:
         return not self._address and self._file != self._identity()
@@ -109,6 +112,9 @@ class Chroma:
         if client is not None:
             with suppress(Exception):  # a folder that was removed cannot be closed in order
                 client.close()
+            session = getattr(client._server, "_session", None)  # to a server; its owner forgets to close it
+            if session is not None:
+                session.close()
 
     def _embedded(self) -> Any:
         import chromadb
@@ -128,6 +134,23 @@ class Chroma:
             ssl=url.scheme == "https",
             settings=Settings(anonymized_telemetry=False),
         )
+
+    def _sweep(self) -> None:
+        """Remove the folders of dropped collections, which ChromaDB leaves behind.
+
+        https://github.com/chroma-core/chroma/issues/1245 and 1309. Each is named after a row of `segments`.
+        """
+        if self._address:
+            return
+        try:
+            books = f"{self._folder.as_uri()}/chroma.sqlite3?mode=ro"
+            with closing(sqlite3.connect(books, uri=True)) as own:
+                used = {str(id_) for (id_,) in own.execute("SELECT id FROM segments")}
+        except sqlite3.Error:  # another release of ChromaDB may keep its books differently
+            return
+        for path in self._folder.iterdir():
+            if path.is_dir() and path.name not in used:
+                shutil.rmtree(path, ignore_errors=True)
 
     def _identity(self) -> tuple[int, int]:
         """Which file ChromaDB's own database is; another or none when the folder was removed under us."""

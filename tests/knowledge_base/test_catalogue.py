@@ -1,4 +1,4 @@
-"""Documents come in, become new versions, are retired and restored; what they are called is only ever shown."""
+"""Documents come in, become new versions, are retired and restored; their names are only ever shown."""
 
 import io
 import multiprocessing
@@ -30,7 +30,9 @@ def test_the_same_content_twice_is_once_whatever_it_is_called(library: Library) 
     assert [document.version for document in library.documents()] == [1]
 
 
-def test_a_changed_file_is_a_new_version_and_the_old_answers_until_the_new_one_is_live(library: Library) -> None:
+def test_a_changed_file_is_a_new_version_and_the_old_answers_until_the_new_one_is_live(
+    library: Library,
+) -> None:
     first = add(library, "kettle.md", KETTLE)
     changed = library.receive(io.BytesIO(KETTLE.replace("1.7", "2.1").encode()), "kettle.md")
     assert (changed.outcome, changed.document.id, changed.document.version) == ("new version", first.id, 2)
@@ -52,7 +54,9 @@ def test_a_new_version_that_cannot_be_read_leaves_the_old_one_answering(library:
     assert any("1.7 litres" in text for text in found(library, "litres"))
 
 
-def test_a_version_that_repeats_another_documents_content_takes_its_own_old_words_away(library: Library) -> None:
+def test_a_version_that_repeats_another_documents_content_takes_its_own_old_words_away(
+    library: Library,
+) -> None:
     kettle, lamp = add(library, "kettle.md", KETTLE), add(library, "lamp.md", LAMP)
     repeated = library.receive(io.BytesIO(LAMP.encode()), "kettle.md")
     assert (repeated.outcome, repeated.document.id) == ("new version", kettle.id)
@@ -122,8 +126,15 @@ def test_what_one_process_changes_the_next_search_of_another_sees(library: Libra
 
 
 def test_unknown_documents_are_told_by_their_id(library: Library) -> None:
-    for ask in (library.document, library.passages, library.file, library.retire, library.remove, library.ingest):
-        with pytest.raises(NotFound, match="no document '../../etc'"):
+    for ask in (
+        library.document,
+        library.passages,
+        library.file,
+        library.retire,
+        library.remove,
+        library.ingest,
+    ):
+        with pytest.raises(NotFound, match=r"no document '\.\./\.\./etc'"):
             ask("../../etc")
 
 
@@ -201,6 +212,9 @@ def test_any_name_is_shown_in_one_line_without_a_path(name: str) -> None:
 
 
 def test_the_tables_can_be_made_in_postgresql() -> None:
-    made = [str(sa.schema.CreateTable(table).compile(dialect=postgresql.dialect())) for table in metadata.sorted_tables]
+    made = [
+        str(sa.schema.CreateTable(table).compile(dialect=postgresql.dialect()))
+        for table in metadata.sorted_tables
+    ]
     assert len(made) == len(metadata.tables)
     assert any("BYTEA" in statement for statement in made)

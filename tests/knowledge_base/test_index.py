@@ -1,0 +1,222 @@
+"""Vectors are kept, found and removed, in ChromaDB and in its fake alike; on a server, processes share them."""
+
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from knowledge_base.catalogue import create
+from knowledge_base.database import open_engine
+from knowledge_base.errors import Unavailable
+from knowledge_base.index import AT_ONCE, Chroma, Collections, NoVectors
+from knowledge_base.library import Library
+from knowledge_base.testing import HashEmbedder, MemoryCollections, add
+from tests.knowledge_base.conftest import KETTLE, LAMP, Start, found
+
+EAST, NORTH, NORTHEAST = np.array([[1, 0], [0, 1], [0.7071, 0.7071]], np.float32)
+
+
+@pytest.fixture(params=["ChromaDB", "its fake"])
+def collections(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Collections]:
+    collections: Collections = (
+        Chroma(tmp_path / "chroma") if request.param == "ChromaDB" else MemoryCollections()
+    )
+    collections.connect()
+    yield collections
+    collections.close()
+
+
+def test_the_nearest_come_first_with_their_cosine(collections: Collections) -> None:
+    vectors = collections.open("kotae-one", "two@1/2")
+    vectors.add(["east", "north"], np.array([EAST, NORTH]), "compass")
+    vectors.add(["northeast"], np.array([NORTHEAST]), "map")
+    hits = vectors.search([1.0, 0.0], 2)
+    assert [id_ for id_, _ in hits] == ["east", "northeast"]
+    assert [cosine for _, cosine in hits] == pytest.approx([1.0, 0.7071], abs=1e-3)
+
+
+def test_adding_again_replaces_and_removing_twice_is_no_error(collections: Collections) -> None:
+    vectors = collections.open("kotae-one", "two@1/2")
+    for vector in (NORTH, EAST):
+        vectors.add(["it"], np.array([vector]), "compass")
+    [(id_, cosine)] = vectors.search([1.0, 0.0], 5)
+    assert (id_, round(cosine, 4)) == ("it", 1.0)
+    vectors.add(["other"], np.array([NORTH]), "map")
+    for _ in range(2):
+        vectors.remove("compass")
+        vectors.discard(["nowhere"])
+    assert vectors.ids() == {"other"}
+    assert vectors.ids("compass") == set()
+    assert vectors.ids("map") == {"other"}
+
+
+def test_nothing_added_and_nothing_found_in_an_empty_collection(collections: Collections) -> None:
+    vectors = collections.open("kotae-one", "two@1/2")
+    vectors.add([], np.zeros((0, 0), np.float32), "compass")
+    vectors.discard([])
+    assert vectors.search([1.0, 0.0], 5) == []
+
+
+def test_editions_of_different_dimensions_live_side_by_side(collections: Collections) -> None:
+    flat = collections.open("kotae-flat", "two@1/2")
+    flat.add(["a"], np.array([EAST]), "compass")
+    deep = collections.open("kotae-deep", "three@1/3")
+    deep.add(["a"], np.array([[0, 0, 1]], np.float32), "compass")
+    assert [id_ for id_, _ in deep.search([0.0, 0.0, 1.0], 5)] == ["a"]
+    assert collections.names() == {"kotae-flat", "kotae-deep"}
+    collections.drop("kotae-flat")
+    collections.drop("kotae-flat")
+    assert collections.names() == {"kotae-deep"}
+
+
+def test_more_vectors_than_one_request_takes(collections: Collections) -> None:
+    vectors = collections.open("kotae-one", "two@1/2")
+    ids = [f"passage {number}" for number in range(AT_ONCE + 1)]
+    vectors.add(ids, np.tile(EAST, (len(ids), 1)), "compass")
+    assert vectors.ids() == set(ids)
+    vectors.discard(ids)
+    assert vectors.ids() == set()
+
+
+def test_chromadb_keeps_vectors_over_a_restart_and_leaves_no_folder_of_a_dropped_collection(
+    tmp_path: Path,
+) -> None:
+    chroma = Chroma(tmp_path)
+    chroma.connect()
+    for name in ("kotae-one", "kotae-two"):
+        chroma.open(name, "two@1/2").add(["east"], np.array([EAST]), "compass")
+        chroma.open(name, "two@1/2").search([1.0, 0.0], 1)
+    chroma.connect()
+    assert chroma.open("kotae-one", "two@1/2").ids() == {"east"}
+    chroma.drop("kotae-one")
+    chroma.drop("kotae-two")
+    chroma.close()
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def test_a_folder_that_was_removed_is_noticed(tmp_path: Path) -> None:
+    chroma = Chroma(tmp_path / "chroma")
+    chroma.connect()
+    assert not chroma.lost()
+    shutil.rmtree(tmp_path / "chroma")
+    assert chroma.lost()
+    chroma.connect()
+    assert not chroma.lost()
+    chroma.close()
+
+
+def test_a_server_that_is_not_there_is_told_by_its_address(tmp_path: Path) -> None:
+    with pytest.raises(NoVectors, match=r"ChromaDB at 'http://127.0.0.1:9' does not answer"):
+        Chroma(tmp_path, "http://127.0.0.1:9").connect()
+
+
+# A real server, and several processes of Kotae on it.
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    process, address = serve_chroma(tmp_path / "server")
+    yield address
+    process.terminate()
+    process.wait(10)
+
+
+def serve_chroma(folder: Path, port: int = 0) -> tuple[subprocess.Popen[bytes], str]:
+    port = port or _free_port()
+    chroma = Path(sys.executable).with_name("chroma")
+    command = [str(chroma), "run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
+    quiet = {**os.environ, "ANONYMIZED_TELEMETRY": "False"}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=quiet)
+    for _ in range(300):
+        with socket.socket() as knock:
+            if knock.connect_ex(("127.0.0.1", port)) == 0:
+                return process, f"http://127.0.0.1:{port}"
+        time.sleep(0.1)
+    process.kill()
+    raise AssertionError("the Chroma server did not start")
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def on_server(data: Path, address: str) -> Library:
+    data.mkdir(exist_ok=True)
+    engine = open_engine(f"sqlite:///{data / 'kotae.db'}")
+    create(engine)
+    return Library(data, engine, Chroma(data / "chroma", address), HashEmbedder(), model="hash")
+
+
+OTHER_PROCESS = """
+import sys
+from pathlib import Path
+from tests.knowledge_base.conftest import LAMP, found
+from knowledge_base.testing import add
+from tests.knowledge_base.test_index import on_server
+library = on_server(Path(sys.argv[1]), sys.argv[2])
+assert any("1.7 litres" in text for text in found(library, "litres")), "the other's document"
+add(library, "lamp.md", LAMP)
+library.close()
+"""
+
+
+@pytest.mark.server
+def test_two_processes_on_a_chroma_server_see_each_others_documents(server: str, data: Path) -> None:
+    library = on_server(data, server)
+    add(library, "kettle.md", KETTLE)
+    subprocess.run([sys.executable, "-c", OTHER_PROCESS, str(data), server], check=True, timeout=120)
+    assert any("40 watts" in text for text in found(library, "bulb"))
+    lamp = next(document for document in library.documents() if document.source == "lamp.md")
+    library.remove(lamp.id)
+    assert not any("40 watts" in text for text in found(library, "bulb"))
+    library.close()
+    library.engine.dispose()
+
+
+@pytest.mark.server
+def test_two_installations_on_one_chroma_server_keep_to_themselves(server: str, tmp_path: Path) -> None:
+    ours, theirs = on_server(tmp_path / "ours", server), on_server(tmp_path / "theirs", server)
+    add(ours, "kettle.md", KETTLE)
+    add(theirs, "lamp.md", LAMP)
+    ours.reindex()
+    assert any("litres" in text for text in found(ours, "litres"))
+    assert not any("bulb" in text for text in found(ours, "bulb"))
+    assert any("bulb" in text for text in found(theirs, "bulb"))
+    for library in (ours, theirs):
+        library.close()
+        library.engine.dispose()
+
+
+@pytest.mark.server
+def test_a_server_that_comes_back_empty_is_refilled(tmp_path: Path, data: Path) -> None:
+    process, address = serve_chroma(tmp_path / "server")
+    library = on_server(data, address)
+    add(library, "kettle.md", KETTLE)
+    process.kill()
+    process.wait()
+    with pytest.raises(Unavailable, match="ChromaDB at"):
+        library.search("litres")
+    process, _ = serve_chroma(tmp_path / "another", int(address.rpartition(":")[2]))
+    assert library.search("litres")[0].dense is not None
+    assert library.receive(io.BytesIO(LAMP.encode()), "lamp.md").outcome == "new"
+    library.close()
+    library.engine.dispose()
+    process.terminate()
+    process.wait(10)
+
+
+def test_a_search_finds_by_meaning_in_chromadb(on_chroma: Library, start: Start, data: Path) -> None:
+    add(on_chroma, "kettle.md", KETTLE)
+    assert on_chroma.search("descale with vinegar")[0].dense == pytest.approx(0.6, abs=0.35)
+    on_chroma.close()
+    assert start(Chroma(data / "chroma")).search("descale with vinegar")[0].headings == ("Cleaning",)
