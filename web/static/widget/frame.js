@@ -36,6 +36,7 @@ class Chat {
       const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
       this.#follows = scrollHeight - scrollTop - clientHeight < 48;
     });
+    new ResizeObserver(() => this.#settleView()).observe(this.#scroll); // the question box grows, a keyboard slides in
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !event.isComposing) this.host.close();
     });
