@@ -39,7 +39,7 @@ def one_embedder() -> Iterator[None]:
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database that the migrations made, to be copied: they run once."""
     data = tmp_path_factory.mktemp("migrated")
-    Kotae.open(Settings(data=data)).close()
+    Kotae.open(Settings(data=data, strategies={"manuals": {"use": "echo"}})).close()
     return data / "kotae.db"
 
 

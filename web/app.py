@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
 from apiflask import APIFlask
-from flask import redirect
-from flask.typing import ResponseReturnValue
 from flask_bootstrap import Bootstrap5
 
 from bot.kotae import Kotae
@@ -32,14 +31,19 @@ def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
     app.extensions.update({KEY: kotae, "readiness": readiness or Readiness(), "running": Running()})
     Bootstrap5(app)
     languages.speak(app)
-    security.protect(app, https=False)
+    security.protect(app)
     errors.answer_errors(app)
     auth.know_people(app)
     for blueprint in (health.bp, api.bp, pages.bp, operator.bp, admin.bp):
         app.register_blueprint(blueprint)
-    app.add_url_rule("/", "home", _home)
+    app.spec_processor(_with_required_bodies)
     return app
 
 
-def _home() -> ResponseReturnValue:
-    return redirect("/console/")
+def _with_required_bodies(document: dict[str, Any]) -> dict[str, Any]:
+    """APIFlask leaves out that a body must be there."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "requestBody" in operation:
+                operation["requestBody"]["required"] = True
+    return document

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
-from urllib.parse import urlsplit
 
 from apiflask import HTTPError, HTTPTokenAuth
 from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, url_for
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bot.users import User
 
 TOKEN_SECONDS = 30 * 24 * 3600
+OURS = re.compile(r"/console(/[\w-]+)*/?(\?[^\\\s]*)?", re.ASCII)  # a page of the console, as a path
 RANKS = {"operator": 1, "admin": 2}  # an admin may do what an operator may
 
 bp = Blueprint("auth", __name__, url_prefix="/console")
@@ -151,9 +152,7 @@ def _person(user: User) -> Person:
 def _next() -> str:
     """Where the reader was going, when that is a page of ours; never another site's."""
     target = request.args.get("next", "")
-    parts = urlsplit(target.replace("\\", "/"))
-    ours = target.startswith("/console") and not parts.scheme and not parts.netloc
-    return target if ours else "/console/"
+    return target if OURS.fullmatch(target) else "/console/"
 
 
 def know_people(app: Flask) -> None:

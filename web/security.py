@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, request
 from flask.json.provider import DefaultJSONProvider
+from flask.sessions import SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
@@ -73,18 +74,22 @@ class ShallowJson(DefaultJSONProvider):
             raise ValueError("nested too deeply") from error
 
 
-def protect(app: Flask, *, https: bool) -> None:
+class Sessions(SecureCookieSessionInterface):
+    """A session that began over https never travels over http."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002
+        return request.is_secure
+
+
+def protect(app: Flask) -> None:
     """Put the protections on an application."""
     app.json = ShallowJson(app)
+    app.session_interface = Sessions()
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_BYTES,
         SESSION_COOKIE_NAME="kotae",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=https,
-        REMEMBER_COOKIE_HTTPONLY=True,
-        REMEMBER_COOKIE_SAMESITE="Lax",
-        REMEMBER_COOKIE_SECURE=https,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         WTF_CSRF_SSL_STRICT=False,  # it would depend on a Referer, which our own policy may withhold
     )

@@ -27,7 +27,7 @@ csrf.exempt(bp)
 
 STREAM: dict[str, Any] = {
     "description": "The answer as server-sent events: start, token, citation, handoff, error, end.",
-    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    "content": {"text/event-stream": {"schema": schemas.ServerSentEvent.model_json_schema()}},
 }
 
 

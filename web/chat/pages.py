@@ -5,7 +5,7 @@ The frame is the only page of ours that another site may embed: `frame-ancestors
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from web import languages
@@ -13,6 +13,12 @@ from web.current import kotae
 from web.security import policy
 
 bp = Blueprint("chat", __name__)
+
+
+@bp.get("/")
+def home() -> ResponseReturnValue:
+    """Whoever opens the bare address runs this installation."""
+    return redirect(url_for("operator.home"))
 
 
 @bp.get("/widget.js")

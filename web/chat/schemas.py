@@ -33,7 +33,7 @@ class NewConversation(Asked):
 
 
 class NewMessage(Asked):
-    text: str = Field(description="The customer's question.")
+    text: str = Field(description="The customer's question.", json_schema_extra={"pattern": r"\S"})
 
 
 class Rating(Asked):
@@ -84,6 +84,13 @@ class Message(BaseModel):
 class Conversation(BaseModel):
     conversation: str
     messages: list[Message]
+
+
+class ServerSentEvent(BaseModel):
+    """One event of an answer. What its data holds is in docs/http-api.md, by the event's name."""
+
+    event: Literal["start", "token", "citation", "handoff", "error", "end"]
+    data: str = Field(json_schema_extra={"contentMediaType": "application/json"})
 
 
 class Done(BaseModel):

@@ -38,8 +38,9 @@ def add(installation: Installation, paths: tuple[Path, ...]) -> None:
     files = list(files_in(paths))
     with installation.open() as kotae:
         added = add_files(kotae, files)
-    rows = [(one.state, one.file.name, one.error or f"{one.passages} passages", one.outcome) for one in added]
-    text = table(rows, ("state", "file", "", "")) if rows else "There is no file in there."
+    rows = [(one.state, one.file.name, one.passages, one.outcome, one.error) for one in added]
+    heads = ("state", "file", "passages", "outcome", "")
+    text = table(rows, heads) if rows else "There is no file in there."
     installation.show(
         {"documents": [one.row() for one in added], "failed": sum(map(_is_not_live, added))}, text
     )

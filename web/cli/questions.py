@@ -138,8 +138,8 @@ def _ended(event: Ended) -> dict[str, Any]:
             "completion_tokens": answer.usage.completion_tokens,
         },
         "decisions": [asdict(decision) for decision in answer.decisions],
-        "ms_first": event.ms_first,
-        "ms": event.ms,
+        "ms_first": None if event.ms_first is None else round(event.ms_first, 2),
+        "ms": round(event.ms, 2),
     }
 
 

@@ -1,0 +1,46 @@
+"""The OpenAPI document tells the truth: whatever is made from it is answered as it says."""
+
+from __future__ import annotations
+
+import pytest
+import schemathesis
+from apiflask import APIFlask
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import CHECKS, load_all_checks
+
+from tests.people import Customer
+
+load_all_checks()
+NOT_ALL_TEXT_IS_A_QUESTION = [CHECKS.get_one("positive_data_acceptance")]
+
+OPERATIONS = [
+    ("POST", "/api/conversations"),
+    ("GET", "/api/conversation"),
+    ("POST", "/api/messages"),
+    ("POST", "/api/messages/{message_id}/feedback"),
+    ("POST", "/api/messages/{message_id}/stop"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_every_answer_is_one_that_the_document_describes(
+    app: APIFlask, customer: Customer, method: str, path: str
+) -> None:
+    app.config["NEW_CONVERSATIONS"] = "100000 per minute"
+    headers = customer.headers
+    excluded = NOT_ALL_TEXT_IS_A_QUESTION if path == "/api/messages" else []
+    document = schemathesis.openapi.from_wsgi("/openapi.json", app)
+
+    @given(document[path][method].as_strategy())
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    def asked(case: schemathesis.Case) -> None:
+        case.call_and_validate(headers=headers, excluded_checks=excluded)
+
+    asked()
+
+
+def test_the_document_holds_the_customer_api_and_nothing_of_the_console(app: APIFlask) -> None:
+    document = app.test_client().get("/openapi.json").json
+    described = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    assert described - {("PARAMETERS", path) for _, path in OPERATIONS} == set(OPERATIONS)
+    assert document["components"]["securitySchemes"]["BearerAuth"]["scheme"] == "bearer"
