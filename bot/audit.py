@@ -17,7 +17,7 @@ from knowledge_base.database import now
 
 @dataclass(frozen=True)
 class Entry:
-    """One line. `what` is a verb: "sign in", "switch", "upload", "retire", "restore", "remove", "add user"."""
+    """One line. `what` says what was done: "sign in", "switch", "upload", "remove", "add user" …"""
 
     id: int
     who: str

@@ -2,100 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Any, cast
 from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
-from bot.feedback import Rating, rating
+from bot.record import Message, Record, Role, Shown, from_row, to_row
 from bot.store import reading, writing
 from bot.store.tables import ConversationRow, FeedbackRow, MessageRow
 from knowledge_base.database import now
 from strategies.base import Turn
-from strategies.events import Answer, Cited, Decision
 
-Role = Literal["customer", "bot", "operator"]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A citation as the customer saw it; it stays readable after the document has changed or is gone.
-
-    `at` is the offset into the message's text behind which it stands.
-    """
-
-    number: int
-    document: str
-    source: str
-    page: int | None
-    headings: tuple[str, ...]
-    quote: str
-    text: str
-    at: int
-    document_id: str
-    passage_id: str
-    version: int
-
-    @classmethod
-    def of(cls, cited: Cited) -> Shown:
-        passage = cited.passage
-        return cls(
-            number=cited.number,
-            document=passage.title,
-            source=passage.source,
-            page=passage.page,
-            headings=passage.headings,
-            quote=cited.quote,
-            text=passage.text,
-            at=cited.at,
-            document_id=passage.document_id,
-            passage_id=passage.id,
-            version=passage.version,
-        )
-
-
-@dataclass(frozen=True)
-class Message:
-    """One thing said. What only an answer has is empty for the others.
-
-    `notice` is what was shown beside or instead of the text in the operator's words: the offer of a person, or that
-    something failed. `error` is for operators alone.
-    """
-
-    id: str
-    conversation_id: str
-    role: Role
-    text: str
-    at: datetime
-    language: str = ""
-    notice: str = ""
-    handoff: str = ""  # why a person was offered
-    abstained: bool = False
-    partial: bool = False
-    error: str = ""
-    strategy: str = ""
-    model: str = ""
-    adapter: str = ""
-    prompt_version: str = ""
-    index_version: str = ""
-    prompt_tokens: int = 0
-    passage_tokens: int = 0
-    completion_tokens: int = 0
-    tokens_estimated: bool = False
-    ms_first: float | None = None
-    ms: float | None = None
-    decisions: tuple[Mapping[str, Any], ...] = ()  # by, what, why, detail
-    citations: tuple[Shown, ...] = ()
-    rating: Rating | None = None
+__all__ = ["Conversation", "Conversations", "Message", "Record", "Shown", "UnknownConversation"]
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """A customer's conversation. `messages` is filled by `get`; a page of conversations has the summary alone."""
+    """A customer's conversation.
+
+    `messages` is filled by `get`; a page of conversations has the summary alone.
+    """
 
     id: str
     site: str
@@ -110,24 +40,6 @@ class Conversation:
     ups: int = 0
     downs: int = 0
     messages: tuple[Message, ...] = field(default=(), repr=False)
-
-
-@dataclass(frozen=True)
-class Record:
-    """What one answer leaves behind."""
-
-    message_id: str
-    answer: Answer
-    language: str
-    strategy: str
-    index_version: str = ""
-    notice: str = ""
-    handoff: str = ""
-    abstained: bool = False
-    partial: bool = False
-    error: str = ""
-    ms_first: float | None = None
-    ms: float = 0.0
 
 
 class UnknownConversation(LookupError):
@@ -161,7 +73,7 @@ class Conversations:
             row = session.get(ConversationRow, conversation_id, options=[rows])
             if row is None:
                 raise _unknown(conversation_id)
-            messages = tuple(_message(said) for said in row.messages)
+            messages = tuple(from_row(said) for said in row.messages)
         return _conversation(row, messages=messages, **_summary(messages))
 
     def language(self, conversation_id: str) -> str:
@@ -210,7 +122,8 @@ class Conversations:
     ) -> tuple[Turn, ...] | None:
         """Keep the question and claim the conversation for `seconds`: the history so far.
 
-        None when the answer before is still being written. The claim ends with `end_turn`, or by itself after a crash.
+        None when the answer before is still being written. The claim ends with `end_turn`, or by itself
+        after a crash.
         """
         moment = now()
         free = sa.or_(ConversationRow.answering_until.is_(None), ConversationRow.answering_until < moment)
@@ -240,68 +153,8 @@ class Conversations:
     def end_turn(self, conversation_id: str, record: Record) -> None:
         """Keep the answer and free the conversation, both or neither."""
         with writing(self._engine) as session:
-            session.add(_row(conversation_id, record))
+            session.add(to_row(conversation_id, record))
             _change(session, conversation_id, answering_until=None, updated_at=now())
-
-
-# ---- from values to rows ----
-
-
-def _row(conversation_id: str, record: Record) -> MessageRow:
-    usage = record.answer.usage
-    return MessageRow(
-        id=record.message_id,
-        conversation_id=conversation_id,
-        role="bot",
-        text=record.answer.text,
-        at=now(),
-        language=record.language,
-        notice=record.notice,
-        handoff=record.handoff,
-        abstained=record.abstained,
-        partial=record.partial,
-        error=record.error,
-        strategy=record.strategy,
-        model=usage.model,
-        adapter=usage.adapter,
-        prompt_version=usage.prompt_version,
-        index_version=record.index_version,
-        prompt_tokens=usage.prompt_tokens,
-        passage_tokens=usage.passage_tokens,
-        completion_tokens=usage.completion_tokens,
-        tokens_estimated=usage.estimated,
-        ms_first=record.ms_first,
-        ms=record.ms,
-        decisions=[_told(decision) for decision in record.answer.decisions],
-        citations=[asdict(Shown.of(cited)) for cited in record.answer.citations],
-    )
-
-
-def _told(decision: Decision) -> dict[str, Any]:
-    return {
-        "by": decision.by,
-        "what": decision.what,
-        "why": decision.why,
-        "detail": {name: _plain(value) for name, value in decision.detail.items()},
-    }
-
-
-def _plain(value: Any) -> Any:
-    """A detail as JSON holds it: numbers of numpy become Python's, what JSON does not know becomes text."""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case Mapping():
-            return {str(name): _plain(inner) for name, inner in value.items()}
-        case list() | tuple():
-            return [_plain(inner) for inner in value]
-        case _ if hasattr(value, "item"):
-            return _plain(value.item())
-        case _:
-            return str(value)
-
-
-# ---- from rows to values ----
 
 
 def _conversation(row: ConversationRow, **told: Any) -> Conversation:
@@ -314,36 +167,6 @@ def _conversation(row: ConversationRow, **told: Any) -> Conversation:
         updated_at=row.updated_at,
         resolved_at=row.resolved_at,
         **told,
-    )
-
-
-def _message(row: MessageRow) -> Message:
-    return Message(
-        id=row.id,
-        conversation_id=row.conversation_id,
-        role=cast("Role", row.role),
-        text=row.text,
-        at=row.at,
-        language=row.language,
-        notice=row.notice,
-        handoff=row.handoff,
-        abstained=row.abstained,
-        partial=row.partial,
-        error=row.error,
-        strategy=row.strategy,
-        model=row.model,
-        adapter=row.adapter,
-        prompt_version=row.prompt_version,
-        index_version=row.index_version,
-        prompt_tokens=row.prompt_tokens,
-        passage_tokens=row.passage_tokens,
-        completion_tokens=row.completion_tokens,
-        tokens_estimated=row.tokens_estimated,
-        ms_first=row.ms_first,
-        ms=row.ms,
-        decisions=tuple(row.decisions),
-        citations=tuple(Shown(**{**shown, "headings": tuple(shown["headings"])}) for shown in row.citations),
-        rating=rating(row.feedback) if row.feedback else None,
     )
 
 
@@ -394,7 +217,10 @@ def _openings(session: Session, ids: Sequence[str]) -> dict[str, str]:
 
 
 def _history(session: Session, conversation_id: str, after: int, turns: int) -> tuple[Turn, ...]:
-    """The last `turns` things said since the last resolution, oldest first; an answer that said nothing is none."""
+    """The last `turns` things said since the last resolution, oldest first.
+
+    An answer that said nothing is none.
+    """
     said = (
         sa.select(MessageRow.role, MessageRow.text)
         .where(

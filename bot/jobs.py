@@ -1,9 +1,10 @@
 """Work that takes longer than a breath: handed over by Huey, told by a row of its own.
 
-    enqueue ─▶ row "queued" ─▶ Huey (a file, or Redis) ─▶ a worker claims the row ─▶ "running" ─▶ "done" | "failed"
+    enqueue ─▶ row "queued" ─▶ Huey: a file or Redis ─▶ a worker claims it: "running" ─▶ "done" | "failed"
 
-The row is the truth and Huey the messenger: a message that arrives twice finds the row claimed, and one that was lost
-with a killed process is sent again by the next worker. Work is safe to run twice and resumes where it stopped.
+The row is the truth and Huey the messenger: a message that arrives twice finds the row claimed, and one
+that was lost with a killed process is sent again by the next worker. Work is safe to run twice and resumes
+where it stopped.
 """
 
 from __future__ import annotations
@@ -72,7 +73,10 @@ class WorkFailed(Exception):
 
 
 class Stopped(BaseException):
-    """The worker goes home in the middle of a job. No Exception, so that no work takes it for a fault of its own."""
+    """The worker goes home in the middle of a job.
+
+    No Exception, so that no work takes it for a fault of its own.
+    """
 
 
 def open_queue(data: Path, url: str) -> Huey:

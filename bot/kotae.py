@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from huey import Huey  # type: ignore[import-untyped]
 from huey.exceptions import ConfigurationError  # type: ignore[import-untyped]
+from limits.errors import ConfigurationError as UncountableError
 
 from bot import limits
 from bot.audit import Audit
@@ -31,6 +32,7 @@ from knowledge_base.limits import Limits as DocumentLimits
 from strategies.base import Kit, Question, Strategy, Turn
 from strategies.registry import Strategies
 
+NO_REDIS = "a URL such as redis://host:6379/0 is accepted, with 'pip install kotae[redis]'"
 CLAIM_SECONDS = 60  # beyond the time of an answer: after a crash, a conversation is free again by then
 
 
@@ -50,11 +52,7 @@ class Kotae:
         self.users = Users(engine)
         self.jobs = Jobs(engine, queue, work_of(library), left_over=partial(left_over, library))
         self.audit = Audit(engine)
-        self._pace = limits.Pace(
-            settings.limits.questions_per_minute,
-            settings.limits.client_questions_per_minute,
-            settings.limits.url.get_secret_value(),
-        )
+        self._pace = pace_of(settings)
 
     @classmethod
     def open(cls, settings: Settings) -> Kotae:
@@ -94,8 +92,8 @@ class Kotae:
     def ask(self, conversation_id: str, text: str, *, client: str = "") -> Reply:
         """A customer's turn. Raises UnknownConversation or `bot.limits.Refused` before anything is streamed.
 
-        `client` names who asks (an address, hashed) where several conversations share a limit. Close the reply when
-        the customer leaves: what was said until then is kept.
+        `client` names who asks (an address, hashed) where several conversations share a limit. Close the
+        reply when the customer leaves: what was said until then is kept.
         """
         with self._told_to_the_customer():
             question = self._read(text, self.conversations.language(conversation_id))
@@ -115,7 +113,10 @@ class Kotae:
         return self._reply(speaker, replace(question, history=history), keep, index_version)
 
     def try_out(self, text: str, *, strategy: str | None = None, history: Sequence[Turn] = ()) -> Reply:
-        """The same path, with nothing kept: the console's test and `kotae ask`. StrategyError if it cannot warm."""
+        """The same path, with nothing kept: the console's test and `kotae ask`.
+
+        StrategyError if it cannot warm.
+        """
         question = replace(self._read(text, "en"), history=tuple(history))
         speaker = (strategy, self.switch.ready(strategy)) if strategy else self.switch.current()
         return self._reply(speaker, question, _forget, self.library.version())
@@ -186,8 +187,18 @@ def open_store(settings: Settings) -> sa.Engine:
 def queue_of(settings: Settings) -> Huey:
     try:
         return open_queue(settings.data, settings.jobs.url.get_secret_value())
-    except ConfigurationError as fault:
-        raise BadSettings(["jobs.url: the queue on Redis needs 'pip install kotae[redis]'"]) from fault
+    except (ConfigurationError, ValueError) as fault:
+        raise BadSettings([f"jobs.url: {NO_REDIS}"]) from fault
+
+
+def pace_of(settings: Settings) -> limits.Pace:
+    counted = settings.limits
+    try:
+        return limits.Pace(
+            counted.questions_per_minute, counted.client_questions_per_minute, counted.url.get_secret_value()
+        )
+    except (UncountableError, ValueError) as fault:
+        raise BadSettings([f"limits.url: {NO_REDIS}"]) from fault
 
 
 def kit(settings: Settings, library: Library) -> Kit:

@@ -10,9 +10,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from limits import RateLimitItemPerMinute
+from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
+
+log = logging.getLogger(__name__)
 
 
 class Refused(Exception):
@@ -52,15 +57,20 @@ class Unkept(Refused):
 class Pace:
     """How fast questions may come: in one conversation, and from one address over all of its conversations.
 
-    Counted in a moving window, in this process or in the Redis at `url`.
+    Counted in a moving window, in this process or in the Redis at `url`. When that Redis does not answer,
+    questions are let through: a customer is better answered than counted.
     """
 
     def __init__(self, conversation: int, client: int, url: str = "") -> None:
-        self._window = MovingWindowRateLimiter(storage_from_string(url or "memory://"))
+        self._window = MovingWindowRateLimiter(storage_from_string(url or "memory://", wrap_exceptions=True))
         self._conversation = RateLimitItemPerMinute(conversation)
         self._client = RateLimitItemPerMinute(client)
 
     def allows(self, conversation_id: str, client: str) -> bool:
         """Count a question, unless it comes too fast."""
-        counted = self._window.hit(self._conversation, "conversation", conversation_id)
-        return counted and (not client or self._window.hit(self._client, "client", client))
+        try:
+            counted = self._window.hit(self._conversation, "conversation", conversation_id)
+            return counted and (not client or self._window.hit(self._client, "client", client))
+        except StorageError as fault:
+            log.warning("questions are not counted: %s", fault.storage_error)
+            return True

@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md from the settings' fields, so that the page cannot tell anything else than the code.
+"""Writes docs/configuration.md from the settings' fields, so that page and code cannot disagree.
 
 python -m bot.settings_page            writes the page
 python -m bot.settings_page --check    says whether it is up to date
@@ -32,16 +32,16 @@ A setting is taken from the first of these that has it:
 4. `kotae.toml`: the file given by `--config`, else `$KOTAE_CONFIG`, else `./kotae.toml`
 5. the default
 
-A wrong value and an unknown name are refused, also an unknown variable that begins with `KOTAE_`. All faults are told at
-once, each with the name of the setting and what it accepts.
+A wrong value and an unknown name are refused, also an unknown variable that begins with `KOTAE_`. All
+faults are told at once, each with the name of the setting and what it accepts.
 
-A text in `[strategies.*]` may stand for a secret that is kept elsewhere: `api_key = "file:/run/secrets/openai"` is the
-content of that file, `api_key = "env:OPENAI_API_KEY"` that variable. It is read when the strategy is made, and never shown.
+A text in `[strategies.*]` may stand for a secret that is kept elsewhere: `api_key = "file:/run/secrets/key"`
+is the content of that file, `api_key = "env:OPENAI_API_KEY"` that variable. It is never shown.
 """
 
 STRATEGIES = """\
-Each table is one strategy, by a name of your choice. `use` is its kind; what else it takes are the options of that kind
-(`writing-a-strategy.md`).
+Each table is one strategy, by a name of your choice. `use` is its kind, the rest are that kind's options; an
+option that it does not know is refused. Kinds of your own: [Writing a strategy](writing-a-strategy.md).
 
 ```toml
 [strategies.manuals]
@@ -51,8 +51,8 @@ inner = "quotes"
 """
 
 TEXTS = """\
-What customers read when it is not a strategy that speaks. `[texts.en]` and `[texts.ja]` are there from the start;
-another language, such as `[texts.de]`, takes the English sentence where it has none of its own.
+What customers read when it is not a strategy that speaks. `[texts.en]` and `[texts.ja]` are there from the
+start; another language, such as `[texts.de]`, takes the English sentence where it has none of its own.
 
 | setting | English | Japanese | |
 |---|---|---|---|

@@ -1,8 +1,9 @@
 """The switch: which strategy answers, changed live, seen by every process within a second.
 
-The choice is the newest row of `switches`, or the configured default. Each process looks at it twice a second, warms
-what was chosen beside what speaks, and only then lets it speak. What cannot be warmed is refused where it was
-chosen; in other processes the old one keeps speaking, `status` says why, and it is tried again after some seconds.
+The choice is the newest row of `switches`, or the configured default. Each process looks at it twice a
+second, warms what was chosen beside what speaks, and only then lets it speak. What cannot be warmed is
+refused where it was chosen; in other processes the old one keeps speaking, `status` says why, and it is
+tried again after some seconds.
 """
 
 from __future__ import annotations
@@ -235,7 +236,7 @@ class Mute:
     def warm_up(self) -> None:
         """Nothing to load."""
 
-    def stream(self, question: Question) -> Iterator[Event]:  # noqa: ARG002 - every question has the same answer
+    def stream(self, question: Question) -> Iterator[Event]:  # noqa: ARG002
         raise Unavailable(self._why)
 
 

@@ -1,7 +1,7 @@
 """What customers read when it is not the strategy that speaks: one sentence a field, in English and Japanese.
 
-An operator overrides any of them in `[texts.en]` and `[texts.ja]`, or adds a language such as `[texts.de]`; its gaps
-are filled in English.
+An operator overrides any of them in `[texts.en]` and `[texts.ja]`, or adds a language such as `[texts.de]`;
+its gaps are filled in English.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal, cast
 from uuid import uuid4
 
@@ -40,7 +41,6 @@ class Users:
     def __init__(self, engine: sa.Engine, hasher: PasswordHasher | None = None) -> None:
         self._engine = engine
         self._hasher = hasher or PasswordHasher()
-        self._nobody = self._hasher.hash(secrets.token_hex())  # what an unknown email is checked against
 
     def add(self, email: str, password: str, role: UserRole, *, by: str = "") -> User:
         """UserRefused when the email is taken or is none, or the password is too short."""
@@ -72,8 +72,9 @@ class Users:
         """Who this is, or None; an unknown email takes as long as a wrong password."""
         with reading(self._engine) as session:
             row = session.scalar(sa.select(UserRow).where(UserRow.email == _normalised(email)))
-            hashed = row.password if row else self._nobody
+            kept = row.password if row else None
             known = _user(row) if row else None
+        hashed = kept or self._nobody
         try:
             self._hasher.verify(hashed, password[:LONGEST_PASSWORD])
         except (VerificationError, InvalidHashError):
@@ -90,6 +91,11 @@ class Users:
         with reading(self._engine) as session:
             row = session.get(UserRow, user_id)
             return _user(row) if row else None
+
+    @cached_property
+    def _nobody(self) -> str:
+        """The hash that an unknown email is checked against."""
+        return self._hasher.hash(secrets.token_hex())
 
     def _keep(self, user_id: str, hashed: str) -> None:
         with writing(self._engine) as session:

@@ -16,7 +16,10 @@ from knowledge_base import database
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[Session]:
-    """A session that only reads. Raises knowledge_base.errors.Unavailable when the database does not answer."""
+    """A session that only reads.
+
+    Raises knowledge_base.errors.Unavailable when the database does not answer.
+    """
     with database.reading(engine) as connection, Session(connection) as session:
         yield session
 

@@ -23,7 +23,10 @@ LEXICAL = "passage_"  # knowledge_base.lexical makes these tables itself, in SQL
 
 
 def upgrade(engine: sa.Engine) -> None:
-    """Bring the database to the newest revision. Of two processes that start at once, the second waits for the first."""
+    """Bring the database to the newest revision.
+
+    Of two processes that start at once, the second waits for the first.
+    """
     with database.writing(engine) as connection:
         if engine.dialect.name == "postgresql":  # SQLite is locked already, by BEGIN IMMEDIATE
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(0x6B6F746165)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,8 +36,17 @@ def open_database(tmp_path: Path) -> Iterator[Callable[..., sa.Engine]]:
         engine.dispose()
 
 
-@pytest.fixture
-def engine(open_database: Callable[..., sa.Engine]) -> sa.Engine:
-    engine = open_database()
+@pytest.fixture(scope="session")
+def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An upgraded database that nobody writes to."""
+    file = tmp_path_factory.mktemp("upgraded") / "kotae.db"
+    engine = open_engine(f"sqlite:///{file}")
     upgrade(engine)
-    return engine
+    engine.dispose()
+    return file
+
+
+@pytest.fixture
+def engine(open_database: Callable[..., sa.Engine], upgraded: Path, tmp_path: Path) -> sa.Engine:
+    shutil.copy(upgraded, tmp_path / "kotae.db")
+    return open_database()

@@ -420,7 +420,7 @@ def test_a_database_that_cannot_be_opened_is_a_sentence_without_its_password(
 
 
 def test_importing_the_bot_loads_nothing_heavy() -> None:
-    heavy = ["flask", "torch", "transformers", "peft", "chromadb", "openvino", "onnxruntime", "redis"]
+    heavy = ["flask", "torch", "transformers", "peft", "chromadb", "openvino", "onnxruntime"]
     code = f"import sys, bot.kotae; print([name for name in {heavy} if name in sys.modules])"
     told = subprocess.run(
         [sys.executable, "-c", code],

@@ -1,0 +1,92 @@
+"""Two processes that share a Redis count questions together and hand each other work."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bot.jobs import Jobs, open_queue
+from bot.kotae import Kotae
+from bot.limits import Pace
+from bot.settings import BadSettings, Settings
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[str]:
+    """The URL of a real server, started for this test on a free port of the loopback."""
+    pytest.importorskip("redis", reason="install it: pip install 'kotae[redis]'")
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no Redis here; on Debian: apt-get install redis-server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = [
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--dir",
+        tmp_path,
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]
+    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    while True:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.02)
+    yield f"redis://127.0.0.1:{port}/0"
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.mark.server
+def test_processes_that_share_a_redis_count_questions_together(redis: str) -> None:
+    here, there = Pace(2, 10, redis), Pace(2, 10, redis)
+    assert [pace.allows("c1", "") for pace in (here, there, here, there)] == [True, True, False, False]
+    assert there.allows("c2", "")
+
+
+@pytest.mark.server
+def test_work_handed_over_in_one_process_is_done_in_another(
+    redis: str, engine: sa.Engine, tmp_path: Path
+) -> None:
+    done: list[Any] = []
+    web = Jobs(engine, open_queue(tmp_path, redis), {"work": lambda arguments, _: None})
+    worker = Jobs(engine, open_queue(tmp_path, redis), {"work": lambda arguments, _: done.append(arguments)})
+    worker.start()
+    job = web.enqueue("work", document_id="d1")
+    end = time.monotonic() + 10
+    while web.get(job.id).state != "done":
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert done == [{"document_id": "d1"}]
+    worker.stop()
+    web.stop()
+
+
+@pytest.mark.server
+def test_customers_are_answered_when_the_redis_that_counts_is_gone(caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("redis", reason="install it: pip install 'kotae[redis]'")
+    assert Pace(1, 1, "redis://127.0.0.1:1/0").allows("c1", "office")
+    assert "questions are not counted" in caplog.text
+
+
+@pytest.mark.parametrize("setting", ["jobs", "limits"])
+def test_what_is_no_address_of_a_redis_is_refused_without_its_password(tmp_path: Path, setting: str) -> None:
+    given: dict[str, Any] = {setting: {"url": "carrier-pigeon://kotae:hush@coop"}}
+    with pytest.raises(BadSettings, match=rf"{setting}\.url: a URL such as redis://host") as refused:
+        Kotae.open(Settings(data=tmp_path, **given))
+    assert "hush" not in str(refused.value)
