@@ -112,9 +112,10 @@ class Chroma:
         if client is not None:
             with suppress(Exception):  # a folder that was removed cannot be closed in order
                 client.close()
-            session = getattr(client._server, "_session", None)  # to a server; its owner forgets to close it
-            if session is not None:
-                session.close()
+            for part in (client, client._admin_client):  # each leaves its connection to a server open
+                session = getattr(part._server, "_session", None)
+                if session is not None:
+                    session.close()
 
     def _embedded(self) -> Any:
         import chromadb

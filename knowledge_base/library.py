@@ -411,8 +411,8 @@ class Library:
 
     def _finish_removal(self, document_id: str) -> None:
         self._with_vectors(lambda: self._remove_vectors(document_id))
-        self._catalogue.forget(document_id)
         self._files.forget(document_id)
+        self._catalogue.forget(document_id)  # last, for the row is what a killed removal is taken up from
 
     def _remove_vectors(self, document_id: str) -> None:
         for edition in self._editions.known():

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from knowledge_base import testing
-from knowledge_base.index import Chroma
+from knowledge_base.index import Chroma, Collections
 from knowledge_base.library import Library
 
 Start = Callable[..., Library]
@@ -32,13 +33,17 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(data: Path) -> Iterator[Start]:
+def memory() -> testing.MemoryCollections:
+    return testing.MemoryCollections()
+
+
+@pytest.fixture
+def start(data: Path, memory: testing.MemoryCollections) -> Iterator[Start]:
     """Start a library on the test's data directory; started again, it finds what the one before left."""
-    memory = testing.MemoryCollections()
     started: list[Library] = []
 
-    def start(collections: object = memory, **options: object) -> Library:
-        library = testing.library(data, collections, **options)  # type: ignore[arg-type]
+    def start(collections: Collections = memory, **options: Any) -> Library:
+        library = testing.library(data, collections, **options)
         started.append(library)
         return library
 

@@ -1,4 +1,4 @@
-"""Vectors are kept, found and removed, in ChromaDB and in its fake alike; on a server, processes share them."""
+"""Vectors are kept, found and removed, in ChromaDB and its fake alike; on a server, processes share them."""
 
 import io
 import os
@@ -219,4 +219,4 @@ def test_a_search_finds_by_meaning_in_chromadb(on_chroma: Library, start: Start,
     add(on_chroma, "kettle.md", KETTLE)
     assert on_chroma.search("descale with vinegar")[0].dense == pytest.approx(0.6, abs=0.35)
     on_chroma.close()
-    assert start(Chroma(data / "chroma")).search("descale with vinegar")[0].headings == ("Cleaning",)
+    assert start(Chroma(data / "chroma")).search("descale with vinegar")[0].source == "kettle.md"

@@ -35,8 +35,8 @@ LONG = "# Machine\n\n" + "\n\n".join(
 class Counting(HashEmbedder):
     """Counts the passages it embeds, and does something before each batch."""
 
-    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
-        super().__init__()
+    def __init__(self, before: Callable[[], None] = lambda: None, dimension: int = 64) -> None:
+        super().__init__(dimension)
         self.count_of_passages = 0
         self.before = before
 
@@ -204,7 +204,7 @@ KILLS = 8  # how many times an ingestion of LONG reports its progress
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, object]:
-    """A data directory in which LONG was received over an older version, and what ingesting it makes of it."""
+    """A data directory where LONG was received over an older version, and what ingesting makes of it."""
     folder = tmp_path_factory.mktemp("undisturbed")
     library = _on_chroma(folder / "before")
     add(library, "lamp.md", LAMP)
@@ -232,7 +232,7 @@ def test_the_moments_above_are_all_there_are(undisturbed: tuple[Path, object], d
     assert in_another_process(_ingest, data, KILLS + 1) == 0
 
 
-@pytest.mark.parametrize("moment", ["before the vectors", "before the rows", "before the file"])
+@pytest.mark.parametrize("moment", ["before the vectors", "before the file", "before the row"])
 def test_a_removal_that_is_killed_is_finished_by_the_next_start(
     undisturbed: tuple[Path, object], moment: str, data: Path
 ) -> None:
@@ -282,9 +282,9 @@ def _remove(data: Path, moment: str) -> None:
     match moment:
         case "before the vectors":
             library._remove_vectors = kill  # type: ignore[method-assign]
-        case "before the rows":
+        case "before the row":
             library._catalogue.forget = kill  # type: ignore[method-assign]
-        case _:
+        case "before the file":
             library._files.forget = kill  # type: ignore[method-assign]
     library.remove(next(document.id for document in library.documents() if document.source == "machine.md"))
 
