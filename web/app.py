@@ -9,7 +9,7 @@ from apiflask import APIFlask
 from flask_bootstrap import Bootstrap5
 
 from bot.kotae import Kotae
-from web import admin, auth, errors, health, languages, operator, security
+from web import admin, auth, errors, health, languages, markdown, operator, security
 from web.chat import api, pages, schemas
 from web.chat.running import Running
 from web.current import KEY
@@ -31,6 +31,7 @@ def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
     app.extensions.update({KEY: kotae, "readiness": readiness or Readiness(), "running": Running()})
     Bootstrap5(app)
     languages.speak(app)
+    markdown.teach(app)
     security.protect(app)
     errors.answer_errors(app)
     auth.know_people(app)

@@ -86,9 +86,9 @@ def test_the_original_comes_back_as_a_download_and_never_as_a_page(admin: Admin,
         )
     )
     (document,) = kotae.library.documents()
-    answer = admin.client.get(f"/console/documents/{document.id}/file")
-    assert answer.headers["Content-Disposition"].startswith("attachment")
-    assert answer.mimetype == "application/octet-stream"
+    with admin.client.get(f"/console/documents/{document.id}/file") as answer:
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.mimetype == "application/octet-stream"
 
 
 def test_markup_in_a_document_is_text_in_the_console(admin: Admin, kotae: Kotae) -> None:

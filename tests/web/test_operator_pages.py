@@ -54,7 +54,7 @@ def test_an_unknown_strategy_is_refused_with_a_sentence_and_the_old_one_stays(
 class TestAStrategyThatCannotWork:
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        broken = {"use": "runnable", "target": "no_such_module:chain", "api_key": "sk-secret"}
+        broken = {"use": "llm", "model": "m", "base_url": "http://127.0.0.1:9/v1", "api_key": "sk-secret"}
         return settings.model_copy(update={"strategies": {**settings.strategies, "broken": broken}})
 
     def test_it_says_why_and_shows_no_secret(self, operator: Operator) -> None:
