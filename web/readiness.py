@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
-
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class State:
@@ -38,7 +34,6 @@ class Readiness:
                 load()
             except Exception as error:
                 self.state = State("failed", str(error))
-                log.exception("Kotae cannot start")
                 failed(error)
             else:
                 self.state = State("ready")

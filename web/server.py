@@ -21,7 +21,8 @@ from gunicorn.arbiter import Arbiter
 
 from bot.kotae import Kotae
 from bot.settings import Settings
-from knowledge_base.errors import Unavailable
+from knowledge_base.errors import KnowledgeError, Unavailable
+from strategies.errors import StrategyError
 from web.app import create_app
 from web.readiness import Readiness
 
@@ -126,6 +127,8 @@ class _Application(BaseApplication):  # type: ignore[misc]
 
     def _fail(self, error: Exception) -> None:
         """What cannot warm up will not by itself: end the server with the reason, not a list of calls."""
+        if not isinstance(error, KnowledgeError | StrategyError):
+            log.error("nobody foresaw this", exc_info=error)
         sys.stderr.write(f"Kotae cannot start: {error}\n")
         sys.stderr.flush()
         if self.kotae is not None:

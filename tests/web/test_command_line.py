@@ -1,0 +1,296 @@
+"""The command line: results on standard output, all else on standard error, exit codes scripts can trust."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bot.kotae import Kotae
+from bot.settings import Settings
+from web.cli import main
+from web.cli.page import PAGE, page
+
+CONFIG = """
+product = "Kettle"
+[chat]
+strategy = "manuals"
+[strategies.manuals]
+use = "rag"
+inner = "quotes"
+[strategies.parrot]
+use = "echo"
+"""
+WARRANTY = "# Warranty\n\nThe kettle is under warranty for 30 months from the day of delivery.\n"
+COLOURS = "# 色\n\nケトルの本体色は黒、白、深緑の三色です。\n"
+
+
+class Terminal:
+    """A terminal in an installation of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        (folder / "kotae.toml").write_text(CONFIG, encoding="utf-8")
+
+    def __call__(self, *words: str, stdin: str | None = None) -> Result:
+        place = ["--data", str(self.data), "--config", str(self.folder / "kotae.toml")]
+        return CliRunner().invoke(main, [*place, *words], input=stdin, catch_exceptions=False)
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        done = self(*words, "--json")
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout)
+
+    def lines(self, *words: str, code: int = 0) -> list[dict[str, Any]]:
+        done = self(*words)
+        assert done.exit_code == code, done.output
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def write(self, name: str, text: str | bytes) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, one_embedder: None) -> Terminal:
+    return Terminal(tmp_path)
+
+
+@pytest.fixture
+def filled(terminal: Terminal) -> Terminal:
+    terminal.write("docs/warranty.md", WARRANTY)
+    terminal.write("docs/japanese/colours.md", COLOURS)
+    assert terminal("documents", "add", str(terminal.folder / "docs")).exit_code == 0
+    return terminal
+
+
+def test_help_answers_at_once_because_nothing_heavy_is_imported() -> None:
+    heavy = "{'flask', 'sqlalchemy', 'pydantic', 'numpy'}"
+    code = f"import sys; from web.cli import main; print(*({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split() == []
+    began = time.perf_counter()
+    assert subprocess.run([sys.executable, "-m", "web.cli", "--help"], capture_output=True).returncode == 0
+    assert time.perf_counter() - began < 2  # a tenth of it on an idle machine
+
+
+def test_the_page_of_the_command_line_is_what_help_says() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run 'make docs'"
+
+
+def test_folders_are_added_whole_and_a_bad_file_does_not_stop_the_others(terminal: Terminal) -> None:
+    terminal.write("docs/warranty.md", WARRANTY)
+    terminal.write("docs/deeper/colours.md", COLOURS)
+    terminal.write("docs/broken.pdf", b"%PDF-1.7 and nothing more")
+    terminal.write("docs/empty.txt", "")
+    terminal.write("docs/.hidden/secret.md", "# Secret")
+    result = terminal.json("documents", "add", str(terminal.folder / "docs"), code=1)
+    states = {Path(one["file"]).name: one["state"] for one in result["documents"]}
+    assert states == {
+        "warranty.md": "live",
+        "colours.md": "live",
+        "broken.pdf": "failed",
+        "empty.txt": "failed",
+    }
+    assert result["failed"] == 2
+    assert all(one["error"] for one in result["documents"] if one["state"] == "failed")
+
+
+def test_the_same_files_again_change_nothing(filled: Terminal) -> None:
+    result = filled.json("documents", "add", str(filled.folder / "docs"))
+    assert {one["outcome"] for one in result["documents"]} == {"unchanged"}
+    assert len(filled.json("documents", "list")) == 2
+
+
+def test_a_document_is_shown_and_removed_from_every_answer(filled: Terminal) -> None:
+    documents = filled.json("documents", "list")
+    warranty = next(document for document in documents if document["source"] == "warranty.md")
+    shown = filled.json("documents", "show", warranty["id"])
+    assert "30 months" in shown["passages"][0]["text"]
+    assert "30 months" in filled("documents", "show", warranty["id"]).stdout
+    assert filled("documents", "remove", warranty["id"]).exit_code == 0
+    assert "30 months" not in str(filled.json("search", "How long is the warranty?"))
+    assert filled("documents", "show", warranty["id"]).exit_code == 1
+    assert filled("documents", "remove", "no-such-id").exit_code == 1
+
+
+def test_a_search_finds_passages_in_both_languages(filled: Terminal) -> None:
+    found = filled.json("search", "How long is the warranty?", "-k", "1")
+    (passage,) = found["passages"]
+    assert passage["document"] == "Warranty"
+    assert passage["source"] == "warranty.md"
+    assert passage["rank"] == 1
+    assert found["ms"] > 0
+    assert filled.json("search", "本体の色は", "-k", "1")["passages"][0]["source"] == "colours.md"
+    assert "30 months" in filled("search", "How long is the warranty?").stdout
+
+
+def test_a_question_is_answered_with_its_sources(filled: Terminal) -> None:
+    answer = filled.json("ask", "How long is the kettle under warranty?")
+    assert "30 months" in answer["answer"]
+    assert answer["citations"][0]["source"] == "warranty.md"
+    assert "30 months" in answer["citations"][0]["quote"]
+    assert answer["strategy"] == "manuals"
+    assert answer["usage"] == {"prompt_tokens": 0, "passage_tokens": 0, "completion_tokens": 0}
+    assert answer["ms"] >= answer["ms_first"] > 0
+    spoken = filled("ask", "How long is the kettle under warranty?")
+    assert "30 months" in spoken.stdout
+    assert "[1] Warranty (warranty.md)" in spoken.stdout
+
+
+def test_another_strategy_can_be_asked(filled: Terminal) -> None:
+    answer = filled.json("ask", "Polly wants a cracker", "--strategy", "parrot")
+    assert (answer["answer"], answer["strategy"]) == ("Polly wants a cracker", "parrot")
+    refused = filled("ask", "Hello", "--strategy", "nobody")
+    assert refused.exit_code == 1
+    assert "'nobody'" in refused.stderr
+
+
+def test_nothing_of_what_is_asked_here_is_kept(filled: Terminal) -> None:
+    filled("ask", "How long is the kettle under warranty?")
+    kotae = Kotae.open(Settings.load(filled.folder / "kotae.toml", filled.data))
+    assert kotae.conversations.page() == []
+    kotae.close()
+
+
+def test_a_file_of_questions_gives_a_line_for_each_in_its_order(filled: Terminal) -> None:
+    questions = [
+        {"id": "w", "question": "How long is the kettle under warranty?"},
+        {"id": 7, "question": "Who won the football cup in 1974?"},
+        {
+            "id": "ja",
+            "question": "ケトルの色は何色ありますか。",
+            "history": [{"role": "customer", "text": "こんにちは"}],
+        },
+    ]
+    file = filled.write("questions.jsonl", "\n".join(json.dumps(question) for question in questions))
+    found = filled.lines("search", "--questions", str(file), "-k", "2")
+    assert [line["id"] for line in found] == ["w", 7, "ja"]
+    assert all(set(line) == {"id", "passages", "ms"} for line in found)
+    answers = filled.lines("ask", "--questions", str(file))
+    assert [line["id"] for line in answers] == ["w", 7, "ja"]
+    assert [line["abstained"] for line in answers] == [False, True, False]
+    assert set(answers[0]) == {
+        "id", "answer", "abstained", "citations", "strategy", "usage", "decisions", "ms_first", "ms"
+    }  # fmt: skip
+
+
+def test_a_bad_line_says_so_and_the_others_go_on(filled: Terminal) -> None:
+    file = filled.write(
+        "questions.jsonl",
+        b'{"id": 1, "question": "How long is the warranty?"}\n{"id": 2\n\n[3]\n{"id": 4}\n{"id": 5, "question": ""}\n'
+        b'{"id": 6, "question": "Hi", "history": [{"role": "cat", "text": "miau"}]}\n\xff\n'
+        b'{"id": 8, "question": "' + b"a" * 3000 + b'"}\n{"id": 9, "question": "How long is the warranty?"}\n',
+    )  # fmt: skip
+    for command in ("search", "ask"):
+        lines = filled.lines(command, "--questions", str(file), code=1)
+        bad = {line["line"]: line["id"] for line in lines if "error" in line and "line" in line}
+        expected = {2: None, 4: None, 5: 4, 6: 5, 7: 6, 8: None}
+        assert expected.items() <= bad.items()
+        assert [line["id"] for line in lines][0] == 1
+        assert [line["id"] for line in lines][-1] == 9
+        assert "error" not in lines[-1]
+
+
+def test_a_question_or_a_file_of_them_is_needed(terminal: Terminal) -> None:
+    for words in (["ask"], ["search"], ["ask", "  "]):
+        assert terminal(*words).exit_code == 2
+
+
+def test_the_data_directory_may_stand_before_or_after_the_command(filled: Terminal, tmp_path: Path) -> None:
+    config = str(filled.folder / "kotae.toml")
+    before = CliRunner().invoke(
+        main, ["--data", str(filled.data), "--config", config, "--json", "documents", "list"]
+    )
+    after = CliRunner().invoke(
+        main, ["documents", "list", "--json", "--data", str(filled.data), "--config", config]
+    )
+    assert before.stdout == after.stdout
+    assert len(json.loads(after.stdout)) == 2
+    elsewhere = CliRunner().invoke(main, ["documents", "list", "--json", "--data", str(tmp_path / "new")])
+    assert json.loads(elsewhere.stdout) == []
+
+
+def test_the_data_directory_may_come_from_the_environment(filled: Terminal) -> None:
+    environment = {**os.environ, "KOTAE_DATA": str(filled.data)}
+    done = subprocess.run(
+        [sys.executable, "-m", "web.cli", "documents", "list", "--json"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=filled.folder,
+    )
+    assert len(json.loads(done.stdout)) == 2, done.stderr
+
+
+def test_users_are_added_with_a_password_that_is_made_up_or_given(terminal: Terminal) -> None:
+    made = terminal.json("users", "add", "ada@example.com", "--role", "admin")
+    assert len(made["password"]) >= 12
+    given = terminal("users", "add", "bob@example.com", "--password-stdin", stdin="battery horse staple\n")
+    assert given.exit_code == 0
+    assert "battery" not in given.output
+    assert [(user["email"], user["role"]) for user in terminal.json("users", "list")] == [
+        ("ada@example.com", "admin"),
+        ("bob@example.com", "operator"),
+    ]
+    kotae = Kotae.open(Settings.load(terminal.folder / "kotae.toml", terminal.data))
+    assert kotae.users.check("ada@example.com", made["password"])
+    assert kotae.users.check("bob@example.com", "battery horse staple")
+    kotae.close()
+    twice = terminal("users", "add", "ada@example.com")
+    assert twice.exit_code == 1
+    assert "ada@example.com" in twice.stderr
+
+
+def test_the_strategy_is_shown_switched_and_switched_back(terminal: Terminal) -> None:
+    assert terminal.json("strategy", "show") == {"strategy": "manuals", "strategies": ["manuals", "parrot"]}
+    assert terminal("strategy", "back").exit_code == 1
+    assert terminal("strategy", "use", "parrot").exit_code == 0
+    assert terminal.json("strategy", "show")["strategy"] == "parrot"
+    assert terminal("strategy", "use", "nobody").exit_code == 1
+    assert terminal.json("strategy", "show")["strategy"] == "parrot"
+    assert terminal("strategy", "back").exit_code == 0
+    names = [change["name"] for change in terminal.json("strategy", "history")]
+    assert names == ["manuals", "parrot"]
+    assert "→ manuals" in terminal("strategy", "show").stdout
+
+
+def test_the_database_is_brought_up_to_date_as_often_as_one_likes(terminal: Terminal) -> None:
+    assert terminal("db", "upgrade").exit_code == 0
+    assert terminal.json("db", "upgrade")["database"].endswith("kotae.db")
+
+
+def test_all_faults_of_the_settings_are_told_together_and_by_name(terminal: Terminal) -> None:
+    (terminal.folder / "kotae.toml").write_text(
+        '[web]\nport = "high"\ncolour = "red"\n[limits]\nhistory_turns = -1\n'
+    )
+    done = terminal("strategy", "show")
+    assert done.exit_code == 2
+    for name in ("web.port", "web.colour", "limits.history_turns"):
+        assert name in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_unknown_command_and_a_missing_file_are_wrong_usage(terminal: Terminal) -> None:
+    assert terminal("dance").exit_code == 2
+    assert terminal("documents", "add", "/no/such/file").exit_code == 2
+    assert terminal("search", "--questions", "/no/such/file").exit_code == 2
+
+
+def test_results_are_all_that_standard_output_carries(filled: Terminal) -> None:
+    """In a process of its own: what libraries print by themselves would be seen."""
+    command = [sys.executable, "-m", "web.cli", "ask", "How long is the warranty?", "--json"]
+    place = ["--data", str(filled.data), "--config", str(filled.folder / "kotae.toml")]
+    done = subprocess.run([*command, *place], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "30 months" in json.loads(done.stdout)["answer"]
+    assert done.stderr == ""
