@@ -30,6 +30,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 class Arrived:
     """A file that is wholly on disk, not yet anybody's."""
 
+    name: str  # fit to be shown
     path: Path
     hash: str
     size: int
@@ -45,7 +46,7 @@ class Files:
         """The stream's bytes on disk while the block decides what becomes of them; whatever is not kept
         is gone.
         """
-        path = self._arriving / uuid4().hex
+        name, path = shown(name), self._arriving / uuid4().hex
         try:
             with _room(name):
                 self._arriving.mkdir(parents=True, exist_ok=True)
@@ -56,7 +57,7 @@ class Files:
 
     def keep(self, arrived: Arrived, document_id: str, version: int) -> None:
         place = self.path(document_id, version)
-        with _room(place.name):
+        with _room(arrived.name):
             place.parent.mkdir(parents=True, exist_ok=True)
             arrived.path.rename(place)
             _sync_folder(place.parent)
@@ -120,16 +121,14 @@ def _write(stream: BinaryIO, path: Path, name: str, limit: int) -> Arrived:
         while piece := stream.read(PIECE):
             size += len(piece)
             if size > limit:
-                raise TooLarge(
-                    f"{shown(name)!r} is larger than the {_megabytes(limit)} that are accepted; split it"
-                )
+                raise TooLarge(f"{name!r} is larger than the {_megabytes(limit)} that are accepted; split it")
             digest.update(piece)
             file.write(piece)
         file.flush()
         os.fsync(file.fileno())
     if not size:
-        raise Unreadable(f"{shown(name)!r} is empty; nothing was uploaded")
-    return Arrived(path, digest.hexdigest(), size)
+        raise Unreadable(f"{name!r} is empty; nothing was uploaded")
+    return Arrived(name, path, digest.hexdigest(), size)
 
 
 def _megabytes(limit: int) -> str:
@@ -143,7 +142,7 @@ def _room(name: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise Unavailable(
-                f"the disk is full: {shown(name)!r} was not kept; free some space and upload it again"
+                f"the disk is full: {name!r} was not kept; free some space and upload it again"
             ) from error
         raise
 

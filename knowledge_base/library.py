@@ -31,7 +31,7 @@ from knowledge_base.editions import Edition, Editions, live_edition
 from knowledge_base.embedding import SHIPPED, Embedder
 from knowledge_base.embedding import embedder as embedder_of
 from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
-from knowledge_base.files import Files, shown
+from knowledge_base.files import Files
 from knowledge_base.index import Chroma, Collections, NoVectors, Vectors
 from knowledge_base.ingest import Ingest, Progress
 from knowledge_base.limits import Limits
@@ -199,7 +199,7 @@ class Library:
         """
         with self._files.arriving(stream, name, self._limits.upload_bytes) as arrived:
             keep = partial(self._files.keep, arrived)
-            return self._catalogue.receive(shown(name), arrived.hash, arrived.size, by, keep)
+            return self._catalogue.receive(arrived.name, arrived.hash, arrived.size, by, keep)
 
     def ingest(self, document_id: str, progress: Progress = unseen) -> Document:
         """Make the newest version of the document answer, from wherever an earlier run stopped.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.catalogue import Document, create
-from knowledge_base.database import open_engine
+from knowledge_base.database import WAIT_SECONDS, open_engine
 from knowledge_base.embedding import Embedder
 from knowledge_base.errors import KnowledgeError
 from knowledge_base.index import Collections
@@ -130,10 +130,11 @@ def library(
     limits: Limits = DEFAULTS,
     product: str = "",
     load: Callable[[str], Embedder] | None = None,
+    wait: float = WAIT_SECONDS,
 ) -> Library:
     """A Library in `folder`, with its tables, not warmed. Call it again on the same folder to start anew."""
     folder.mkdir(parents=True, exist_ok=True)
-    engine = open_engine(f"sqlite:///{folder / 'kotae.db'}")
+    engine = open_engine(f"sqlite:///{folder / 'kotae.db'}", wait=wait)
     create(engine)
     return Library(
         folder,

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import chromadb
 import pytest
@@ -281,11 +282,11 @@ def _remove(data: Path, moment: str) -> None:
 
     match moment:
         case "before the vectors":
-            library._remove_vectors = kill  # type: ignore[method-assign]
+            setattr(library, "_remove_vectors", kill)
         case "before the row":
-            library._catalogue.forget = kill  # type: ignore[method-assign]
+            setattr(library._catalogue, "forget", kill)
         case "before the file":
-            library._files.forget = kill  # type: ignore[method-assign]
+            setattr(library._files, "forget", kill)
     library.remove(next(document.id for document in library.documents() if document.source == "machine.md"))
 
 
@@ -305,11 +306,13 @@ def _everything(data: Path) -> tuple[object, ...]:
         rows = [tuple(row) for row in connection.execute(sa.text(ROWS))]
         words = [tuple(row) for row in connection.execute(sa.text(WORDS))]
     engine.dispose()
-    chroma = chromadb.PersistentClient(str(data / "chroma"), settings=Settings(anonymized_telemetry=False))
+    chroma: Any = chromadb.PersistentClient(
+        str(data / "chroma"), settings=Settings(anonymized_telemetry=False)
+    )
     with chroma:
         [collection] = chroma.list_collections()
         kept = collection.get(include=["embeddings"])
-    vectors = {id_: kept["embeddings"][n].round(5).tolist() for n, id_ in enumerate(kept["ids"])}  # type: ignore[index]
+    vectors = {id_: kept["embeddings"][n].round(5).tolist() for n, id_ in enumerate(kept["ids"])}
     files = {str(path.relative_to(data)) for path in (data / "files").rglob("*") if path.is_file()}
     return rows, words, vectors, files
 
