@@ -274,7 +274,7 @@ def _ingest(data: Path, moment: int = 0) -> None:
 
 
 def _remove(data: Path, moment: str) -> None:
-    library = _on_chroma(data)
+    library: Any = _on_chroma(data)
     library.warm_up()
 
     def kill(*_: object) -> None:
@@ -282,11 +282,11 @@ def _remove(data: Path, moment: str) -> None:
 
     match moment:
         case "before the vectors":
-            setattr(library, "_remove_vectors", kill)
+            library._remove_vectors = kill
         case "before the row":
-            setattr(library._catalogue, "forget", kill)
+            library._catalogue.forget = kill
         case "before the file":
-            setattr(library._files, "forget", kill)
+            library._files.forget = kill
     library.remove(next(document.id for document in library.documents() if document.source == "machine.md"))
 
 
