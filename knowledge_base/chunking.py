@@ -144,8 +144,10 @@ def finished(draft: Draft, position: int, crumbs: Sequence[str], language: str, 
 
 def sections(reading: Reading, sizes: Sizes) -> Iterator[Section]:
     for headings, together in groupby(reading.blocks, key=lambda block: block.headings):
-        parts = tuple(Part(block.text, sizes.of(block.text), block) for block in together)
-        yield Section(headings, parts, size_of(parts, sizes))
+        texts = [(block.text.strip(), block) for block in together]
+        parts = tuple(Part(text, sizes.of(text), block) for text, block in texts if text)
+        if parts:
+            yield Section(headings, parts, size_of(parts, sizes))
 
 
 def size_of(parts: Sequence[Part], sizes: Sizes) -> int:

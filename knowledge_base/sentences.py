@@ -69,9 +69,9 @@ def pieces(text: str) -> Iterator[tuple[int, int, bool]]:
         following = text[slice(*lines[at + 1])] if at + 1 < len(lines) else ""
         used = 1
         if fence := FENCE.match(said):
-            used = fenced(text, lines, at, fence[1])
-            if used > 1:
-                yield lines[at + 1][0], lines[at + used - 1][0], True
+            closing = closing_fence(text, lines, at, fence[1])
+            used = closing - at + 1
+            yield end, lines[closing][0] if closing < len(lines) else len(text), True
         elif ROW.match(said):
             if not RULED.match(said) and not RULED.match(following):
                 yield start, end, True
@@ -92,12 +92,12 @@ def lines_of(text: str) -> Iterator[Span]:
         start += len(part) + 1
 
 
-def fenced(text: str, lines: list[Span], at: int, fence: str) -> int:
-    """How many lines a piece of code takes, its fences included; all that follow when it is not closed."""
+def closing_fence(text: str, lines: list[Span], at: int, fence: str) -> int:
+    """The line that closes a piece of code; the one behind the last when none does."""
     for place in range(at + 1, len(lines)):
         if text[slice(*lines[place])].strip().startswith(fence):
-            return place - at + 1
-    return len(lines) - at
+            return place
+    return len(lines)
 
 
 def item_lines(text: str, lines: list[Span], at: int) -> int:

@@ -6,6 +6,7 @@ and in `format.py`.
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from knowledge_base.errors import KnowledgeError, TooLarge, Unreadable
@@ -45,21 +46,22 @@ def read(path: Path, name: str, limits: Limits | None = None) -> Reading:
     data = path.read_bytes()
     if not data.strip():
         raise Unreadable(f"{name!r} is empty.")
-    kind, text = recognise(name, data)
-    source = Source(name, data, text, limits)
-    return finish(outline_of(kind, source), kind, source)
+    source = Source(name, data, limits=limits)
+    kind, outline = outline_of(source)
+    return finish(outline, kind, source)
 
 
-def outline_of(kind: str, source: Source) -> Outline:
-    """What the reader of this kind says; a parser that stumbles over the content has found it unreadable."""
+def outline_of(source: Source) -> tuple[str, Outline]:
+    """What the reader of the file's kind says; a parser that stumbles over the content finds it unreadable."""
     try:
-        return READERS[kind](source)
+        kind, text = recognise(source.name, source.data)
+        return kind, READERS[kind](replace(source, text=text))
     except (KnowledgeError, MemoryError):
         raise
     except Exception as error:  # parsers raise whatever they please on damaged input
-        log.warning("reading %r as %s failed", source.name, kind, exc_info=True)
+        log.warning("reading %r failed", source.name, exc_info=True)
         raise Unreadable(
-            f"{source.name!r} cannot be read as {kind}: its content is damaged; save it again and upload it."
+            f"{source.name!r} cannot be read: its content is damaged; save it again and upload it."
         ) from error
 
 

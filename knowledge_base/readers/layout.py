@@ -69,7 +69,8 @@ class Style:
     def follows(self, above: Segment, below: Segment) -> bool:
         """Whether a line continues the paragraph of the line above it."""
         step = above.baseline - below.baseline
-        usual = self.steps.get(above.size, 1.3 * above.size)
+        widest = (1.9 if above.size < HEADING_SIZE * self.body else 1.2) * above.size
+        usual = min(self.steps.get(above.size, widest), widest)
         return abs(above.size - below.size) < 1 and 0 < step < 1.25 * usual
 
 

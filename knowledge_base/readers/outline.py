@@ -30,6 +30,7 @@ class Outline:
     """A document being read. `title` is what the file says of itself; a heading over everything wins."""
 
     title: str = ""
+    named_by_heading: bool = True  # not so in a sheet: its first heading is a question
     notes: list[str] = field(default_factory=list)
     _items: list[Heading | Piece] = field(default_factory=list)
     _path: tuple[Heading, ...] = ()
@@ -64,7 +65,7 @@ class Outline:
     def heading_of_all(self) -> Heading | None:
         """The heading that names the whole document: the only one of its level, with none above it."""
         headings = [item for item in self._items if isinstance(item, Heading)]
-        if not headings:
+        if not headings or not self.named_by_heading:
             return None
         top = min(heading.level for heading in headings)
         highest = [heading for heading in headings if heading.level == top]

@@ -17,7 +17,7 @@ from knowledge_base.readers.text import line
 ONE_AT_A_TIME = threading.Lock()  # PDFium is not thread-safe, not even for two documents
 NAMED = 10  # pages without text that a note names one by one
 NO_TITLE = re.compile(
-    r"(?i)^\W*(?:untitled|anonymous|microsoft word.*|.*\.(?:docx?|pdf|indd|html?|xlsx?|pptx?)|文書\s*\d*)?\W*$"
+    r"(?i)^\W*(?:untitled|anonymous|microsoft word.*|.*\.(?:docx?|pdf|indd|html?|pptx?)|文書\s*\d*)?\W*$"
 )
 
 

@@ -14,7 +14,7 @@ ASKED = re.compile(
 ANSWERED = re.compile(
     r"^[ \t\u3000]*(?:A|Ａ|回答|答え|答)[ \t]*\d*[ \t]*[:：.．、)）][ \t\u3000]*(.*)$", re.IGNORECASE
 )
-ITEM = re.compile(r"^[ \t\u3000]*(?:[-*+•‣◦・●○◆◇]|\(?\d{1,3}[.)）．]|[①-⑳])[ \t\u3000]*\S")
+ITEM = re.compile(r"^[ \t\u3000]*(?:[-*+•‣◦・●○◆◇]|\(?\d{1,3}[.)）．](?!\d)|[①-⑳])[ \t\u3000]*\S")
 MARKED = re.compile(r"^[■□▼★☆][ \t\u3000]*\S|^【[^】]+】$|^第\s*[\d一二三四五六七八九十]+\s*[章節部編]")
 NUMBERED = re.compile(
     r"^(?:(?:chapter|section|part)\s+)?(\d{1,2}(?:\.\d{1,2}){0,3})[.:]?[ \u3000]+\S", re.IGNORECASE

@@ -15,7 +15,7 @@ NAMED = 5  # broken rows that a note names one by one
 
 
 def read(source: Source) -> Outline:
-    outline = Outline()
+    outline = Outline(named_by_heading=False)
     lines = source.text.splitlines(keepends=True)
     separator = separator_of(lines) or ","
     rows: list[Sequence[str]] = []
@@ -96,7 +96,7 @@ def separator_of(lines: Sequence[str]) -> str:
 
 
 def looks_so(text: str, *, named: bool) -> bool:
-    """Whether a text is rows and columns. Prose that happens to have commas must not pass, if not so named."""
+    """Whether a text is rows and columns. Prose that happens to have commas must not pass unless so named."""
     lines = text[:50_000].splitlines(keepends=True)[:60]
     separator = separator_of(lines)
     if named or not separator:

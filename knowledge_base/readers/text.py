@@ -18,6 +18,7 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+SURROGATES = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")  # as programs write them that know no better
 LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 SPACES = re.compile("[\t\xa0\u2000-\u200a\u202f\u205f]")
 UNSEEN = re.compile(
@@ -76,17 +77,27 @@ def decode(data: bytes, declared: str = "") -> str | None:
     for mark, encoding in MARKS.items():
         if data.startswith(mark):
             return data.decode(encoding, errors="replace").replace("\ufffd", "")
-    for encoding in ("utf-8", declared):
-        if encoding and b"\0" not in data:
-            try:
-                return data.decode(encoding)
-            except (UnicodeError, LookupError):
-                pass
+    for content, encoding in (
+        (data, "iso2022_jp" if b"\x1b$" in data else ""),  # all its bytes are ASCII
+        (data, "utf-8"),
+        (SURROGATES.sub(b"", data), "utf-8"),
+        (data, declared),
+    ):
+        text = strictly(content, encoding)
+        if text is not None and not binary(text):
+            return text
     likeliest = from_bytes(data, cp_isolation=ENCODINGS).best()
     if likeliest is None:
         return mostly_utf8(data)
-    text = str(likeliest)
-    return None if binary(text) else text
+    return None if binary(str(likeliest)) else str(likeliest)
+
+
+def strictly(data: bytes, encoding: str) -> str | None:
+    """The bytes in this encoding, or None when they are not, or when nobody knows it."""
+    try:
+        return data.decode(encoding) if encoding else None
+    except (UnicodeError, LookupError):
+        return None
 
 
 def mostly_utf8(data: bytes) -> str | None:

@@ -8,6 +8,8 @@ from typing import Any
 import mammoth  # type: ignore[import-untyped]
 from lxml import etree  # type: ignore[import-untyped]
 
+from knowledge_base.errors import TooLarge
+from knowledge_base.limits import MEBIBYTE
 from knowledge_base.readers import hidden, markup, packed
 from knowledge_base.readers.outline import Outline
 from knowledge_base.readers.source import Source
@@ -15,6 +17,7 @@ from knowledge_base.readers.text import line
 
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 TITLE = "{http://purl.org/dc/elements/1.1/}title"
+MOST_MARKUP = 40 * MEBIBYTE
 # The title stands above all headings, so each of those is one level deeper.
 STYLES = "\n".join(
     [
@@ -30,6 +33,7 @@ STYLES = "\n".join(
 
 def read(source: Source) -> Outline:
     packed.check(source.data, source.name, source.limits)
+    check_markup(source)
     outline = Outline()
     shown, hidden_runs = without_hidden_runs(source.data)
     if hidden_runs:
@@ -42,6 +46,14 @@ def read(source: Source) -> Outline:
         hidden.prune(root)
         markup.walk(root, outline)
     return outline
+
+
+def check_markup(source: Source) -> None:
+    """mammoth holds all markup in memory, several times over; pictures do not count."""
+    with zipfile.ZipFile(BytesIO(source.data)) as archive:
+        size = sum(member.file_size for member in archive.infolist() if member.filename.endswith(".xml"))
+    if size > MOST_MARKUP:
+        raise TooLarge(f"{source.name!r} holds more text and formatting than can be read at once; split it.")
 
 
 def nothing(image: Any) -> dict[str, str]:

@@ -23,7 +23,7 @@ WIDEST = 500  # columns
 
 def read(source: Source) -> Outline:
     packed.check(source.data, source.name, source.limits)
-    outline = Outline()
+    outline = Outline(named_by_heading=False)
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
