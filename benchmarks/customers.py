@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.server import KOTAE, Asked, ask, new_customer, serving, wait_until_ready
+from benchmarks.server import KOTAE, Asked, ask, new_customer, serving
 
 QUESTIONS = Path(__file__).parent.parent / "demo" / "questions" / "test.jsonl"
 
@@ -70,11 +70,11 @@ def measure(customers: int = 100, each: int = 3) -> list[dict[str, float]]:
         )
         # The limits guard a shop against one impatient visitor; here a hundred come from one address.
         unlimited = {
-            "KOTAE_LIMITS__CONVERSATIONS_PER_HOUR": "100000",
+            "KOTAE_LIMITS__CLIENT_QUESTIONS_PER_MINUTE": "100000",
             "KOTAE_LIMITS__QUESTIONS_PER_MINUTE": "100000",
         }
-        with serving(data, **unlimited) as address:
-            wait_until_ready(address)
+        with serving(data, **unlimited) as server:
+            address = server.ready()
             crowd(address, 1, 5, pool)  # the first questions of a process warm its caches
             return [figures(n, crowd(address, n, m, pool)) for n, m in ((1, 30), (customers, each))]
 

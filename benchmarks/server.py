@@ -1,6 +1,7 @@
 """A real server of our own on the loopback, and customers who ask it as the widget does."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -24,6 +25,29 @@ class Asked:
     error: str
 
 
+@dataclass(frozen=True)
+class Serving:
+    """A server that was started; it may still be loading."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def ready(self, seconds: float = 120) -> str:
+        """Its address, when it says that it is ready to answer."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended: {self.log.read_text()[-1000:]}")
+            try:
+                if httpx.get(f"{self.address}/healthz", timeout=2).status_code == 200:
+                    return self.address
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.05)
+        raise TimeoutError(f"{self.address} was not ready within {seconds:.0f} s")
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -31,33 +55,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(data: Path, **environment: str) -> Iterator[str]:
-    """Run `kotae serve` on a free port; yield its address at once, before it is ready."""
-    import os
-
+def serving(data: Path, **environment: str) -> Iterator[Serving]:
+    """Run `kotae serve` on a free port; yield at once, before it is ready."""
     port = free_port()
     command = [str(KOTAE), "--data", str(data), "serve", "--port", str(port)]
+    log = (data / "serve.log").open("w+")
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
+        command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environment}
     )
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield Serving(f"http://127.0.0.1:{port}", process, data / "serve.log")
     finally:
         process.terminate()
         process.wait(timeout=30)
-
-
-def wait_until_ready(address: str, seconds: float = 120) -> None:
-    """Return when the server says that it is ready to answer."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{address}/healthz", timeout=2).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.05)
-    raise TimeoutError(f"{address} was not ready within {seconds:.0f} s")
+        log.close()
 
 
 def new_customer(client: httpx.Client, address: str) -> dict[str, str]:

@@ -13,14 +13,14 @@ from pathlib import Path
 import httpx
 
 from benchmarks.customers import questions
-from benchmarks.server import KOTAE, ask, new_customer, serving, wait_until_ready
+from benchmarks.server import KOTAE, ask, new_customer, serving
 
 
 def first_answer(data: Path, question: str) -> float:
     """Seconds from the start of the process to the first token that a customer reads."""
     began = time.perf_counter()
-    with serving(data) as address:
-        wait_until_ready(address)
+    with serving(data) as server:
+        address = server.ready()
         with httpx.Client(timeout=60) as client:
             headers = new_customer(client, address)
             ready = time.perf_counter() - began
