@@ -1,1 +1,1 @@
-"""What Kotae measures of itself, each figure beside that of what a user would use instead, in the same run."""
+"""What Kotae measures of itself, each figure beside what a user would use instead, in the same run."""

@@ -1,7 +1,8 @@
 """How long a customer waits for the first token, alone and among a hundred, on one process of the demo.
 
-`python -m benchmarks.customers` prints p50 and p95 to the first token and to the end, and how many failed. Every customer has a
-connection and a conversation of their own, asks several questions of the demo one after the other, and all begin together.
+`python -m benchmarks.customers` prints p50 and p95 to the first token and to the end, and how many failed.
+Every customer has a connection and a conversation of their own, asks several questions of the demo one after
+the other, and all begin together.
 """
 
 import argparse
@@ -33,8 +34,8 @@ def crowd(address: str, customers: int, each: int, pool: list[str]) -> list[Aske
         with httpx.Client(timeout=120) as client:
             headers = new_customer(client, address)
             gate.wait()
-            for turn in range(each):
-                asked.append(ask(client, address, headers, pool[(seat * each + turn) % len(pool)]))
+            turns = range(seat * each, (seat + 1) * each)
+            asked.extend(ask(client, address, headers, pool[turn % len(pool)]) for turn in turns)
 
     threads = [threading.Thread(target=one, args=(seat,)) for seat in range(customers)]
     for thread in threads:
@@ -81,16 +82,15 @@ def measure(customers: int = 100, each: int = 3) -> list[dict[str, float]]:
 
 def show(rows: list[dict[str, float]]) -> None:
     print(
-        f"{'customers at once':>18} {'questions':>10} {'failed':>7} {'first p50':>10} {'first p95':>10} {'end p95':>9}"
+        f"{'customers at once':>18} {'questions':>10} {'failed':>7}"
+        f" {'first p50':>10} {'first p95':>10} {'end p95':>9}   (seconds)"
     )
     for row in rows:
         times = " ".join(
             f"{row[key]:>{width}.3f}"
             for key, width in (("first_token_p50_s", 10), ("first_token_p95_s", 10), ("end_p95_s", 9))
         )
-        print(
-            f"{row['customers']:>18.0f} {row['questions']:>10.0f} {row['failed']:>7.0f} {times}   (seconds)"
-        )
+        print(f"{row['customers']:>18.0f} {row['questions']:>10.0f} {row['failed']:>7.0f} {times}")
 
 
 def main() -> None:

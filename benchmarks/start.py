@@ -1,4 +1,4 @@
-"""From `kotae serve` to the first token of the first answer, on a data directory that has the demo (the second `make run`).
+"""From `kotae serve` to the first token of the first answer, on a data directory that has the demo.
 
 `python -m benchmarks.start` starts the server several times and prints the median beside the slowest.
 """
@@ -45,7 +45,8 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=3)
     row = measure(parser.parse_args().times)
     print(
-        f"start to first answer: median {row['median_s']:.1f} s, slowest {row['slowest_s']:.1f} s of {row['starts']} starts"
+        f"start to first answer: median {row['median_s']:.1f} s,"
+        f" slowest {row['slowest_s']:.1f} s of {row['starts']} starts"
     )
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 @cache
 def _renderer() -> MarkdownIt:
-    """Markup in the text stays text, an image is its description, and a link leads to http(s) or mail alone."""
+    """Markup in the text stays text, an image is not loaded, and a link leads to http(s) or mail alone."""
     return MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table").disable("image")
 
 

@@ -95,7 +95,7 @@ def test_markup_in_a_document_is_text_in_the_console(admin: Admin, kotae: Kotae)
     admin.uploads(
         (
             "<b>bold<b>.md",
-            b"# A <script>alert(1)</script> title\n\nPress `<script>alert(2)</script>` to start the machine.\n",
+            b"# A <script>alert(1)</script> title\n\nPress `<script>alert(2)</script>` to start it.\n",
         )
     )
     (document,) = kotae.library.documents()

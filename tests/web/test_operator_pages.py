@@ -8,7 +8,7 @@ from bot.kotae import Kotae
 from bot.settings import Settings
 from tests.people import Admin, Customer, Operator
 
-DESCALING = b"# Descaling\n\nDescale the kettle every month with two spoons of citric acid. Rinse it three times afterwards.\n"
+DESCALING = b"# Descaling\n\nDescale the kettle every month with two spoons of citric acid. Rinse it.\n"
 
 
 def test_the_console_sends_strangers_to_the_sign_in(app) -> None:

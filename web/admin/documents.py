@@ -1,4 +1,4 @@
-"""The library as a page: upload many at once, watch each document's steps, read its passages, retire, delete, re-index.
+"""The library as a page: upload many at once, watch each step, read passages, retire, delete, re-index.
 
 What takes longer than a breath is a job; the page asks `state.json` how far each document is.
 """

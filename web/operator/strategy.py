@@ -81,7 +81,7 @@ def strategy_back() -> ResponseReturnValue:
 
 
 def card(name: str, speaks: str) -> Card:
-    """What is configured under a name; a strategy that cannot be made says why instead of breaking the page."""
+    """What is configured under a name; one that cannot be made says why instead of breaking the page."""
     options = {
         key: shown(key, value)
         for key, value in kotae().settings.strategies.get(name, {}).items()
