@@ -18,6 +18,11 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", _UNFIT.sub("", _LINE_ENDS.sub("\n", text))).strip()
 
 
+def storable(text: str) -> str:
+    """Text as every database and encoder takes it: lone surrogates and NUL are replaced."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
 def language_of(text: str, otherwise: str) -> str:
     """`ja` or `en` by the script, `otherwise` where the text does not tell ("500?").
 

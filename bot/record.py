@@ -5,12 +5,14 @@ Record ─▶ a row of `messages` ─▶ Message
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
 from bot.feedback import Rating, rating
+from bot.question import storable
 from bot.store.tables import MessageRow
 from knowledge_base.database import now
 from strategies.events import Answer, Cited, Decision
@@ -139,27 +141,29 @@ def to_row(conversation_id: str, record: Record) -> MessageRow:
 
 
 def _told(decision: Decision) -> dict[str, Any]:
-    return {
-        "by": decision.by,
-        "what": decision.what,
-        "why": decision.why,
-        "detail": {name: _plain(value) for name, value in decision.detail.items()},
-    }
+    told: dict[str, Any] = _plain(
+        {"by": decision.by, "what": decision.what, "why": decision.why, "detail": decision.detail}
+    )
+    return told
 
 
 def _plain(value: Any) -> Any:
     """A detail as JSON holds it: numbers of numpy become Python's, what JSON does not know becomes text."""
     match value:
-        case None | bool() | int() | float() | str():
+        case str():
+            return storable(value)
+        case float() if not math.isfinite(value):
+            return str(value)
+        case None | bool() | int() | float():
             return value
         case Mapping():
-            return {str(name): _plain(inner) for name, inner in value.items()}
+            return {storable(str(name)): _plain(inner) for name, inner in value.items()}
         case list() | tuple():
             return [_plain(inner) for inner in value]
         case _ if hasattr(value, "item"):
             return _plain(value.item())
         case _:
-            return str(value)
+            return storable(str(value))
 
 
 def from_row(row: MessageRow) -> Message:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -79,6 +80,16 @@ class Web(Section):
         """KOTAE_WEB__SITES holds them in one string."""
         if isinstance(value, str):
             return [site.strip() for site in value.split(",") if site.strip()]
+        return value
+
+    @field_validator("sites")
+    @classmethod
+    def origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """They become part of a header, where nothing else may slip in."""
+        wrong = [site for site in value if not re.fullmatch(r"https?://[\w.\-\[\]:]+", site)]
+        if wrong:
+            accepted = "an origin such as https://shop.example is accepted, without a path"
+            raise ValueError("\n".join(f"web.sites = {site!r}: {accepted}" for site in wrong))
         return value
 
 

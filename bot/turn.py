@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import uuid4
 
-from bot.conversation import Record
+from bot.question import storable
+from bot.record import Record
 from knowledge_base.errors import KnowledgeError
 from strategies.base import Question, Strategy
 from strategies.errors import Misconfigured, NoAnswer, StrategyError, Unavailable
@@ -107,7 +108,7 @@ class Said:
     def pass_on(self, event: Event) -> Event:
         """Remember the event as it goes out."""
         if isinstance(event, Token):
-            event = Token(_fit(event.text))
+            event = Token(storable(event.text))
             if self.ms_first is None:
                 self.ms_first = self.ms
         self._events.append(event)
@@ -211,7 +212,7 @@ def _broken(record: Record, fault: Exception, failed: Failed, *, nothing: bool) 
     log.error(
         "message %s: strategy %r failed: %s", record.message_id, record.strategy, fault, exc_info=unforeseen
     )
-    error = _fit(f"{type(fault).__name__}: {fault}")[:ERROR_CHARACTERS]
+    error = storable(f"{type(fault).__name__}: {fault}")[:ERROR_CHARACTERS]
     return replace(record, partial=not nothing, error=error, notice=failed.text)
 
 
@@ -221,8 +222,3 @@ def _keep(keep: Keep, record: Record) -> None:
         keep(record)
     except Exception:
         log.exception("this answer could not be kept: %r", record)
-
-
-def _fit(text: str) -> str:
-    """Text that can be encoded and stored: no lone surrogates, no NUL."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -5,13 +5,18 @@ SQLite in the data directory, or PostgreSQL by a URL: nothing here speaks the di
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from knowledge_base import database
+
+_queues: WeakKeyDictionary[sa.Engine, threading.Lock] = WeakKeyDictionary()
+_making = threading.Lock()
 
 
 @contextmanager
@@ -27,6 +32,14 @@ def reading(engine: sa.Engine) -> Iterator[Session]:
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[Session]:
     """A session whose work is kept as a whole or not at all. Raises Unavailable like `reading`."""
-    with database.writing(engine) as connection, Session(connection) as session:
+    with _queue(engine), database.writing(engine) as connection, Session(connection) as session:
         yield session
         session.flush()
+
+
+def _queue(engine: sa.Engine) -> AbstractContextManager[object]:
+    """Where the threads of this process wait in line: SQLite makes writers sleep and look again."""
+    if engine.dialect.name != "sqlite":
+        return nullcontext()
+    with _making:
+        return _queues.setdefault(engine, threading.Lock())

@@ -76,7 +76,14 @@ def test_a_message_records_everything_about_its_answer(conversations: Conversati
         "Two litres.",
         (Cited(1, PASSAGE, "It holds two litres.", at=11),),
         Usage(10, 20, 3, "tiny-lm", "sha256:ab", "rag-2", estimated=True),
-        (Decision("rag", "searched", "as always", {"best": np.float32(0.5), "ids": (1, 2), "of": object}),),
+        (
+            Decision(
+                "rag",
+                "searched",
+                "as always",
+                {"best": np.float32(0.5), "worst": float("nan"), "ids": (1, 2), "of": object, "odd": "\0"},
+            ),
+        ),
     )
     turn(
         conversations,
@@ -114,7 +121,7 @@ def test_a_message_records_everything_about_its_answer(conversations: Conversati
         "by": "rag",
         "what": "searched",
         "why": "as always",
-        "detail": {"best": 0.5, "ids": [1, 2], "of": "<class 'object'>"},
+        "detail": {"best": 0.5, "worst": "nan", "ids": [1, 2], "of": "<class 'object'>", "odd": "\ufffd"},
     }
     assert said.citations == (
         Shown(

@@ -259,6 +259,24 @@ def test_a_database_that_does_not_answer_is_a_sentence_to_the_customer(
     list(kotae.ask(conversation.id, "How?"))
 
 
+def test_a_full_disk_is_a_sentence_to_the_customer_and_loses_nothing(
+    kotae_with: Callable[..., Kotae], open_database: Callable[..., sa.Engine]
+) -> None:
+    crowded = open_database()
+    kotae = kotae_with(crowded, question_characters=100_000)
+    conversation = kotae.conversations.start()
+    list(kotae.ask(conversation.id, "Before?"))
+    with crowded.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    crowded.dispose()
+    sa.event.listen(crowded, "connect", lambda raw, _: raw.execute(f"PRAGMA max_page_count = {pages}"))
+
+    with pytest.raises(limits.Unkept) as refused:
+        list(kotae.ask(conversation.id, "x" * 90_000))
+    assert refused.value.text == kotae.settings.say("failed", "en")
+    assert messages(kotae, conversation.id) == [("customer", "Before?"), ("bot", "manuals")]
+
+
 def test_many_customers_are_answered_at_once_and_none_is_mixed_up(kotae: Kotae, company: Company) -> None:
     class Parrot(Says):
         def stream(self, question: Question) -> Iterator[Token]:

@@ -157,6 +157,17 @@ def test_sites_may_be_separated_by_commas_in_the_environment(monkeypatch: pytest
     assert Settings.load().web.sites == ("https://shop.example", "https://help.example")
 
 
+@pytest.mark.parametrize(
+    "site", ["shop.example", "https://shop.example/help", "https://a.example; script-src *", "*"]
+)
+def test_what_is_no_origin_may_not_embed_the_widget(monkeypatch: pytest.MonkeyPatch, site: str) -> None:
+    monkeypatch.setenv("KOTAE_WEB__SITES", f"http://localhost:3000,{site}")
+    [fault] = faults()
+    assert (
+        fault == f"web.sites = {site!r}: an origin such as https://shop.example is accepted, without a path"
+    )
+
+
 def test_an_operators_sentence_replaces_ours_and_only_that_one(tmp_path: Path) -> None:
     settings = Settings.load(
         toml(tmp_path, '[texts.ja]\ngreeting = "いらっしゃいませ"\n[texts.de]\ngreeting = "Guten Tag"')
