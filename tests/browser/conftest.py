@@ -100,7 +100,7 @@ def address(house: Kotae) -> Iterator[str]:
         yield origin
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def stage() -> Iterator[Stage]:
     """What is answered."""
     yield STAGE

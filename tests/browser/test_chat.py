@@ -189,18 +189,40 @@ def test_the_chat_survives_a_reload_and_a_new_one_begins_empty(visitor: Visitor,
 
 
 def test_an_answer_that_comes_late_is_dropped(visitor: Visitor, stage: Stage) -> None:
-    late = Event()
+    late, more = Event(), Event()
     stage.says("Early. ", late, "Late.")
     answer = visitor.asks("The first question")
     expect(answer.locator(".said")).to_have_text("Early.")
     visitor.frame.get_by_role("button", name="Start a new chat").click()
-    stage.says("The second answer.")
+    stage.says("The second ", more, "answer.")
     visitor.asks("The second question")
     late.set()
+    expect(visitor.last.locator(".said")).to_have_text("The second")
+    expect(visitor.frame.get_by_role("button", name="Stop answering")).to_be_visible()
+    more.set()
     expect(visitor.last.locator(".said")).to_have_text("The second answer.")
     expect(visitor.last.locator(".feedback")).to_be_visible()
     expect(visitor.frame.get_by_text("Late.")).to_have_count(0)
     expect(visitor.messages).to_have_count(3)
+
+
+def test_a_question_asked_before_the_earlier_messages_are_there_stands_behind_them(
+    visitor: Visitor, stage: Stage
+) -> None:
+    visitor.asks("The first question")
+    expect(visitor.last.locator(".feedback")).to_be_visible()
+    slow: list[Route] = []
+    visitor.page.route("**/api/conversation", lambda route: slow.append(route))
+    visitor.page.reload()
+    visitor.opens_the_chat()
+    visitor.box.fill("The second question")
+    visitor.box.press("Enter")
+    wait_until(lambda: visitor.page.title() != "" and len(slow) == 1)  # asking the page lets events in
+    slow[0].continue_()
+    expect(visitor.frame.locator(".customer .said")).to_have_text(
+        ["The first question", "The second question"]
+    )
+    expect(visitor.last.locator(".said")).to_have_text("The second question")
 
 
 def test_an_answer_goes_on_while_the_chat_is_closed(visitor: Visitor, stage: Stage) -> None:
@@ -360,3 +382,16 @@ def test_tokens_are_never_half_drawn(visitor: Visitor, stage: Stage) -> None:
     gate.set()
     expect(answer.locator("td").last).to_have_text("1 l")
     expect(answer.locator(".feedback")).to_be_visible()
+
+
+def test_a_number_stays_on_the_line_of_its_words(a_visitor: Visit, stage: Stage) -> None:
+    visitor = a_visitor(width=360, height=740).visits().opens_the_chat()
+    stage.says(*[line for n in range(60) for line in (f"{'word' * (n % 4 + 1)}. ", cites("a", "a"))])
+    answer = visitor.asks("Where do lines break?")
+    expect(answer.locator(".feedback")).to_be_visible()
+    starts = """(cites) => cites.filter((cite) => {
+      const word = document.createRange();
+      word.selectNode(cite.previousSibling);
+      return word.getBoundingClientRect().bottom < cite.getBoundingClientRect().top;
+    }).length"""
+    assert answer.locator(".cite").evaluate_all(starts) == 0

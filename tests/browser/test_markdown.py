@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Visit
+from tests.browser.stage import Stage, cites
 
 SHOW = """
 async ([text, unfinished]) => {
@@ -34,7 +37,7 @@ LINK = 'rel="noopener noreferrer nofollow"'
 
 
 @pytest.fixture(scope="module")
-def page(chromium, address: str):  # type: ignore[no-untyped-def]
+def page(chromium: Browser, address: str) -> Iterator[Page]:
     context = chromium.new_context()
     page = context.new_page()
     page.goto(f"{address}/widget/frame")
@@ -101,3 +104,22 @@ def test_a_million_characters_of_brackets_do_not_hang_the_page(a_visitor: Visit)
     frame = page.frames[1]
     for evil in ("[" * 20_000, "*a" * 10_000, "`" * 20_000, "> " * 200 + "x"):
         frame.evaluate(SHOW, [evil, True])
+
+
+def test_a_quote_is_marked_inside_lists_and_tables(a_visitor: Visit, stage: Stage) -> None:
+    table = "| Model | Tank |\n|---|---|\n| One | 1.2 l |\n| Duo | 1.8 l |"
+    steps = "1. Fill the **tank**.\n2. Hold Brew.\n3. Wait."
+    stage.says(
+        "See.",
+        cites(table, "| Duo | 1.8 l |"),
+        cites(steps, "2. Hold Brew.", number=2),
+        cites(steps, "1. Fill the **tank**.", number=2),
+    )
+    answer = a_visitor().visits().opens_the_chat().asks("Where?")
+    expect(answer.locator(".feedback")).to_be_visible()
+    marked = [
+        [mark.strip() for mark in source.locator("mark").all_text_contents()]
+        for source in answer.locator(".sources li:has(> details)").all()
+    ]
+    assert marked == [["Duo", "1.8 l"], ["Fill the", "tank", ".", "Hold Brew."]]
+    expect(answer.locator(".passage td")).to_have_text(["One", "1.2 l", "Duo", "1.8 l"])

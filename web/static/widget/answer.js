@@ -38,7 +38,7 @@ export class Answer {
   }
 
   citation(citation) {
-    this.#marks.push({ at: this.text.length, node: this.#sources.add(citation) });
+    this.#marks.push(this.#mark(citation, this.text.length));
   }
 
   handoff(text) {
@@ -80,9 +80,13 @@ export class Answer {
 
   #whole({ text, citations, partial }) {
     this.text = text;
-    this.#marks = citations.map((citation) => ({ at: offset(text, citation.at), node: this.#sources.add(citation) }));
+    this.#marks = citations.map((citation) => this.#mark(citation, offset(text, citation.at)));
     this.#settle();
     this.#parts.stopped.hidden = !partial;
+  }
+
+  #mark(citation, at) {
+    return { at, node: this.#sources.add(citation), sticks: true };
   }
 
   #settle() {

@@ -17,6 +17,7 @@ class Chat {
   #greeting = this.#messages.firstElementChild;
   #generation = 0; // of the question asked last: what arrives for an earlier one is dropped
   #waiting = null; // {answer, abort} while an answer is being written
+  #remembered = Promise.resolve();
   #follows = true; // the newest words stay in view, unless the reader scrolled away from them
 
   constructor() {
@@ -42,30 +43,18 @@ class Chat {
     });
   }
 
-  /** Show what was said on an earlier visit. */
-  async remember() {
-    if (!this.api.hasConversation) return;
-    const generation = this.#generation;
-    try {
-      const messages = await this.api.history();
-      if (generation !== this.#generation) return;
-      for (const message of messages) this.#add(message.role === "customer" ? question(message.text) : this.#earlier(message));
-      this.#new.hidden = messages.length === 0;
-    } catch (problem) {
-      if (problem instanceof Refused && problem.forgotten) return this.api.forget();
-      const answer = this.#answer();
-      answer.fail(say("history"), () => {
-        answer.element.remove();
-        this.remember();
-      });
-    }
+  /** Show what was said on an earlier visit; a question asked meanwhile waits for it. */
+  remember() {
+    this.#remembered = this.#remember();
   }
 
-  ask(text) {
+  async ask(text) {
+    this.composer.answering = true;
+    await this.#remembered;
     this.#follows = true;
     this.#new.hidden = false;
     this.#add(question(text));
-    return this.#reply(text);
+    await this.#reply(text);
   }
 
   async stop() {
@@ -86,13 +75,31 @@ class Chat {
     this.composer.focus();
   }
 
+  async #remember() {
+    if (!this.api.hasConversation) return;
+    const generation = this.#generation;
+    try {
+      const messages = await this.api.history();
+      if (generation !== this.#generation) return;
+      for (const message of messages) this.#add(message.role === "customer" ? question(message.text) : this.#earlier(message));
+      this.#new.hidden = messages.length === 0;
+    } catch (problem) {
+      if (problem instanceof Refused && problem.forgotten) return this.api.forget();
+      const answer = this.#answer();
+      answer.fail(say("history"), () => {
+        answer.element.remove();
+        this.remember();
+      });
+    }
+  }
+
   async #reply(text) {
     this.#leave();
     const generation = this.#generation;
     const answer = this.#answer();
     const abort = new AbortController();
     this.#waiting = { answer, abort };
-    this.composer.answering = true;
+    this.composer.answering = true; // also when it is tried again
     this.announcer.begin(say("looking"));
     const again = () => {
       answer.element.remove();

@@ -4,7 +4,8 @@
  * came from a document or a customer and looks like HTML is shown as what it is, text.
  *
  * Things that stand *in* the text (a citation, the edge of a quote) are marks: `{at, node}` with an offset into the Markdown.
- * In the text that is read, U+FFFC OBJECT REPLACEMENT CHARACTER keeps each mark's place.
+ * In the text that is read, U+FFFC OBJECT REPLACEMENT CHARACTER keeps each mark's place. A mark `opens` what follows it or closes
+ * what stands before it; one that `sticks` stays on the line of the word before.
  */
 import { defaults, Lexer, Tokenizer } from "./vendor/marked.js";
 
@@ -58,7 +59,7 @@ export function show(target, text, { marks = [], unfinished = false } = {}) {
   while (target.childNodes.length > kept) target.lastChild.remove();
 
   const passed = tokens.slice(0, kept).reduce((sum, token) => sum + token.raw.split(OBJECT).length - 1, 0);
-  const waiting = ordered.slice(passed).map((mark) => mark.node);
+  const waiting = ordered.slice(passed);
   for (const token of tokens.slice(kept)) target.append(block(token, waiting));
   shown.set(target, tokens.map((token) => token.raw));
 }
@@ -208,7 +209,23 @@ function link(token, marks) {
 
 /** Text, with the next marks where their places are. */
 function words(text, marks) {
-  return text.split(OBJECT).flatMap((piece, i) => (i === 0 ? [piece] : [marks.shift(), piece])).filter(Boolean);
+  const [first, ...rest] = text.split(OBJECT);
+  const made = [first];
+  for (const piece of rest) {
+    const mark = marks.shift();
+    if (mark?.sticks) made.push(...together(made.pop(), mark.node), piece);
+    else made.push(mark?.node ?? "", piece);
+  }
+  return made.filter((node) => node !== "");
+}
+
+/** A mark and the character before it in one piece: a browser would start a line with a button, but not with a full stop. */
+function together(before, node) {
+  const last = /[^]$/u.exec(before);
+  if (!last) return [before, node];
+  const piece = element("span", [last[0], node]);
+  piece.className = "together";
+  return [before.slice(0, last.index), piece];
 }
 
 function element(name, children = []) {

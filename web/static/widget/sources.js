@@ -31,7 +31,7 @@ export class Sources {
     item.querySelector(".title").textContent = citation.document;
     item.querySelector(".path").textContent = path(citation);
     const quotes = [citation.quote];
-    const draw = () => quoted(item.querySelector(".passage"), citation.text || citation.quote, quotes);
+    const draw = () => quoted(item.querySelector(".passage"), citation.text ?? quotes.join("\n\n"), quotes);
     draw();
     this.#byNumber.set(citation.number, { item, quotes, draw, title: citation.document });
     this.#section.querySelector("ol").append(item);
@@ -68,10 +68,12 @@ function quoted(target, text, quotes) {
     .map((quote) => ({ from: text.indexOf(quote), length: quote.length }))
     .filter(({ from, length }) => from >= 0 && length < text.trim().length)
     .map(({ from, length }) => ({ opens: edge(from, true), closes: edge(from + length, false) }));
-  target.replaceChildren();
-  show(target, text, { marks: ranges.flatMap(({ opens, closes }) => [opens, closes]) });
-  for (const { opens, closes } of ranges) wrap(target, opens.node, closes.node);
-  for (const { opens, closes } of ranges) for (const { node } of [opens, closes]) node.remove();
+  const edges = ranges.flatMap(({ opens, closes }) => [opens, closes]);
+  const drawn = document.createElement("div");
+  show(drawn, text, { marks: edges });
+  for (const { opens, closes } of ranges) wrap(drawn, opens.node, closes.node);
+  for (const { node } of edges) node.remove();
+  target.replaceChildren(...drawn.childNodes);
 }
 
 const edge = (at, opens) => ({ at, opens, node: document.createElement("i") });
