@@ -9,7 +9,7 @@ from apiflask import APIFlask
 from flask_bootstrap import Bootstrap5
 
 from bot.kotae import Kotae
-from web import admin, auth, errors, health, languages, markdown, operator, security
+from web import admin, auth, errors, health, languages, markdown, operator, security, shop
 from web.chat import api, pages, schemas
 from web.chat.running import Running
 from web.current import KEY
@@ -22,7 +22,7 @@ def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
     app.secret_key = kotae.settings.web.secret.get_secret_value() or security.secret(kotae.settings.data)
     app.config.update(
         BOOTSTRAP_SERVE_LOCAL=True,
-        NEW_CONVERSATIONS="120 per minute",
+        NEW_CONVERSATIONS=f"{2 * kotae.settings.limits.client_questions_per_minute} per minute",
         RATELIMIT_STORAGE_URI=kotae.settings.limits.url.get_secret_value() or "memory://",
         VALIDATION_ERROR_STATUS_CODE=400,
         VALIDATION_ERROR_SCHEMA=schemas.Error.model_json_schema(),
@@ -35,7 +35,7 @@ def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
     security.protect(app)
     errors.answer_errors(app)
     auth.know_people(app)
-    for blueprint in (health.bp, api.bp, pages.bp, operator.bp, admin.bp):
+    for blueprint in (health.bp, api.bp, pages.bp, shop.bp, operator.bp, admin.bp):
         app.register_blueprint(blueprint)
     app.spec_processor(_with_required_bodies)
     return app

@@ -135,6 +135,7 @@ def _source(shown: Shown) -> schemas.Source:
         page=shown.page,
         headings=list(shown.headings),
         quote=shown.quote,
+        text=shown.text,
         at=shown.at,
     )
 

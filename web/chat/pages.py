@@ -1,4 +1,4 @@
-"""The widget's loader and frame, and the demo shop's page that carries them.
+"""The widget's loader and frame.
 
 The frame is the only page of ours that another site may embed: `frame-ancestors` names the configured sites.
 """
@@ -51,9 +51,3 @@ def frame() -> Response:
 def _site(origin: str) -> str:
     """The origin that shows the frame, when it is one that may; the frame talks to no other."""
     return origin if origin in (request.host_url.rstrip("/"), *kotae().settings.web.sites) else ""
-
-
-@bp.get("/shop")
-def shop() -> ResponseReturnValue:
-    """An invented shop that carries the widget, as any site would."""
-    return render_template("shop/shop.html", product=kotae().settings.product)

@@ -63,6 +63,7 @@ class Source(BaseModel):
     page: int | None
     headings: list[str]
     quote: str
+    text: str
     at: int
 
 

@@ -22,6 +22,7 @@ def source(cited: Cited) -> dict[str, Any]:
         "page": passage.page,
         "headings": list(passage.headings),
         "quote": cited.quote,
+        "text": passage.text,
         "at": cited.at,
     }
 

@@ -31,7 +31,7 @@ export class Sources {
     item.querySelector(".title").textContent = citation.document;
     item.querySelector(".path").textContent = path(citation);
     const quotes = [citation.quote];
-    const draw = () => quoted(item.querySelector(".passage"), citation.text ?? quotes.join("\n\n"), quotes);
+    const draw = () => quoted(item.querySelector(".passage"), citation.text, quotes);
     draw();
     this.#byNumber.set(citation.number, { item, quotes, draw, title: citation.document });
     this.#section.querySelector("ol").append(item);
