@@ -112,13 +112,15 @@ class Switch:
     # ---- the operator's side ----
 
     def use(self, name: str, by: str, note: str = "") -> Change:
-        """Warm the strategy, then let it speak. Its StrategyError refuses the switch; the old one stays."""
+        """Warm the strategy, then let it speak; one that is chosen already makes no history.
+
+        Its StrategyError refuses the switch, and the old one stays.
+        """
         with self._using:
             strategy = self.ready(name)
-            chosen = self._chosen()
-            if name == chosen.name and chosen.id == self._adopted:
-                return chosen
-            change = self._write(name, by, note)
+            change = self._chosen()
+            if change.name != name:
+                change = self._write(name, by, note)
             self._adopt(change, strategy)
             return change
 

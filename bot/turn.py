@@ -185,11 +185,13 @@ def within(seconds: float, events: Iterator[Event], clock: Callable[[], float]) 
     A strategy that waits for a server before its next event has a time limit of its own for that.
     """
     end = clock() + seconds
+    late = False
     try:
         for event in events:
-            yield event
-            if clock() > end:
+            if late:  # the one before came late, and was not the last
                 raise Unavailable(f"the answer took longer than {seconds:g} seconds")
+            yield event
+            late = clock() > end
     finally:
         if isinstance(events, Generator):
             events.close()

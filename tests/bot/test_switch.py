@@ -142,7 +142,19 @@ def test_choosing_who_speaks_already_changes_nothing(process: Callable[..., Swit
     assert switch.use("manuals", "ann").name == "manuals"
     change = switch.use("model", "ann")
     assert switch.use("model", "bob") == change
+    assert process().use("model", "bob") == change
     assert switch.history() == [change]
+
+
+def test_choosing_again_what_could_not_be_warmed_before_lets_it_speak(process: Callable[..., Switch]) -> None:
+    process().use("model", "ann")
+    theirs = Says(Token("new"), warms=Unavailable("no GPU here"))
+    there = process(manuals=Says(), model=theirs)
+    assert speaks(there) == "manuals"
+    theirs.warms = None
+    there.use("model", "bob")
+    assert (speaks(there), there.status) == ("model", "")
+    assert [change.by for change in there.history()] == ["ann"]
 
 
 def test_another_process_sees_the_switch_within_a_second(process: Callable[..., Switch]) -> None:
