@@ -14,7 +14,7 @@ from strategies.base import Question
 from strategies.errors import Misconfigured, NoAnswer, Unavailable
 from strategies.events import Decision, Event, Token, Usage
 from tests.people import Customer
-from tests.web.conftest import cites, never_ends
+from tests.web.conftest import PASSAGE, cites, never_ends
 
 
 def eventually(look: Callable[[], Any], seconds: float = 2) -> Any:
@@ -56,6 +56,7 @@ def test_an_answer_is_streamed_with_its_sources_and_ends_with_the_whole(customer
         "page": 3,
         "headings": ["Use", "Boiling"],
         "quote": "The kettle boils at 100 °C.",
+        "text": PASSAGE.text,
         "at": len("It boils at 100 °C."),
     }
     assert reply.named("citation") == [source]
