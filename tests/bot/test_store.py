@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -89,24 +90,28 @@ def test_a_database_that_is_locked_is_told_in_a_sentence(
 
 
 @pytest.fixture
-def postgresql(tmp_path: Path) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The URL of a database on a real server, started for this test on a free port of the loopback."""
     pytest.importorskip("psycopg", reason="install it: pip install 'kotae[postgresql]'")
     programs = _postgresql_programs()
-    folder = tmp_path / "postgresql"
-    with socket.socket() as free:
+    with tempfile.TemporaryDirectory(prefix="kotae-postgresql-") as name, socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    run = _as_somebody(folder)
-    initdb = ["-U", "kotae", "-A", "trust", "-E", "UTF8", "--no-sync"]
-    options = f"-p {port} -h 127.0.0.1 -k {folder} -F"
-    control = [*run, programs / "pg_ctl", "-D", folder, "-w"]
-    subprocess.run([*run, programs / "initdb", "-D", folder, *initdb], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(
-        [*control, "-l", folder / "log", "-o", options, "start"], check=True, stdout=subprocess.DEVNULL
-    )
-    yield f"postgresql+psycopg://kotae@127.0.0.1:{port}/postgres"
-    subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+        free.close()
+        folder = Path(name)
+        run = _as_somebody(folder)
+        initdb = ["-U", "kotae", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        options = f"-p {port} -h 127.0.0.1 -k {folder} -F"
+        control = [*run, programs / "pg_ctl", "-D", folder / "data", "-w"]
+        for command in (
+            [*run, programs / "initdb", "-D", folder / "data", *initdb],
+            [*control, "-l", folder / "log", "-o", options, "start"],
+        ):
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
+        yield f"postgresql+psycopg://kotae@127.0.0.1:{port}/postgres"
+        subprocess.run(
+            [*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL, cwd=folder
+        )
 
 
 def _postgresql_programs() -> Path:
@@ -121,11 +126,7 @@ def _as_somebody(folder: Path) -> list[str]:
     """PostgreSQL does not run as root."""
     if os.getuid() != 0:
         return []
-    folder.mkdir()
     shutil.chown(folder, "nobody")
-    for parent in folder.parents:
-        if parent.owner() == "root" and parent.stat().st_mode & 0o077 == 0:
-            parent.chmod(0o711)
     return ["setpriv", "--reuid=nobody", "--clear-groups", "--"]
 
 
