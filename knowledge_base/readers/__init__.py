@@ -52,7 +52,7 @@ def read(path: Path, name: str, limits: Limits | None = None) -> Reading:
 
 
 def outline_of(source: Source) -> tuple[str, Outline]:
-    """What the reader of the file's kind says; a parser that stumbles over the content finds it unreadable."""
+    """What the reader of the kind says; a parser that stumbles over the content finds it unreadable."""
     try:
         kind, text = recognise(source.name, source.data)
         return kind, READERS[kind](replace(source, text=text))

@@ -25,7 +25,7 @@ def read(source: Source) -> Outline:
         if title := TITLE.search(front[1]):
             outline.title = line(title[1]).strip("\"'")
     text = ATTRIBUTES.sub("", CALLOUT.sub(r"\1", text))
-    root = markup.tree(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
+    root = markup.tree(MarkdownIt("commonmark", {"html": True}).enable("table").render(text), outline)
     if root is not None:
         if hidden.prune(root):
             outline.note("Hidden text inside the Markdown was left out.")

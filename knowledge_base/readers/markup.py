@@ -36,13 +36,16 @@ WRAPPED = re.compile(
 DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
 
-def tree(text: str) -> HtmlElement | None:
+def tree(text: str, outline: Outline) -> HtmlElement | None:
     """The text parsed as HTML, however broken; nothing is fetched or looked up. None if it is empty."""
     parser = HTMLParser(huge_tree=True, no_network=True, remove_comments=True, remove_pis=True)
     try:
-        return document_fromstring(DECLARATION.sub("", clean(text)), parser=parser)
+        root = document_fromstring(DECLARATION.sub("", clean(text)), parser=parser)
     except etree.ParserError:  # "Document is empty"
         return None
+    if any(fault.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for fault in parser.error_log):
+        outline.note("The page nests too deeply to be read to its end; please check.")
+    return root
 
 
 def walk(root: HtmlElement, outline: Outline) -> None:

@@ -22,6 +22,7 @@ MAIN_PARTS = {
     b"presentationml": "a PowerPoint presentation",
     b"sheet.binary": "a binary Excel workbook (XLSB)",
 }
+WITHOUT_MARKUP = ("/media/", "/embeddings/")  # pictures may hold what looks like a document type
 DOCUMENT_TYPE = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
@@ -76,14 +77,13 @@ def measure(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, left: 
     """The true unpacked size of one member."""
     size = 0
     before = b""
+    markup = not any(folder in member.filename for folder in WITHOUT_MARKUP)
     with archive.open(member) as stream:
         while piece := stream.read(CHUNK):
             size += len(piece)
             if size > left:
                 raise TooLarge(too_large(name, limits))
-            if member.filename.endswith((".xml", ".rels")) and DOCUMENT_TYPE.search(
-                (before + piece).replace(b"\0", b"")
-            ):
+            if markup and DOCUMENT_TYPE.search((before + piece).replace(b"\0", b"")):
                 raise Unreadable(
                     f"{name!r} defines XML entities, as no Office program does; it is not opened."
                 )

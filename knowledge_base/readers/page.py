@@ -21,7 +21,7 @@ LEAST = 200  # characters that must be left for a page to be more than its furni
 def read(source: Source) -> Outline:
     """Everything a visitor can read, without navigation and footer."""
     outline = Outline()
-    root = markup.tree(source.text)
+    root = markup.tree(source.text, outline)
     if root is None:
         return outline
     outline.title = title_of(root)

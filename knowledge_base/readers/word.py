@@ -42,7 +42,7 @@ def read(source: Source) -> Outline:
     html = mammoth.convert_to_html(
         shown, style_map=STYLES, convert_image=mammoth.images.img_element(nothing)
     ).value
-    if (root := markup.tree(html)) is not None:
+    if (root := markup.tree(html, outline)) is not None:
         hidden.prune(root)
         markup.walk(root, outline)
     return outline

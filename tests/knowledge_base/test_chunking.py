@@ -2,13 +2,18 @@
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge_base.chunking import cut
+from knowledge_base.embedding import embedder
 from knowledge_base.passages import Block, BlockKind, Cut, Reading
+from knowledge_base.readers import read
+
+DEMO = Path(__file__).parents[2] / "demo" / "documents"
 
 
 def words(text: str) -> int:
@@ -196,6 +201,21 @@ def test_a_breadcrumb_too_long_loses_its_middle_and_the_text_loses_nothing():
 
 
 # -- what every passage keeps to
+
+
+@pytest.mark.parametrize("path", sorted(DEMO.iterdir()), ids=lambda path: path.name)
+def test_the_demo_is_read_and_cut_for_the_model_that_ships(path):
+    count = embedder().count
+    document = read(path, path.name)
+    assert document.language == ("ja" if path.name.startswith("ja-") else "en")
+    assert not document.notes
+    cuts = cut(document, count=count, product="Ostrelle")
+    assert all(one.sentences for one in cuts)
+    assert max(count(one.embedded) for one in cuts) <= 256
+    assert max(count(one.text) - count("") for one in cuts) <= 160
+    said = "".join(texts(cuts))
+    assert all(block.text in said for block in document.blocks if count(block.text) <= 160)
+
 
 BLOCKS = st.builds(
     Block,

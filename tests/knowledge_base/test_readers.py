@@ -1,6 +1,7 @@
 """An admin uploads a document of any kind; what it says arrives with its headings, and nothing else does."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import openpyxl
@@ -252,6 +253,12 @@ def test_a_page_nested_ever_deeper_is_read_without_falling_over(upload):
     assert files.text_of(reading).split() == ["deep", "after"]
 
 
+def test_an_admin_is_told_that_a_page_nests_beyond_reading(upload):
+    reading = upload(page("<p>before</p>" + "<div>" * 3000 + "deep"), "d.html")
+    assert files.text_of(reading) == "before"
+    assert reading.notes == ("The page nests too deeply to be read to its end; please check.",)
+
+
 # -- text
 
 
@@ -440,6 +447,17 @@ def test_a_word_divided_at_the_end_of_a_line_is_whole_again(upload):
 def test_pages_without_text_are_told(upload):
     reading = upload(files.pdf([("BodyText", "Text."), files.NEXT_PAGE, ("Table", [[""]])]), "p.pdf")
     assert reading.notes == ("No text on page 2: pictures are not read.",)
+
+
+def test_several_pdfs_are_read_at_once(tmp_path):
+    documents = [files.pdf([("Heading1", f"Manual {number}"), ("BodyText", BODY)]) for number in range(8)]
+    folders = [tmp_path / str(number) for number in range(8)]
+    for folder in folders:
+        folder.mkdir()
+    with ThreadPoolExecutor(8) as readers:
+        readings = list(readers.map(files.read_bytes, folders, documents, ["m.pdf"] * 8))
+    assert [reading.title for reading in readings] == [f"Manual {number}" for number in range(8)]
+    assert {files.text_of(reading) for reading in readings} == {BODY.strip()}
 
 
 # -- questions and answers
