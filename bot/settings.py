@@ -73,6 +73,12 @@ class Web(Section):
         SecretStr(""),
         description="Signs sessions and tokens; empty: made once and kept in the data directory.",
     )
+    proxies: int = Field(
+        0,
+        ge=0,
+        description="Proxies in front of the server; their word on address, host and https is taken. "
+        "0 believes nobody.",
+    )
 
     @field_validator("sites", mode="before")
     @classmethod

@@ -7,6 +7,7 @@ from typing import Any
 
 from apiflask import APIFlask
 from flask_bootstrap import Bootstrap5
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bot.kotae import Kotae
 from web import admin, auth, errors, health, languages, markdown, operator, security, shop
@@ -29,6 +30,8 @@ def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
         HTTP_ERROR_SCHEMA=schemas.Error.model_json_schema(),
     )
     app.extensions.update({KEY: kotae, "readiness": readiness or Readiness(), "running": Running()})
+    if proxies := kotae.settings.web.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     Bootstrap5(app)
     languages.speak(app)
     markdown.teach(app)

@@ -8,8 +8,10 @@ from html.parser import HTMLParser
 import pytest
 from apiflask import APIFlask
 
+from bot.kotae import Kotae
 from bot.settings import Settings
 from tests.people import Admin
+from web.app import create_app
 
 SITES = ("https://shop.example", "https://www.shop.example:8443")
 
@@ -113,6 +115,25 @@ def test_the_loader_may_be_loaded_by_any_site_and_carries_no_cookie(app: APIFlas
     assert response.mimetype == "text/javascript"
     assert response.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert "Set-Cookie" not in response.headers
+
+
+FORWARDED = {
+    "X-Forwarded-For": "198.51.100.9",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "kotae.example",
+}
+
+
+def test_what_a_proxy_says_is_believed_when_there_is_one(kotae: Kotae) -> None:
+    web = kotae.settings.web.model_copy(update={"proxies": 1})
+    kotae.settings = kotae.settings.model_copy(update={"web": web})
+    page = create_app(kotae).test_client().get("/console/strategy", headers=FORWARDED)
+    assert "Strict-Transport-Security" in page.headers
+
+
+def test_what_anybody_says_they_forward_is_not_believed(kotae: Kotae) -> None:
+    page = create_app(kotae).test_client().get("/console/strategy", headers=FORWARDED)
+    assert "Strict-Transport-Security" not in page.headers
 
 
 def test_the_customer_api_sets_no_cookie(app: APIFlask) -> None:
