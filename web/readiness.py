@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+
 @dataclass(frozen=True)
 class State:
     """`detail` is one sentence for whoever runs Kotae; a customer is not shown it."""

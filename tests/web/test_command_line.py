@@ -187,17 +187,16 @@ def test_a_file_of_questions_gives_a_line_for_each_in_its_order(filled: Terminal
 def test_a_bad_line_says_so_and_the_others_go_on(filled: Terminal) -> None:
     file = filled.write(
         "questions.jsonl",
-        b'{"id": 1, "question": "How long is the warranty?"}\n{"id": 2\n\n[3]\n{"id": 4}\n{"id": 5, "question": ""}\n'
-        b'{"id": 6, "question": "Hi", "history": [{"role": "cat", "text": "miau"}]}\n\xff\n'
-        b'{"id": 8, "question": "' + b"a" * 3000 + b'"}\n{"id": 9, "question": "How long is the warranty?"}\n',
-    )  # fmt: skip
+        b'{"id": 1, "question": "How long is the warranty?"}\n{"id": 2\n\n[3]\n{"id": 4}\n'
+        b'{"id": 5, "question": ""}\n'
+        b'{"id": 6, "question": "Hi", "history": [{"role": "cat", "text": "miau"}]}\n'
+        b'\xff\n{"id": 9, "question": "How long is the warranty?"}\n',
+    )
     for command in ("search", "ask"):
         lines = filled.lines(command, "--questions", str(file), code=1)
         bad = {line["line"]: line["id"] for line in lines if "error" in line and "line" in line}
-        expected = {2: None, 4: None, 5: 4, 6: 5, 7: 6, 8: None}
-        assert expected.items() <= bad.items()
-        assert [line["id"] for line in lines][0] == 1
-        assert [line["id"] for line in lines][-1] == 9
+        assert bad == {2: None, 4: None, 5: 4, 6: 5, 7: 6, 8: None}
+        assert [line["id"] for line in lines] == [1, None, None, 4, 5, 6, None, 9]
         assert "error" not in lines[-1]
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import get_args
+
 import pytest
 import schemathesis
 from apiflask import APIFlask
@@ -9,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import CHECKS, load_all_checks
 
 from tests.people import Customer
+from web.chat import schemas
 
 load_all_checks()
 NOT_ALL_TEXT_IS_A_QUESTION = [CHECKS.get_one("positive_data_acceptance")]
@@ -44,3 +49,21 @@ def test_the_document_holds_the_customer_api_and_nothing_of_the_console(app: API
     described = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
     assert described - {("PARAMETERS", path) for _, path in OPERATIONS} == set(OPERATIONS)
     assert document["components"]["securitySchemes"]["BearerAuth"]["scheme"] == "bearer"
+
+
+def test_the_page_about_the_api_names_every_request_field_and_event() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text(encoding="utf-8")
+    models = (
+        schemas.NewConversation,
+        schemas.NewMessage,
+        schemas.Rating,
+        schemas.Opened,
+        schemas.Source,
+        schemas.Message,
+        schemas.Conversation,
+        schemas.Error,
+    )
+    names = {name for model in models for name in model.model_fields}
+    names |= set(get_args(schemas.ServerSentEvent.model_fields["event"].annotation))
+    assert [name for name in sorted(names) if not re.search(rf'["`]{name}["`]', page)] == []
+    assert [path for _, path in OPERATIONS if path not in page] == []

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from web.cli.documents import add_files, files_in, is_live
 from web.cli.shell import FAILED, Command, Installation, here
-
-if TYPE_CHECKING:
-    from bot.kotae import Kotae
 
 FOLDER = Path(__file__).parents[2] / "demo" / "documents"  # beside the packages, installed or not
 
@@ -20,18 +17,9 @@ FOLDER = Path(__file__).parents[2] / "demo" / "documents"  # beside the packages
 def demo(installation: Installation) -> None:
     """Add the demo's documents; quick when they are there already."""
     with installation.open() as kotae:
-        added, failed = prepare(kotae)
-    result = {"documents": added, "failed": failed}
-    installation.show(
-        result, f"The demo is ready: {added} documents." if not failed else f"{failed} documents failed."
-    )
+        added = add_files(kotae, list(files_in([FOLDER])))
+    failed = [f"{one.file.name}: {one.error}" for one in added if not is_live(one)]
+    text = "\n".join([f"The demo is ready: {len(added) - len(failed)} documents.", *failed])
+    installation.show({"documents": len(added), "failed": len(failed)}, text)
     if failed:
         raise click.exceptions.Exit(FAILED)
-
-
-def prepare(kotae: Kotae) -> tuple[int, int]:
-    """How many documents the demo has, and how many of them failed."""
-    from web.cli.documents import add_files, files_in
-
-    added = add_files(kotae, list(files_in([FOLDER])))
-    return len(added), sum(one.state == "failed" for one in added)

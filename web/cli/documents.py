@@ -41,10 +41,9 @@ def add(installation: Installation, paths: tuple[Path, ...]) -> None:
     rows = [(one.state, one.file.name, one.passages, one.outcome, one.error) for one in added]
     heads = ("state", "file", "passages", "outcome", "")
     text = table(rows, heads) if rows else "There is no file in there."
-    installation.show(
-        {"documents": [one.row() for one in added], "failed": sum(map(_is_not_live, added))}, text
-    )
-    if any(map(_is_not_live, added)) or not added:
+    failed = sum(not is_live(one) for one in added)
+    installation.show({"documents": [one.row() for one in added], "failed": failed}, text)
+    if failed or not added:
         raise click.exceptions.Exit(FAILED)
 
 
@@ -107,12 +106,13 @@ class Added:
         return {**asdict(self), "file": str(self.file)}
 
 
-def _is_not_live(added: Added) -> bool:
-    return added.state not in ("live", "retired")
+def is_live(added: Added) -> bool:
+    """Whether questions are answered from it, or it was retired on purpose."""
+    return added.state in ("live", "retired")
 
 
-def add_files(kotae: Kotae, files: Sequence[Path]) -> list[Added]:
-    """Hand the files to the library, then make them live: here, or by the server that owns the directory."""
+def receive(kotae: Kotae, files: Sequence[Path]) -> list[Added]:
+    """Hand the files to the library, which keeps what it does not have yet."""
     from knowledge_base.errors import KnowledgeError
 
     added = []
@@ -125,7 +125,13 @@ def add_files(kotae: Kotae, files: Sequence[Path]) -> list[Added]:
         else:
             document = received.document
             added.append(Added(file, document.id, document.title, document.state, received.outcome))
-    waiting = [one.id for one in added if one.id and one.state not in ("live", "retired")]
+    return added
+
+
+def add_files(kotae: Kotae, files: Sequence[Path]) -> list[Added]:
+    """Receive the files, then make them live: here, or by the server that owns the data directory."""
+    added = receive(kotae, files)
+    waiting = [one.id for one in added if one.id and not is_live(one)]
     if waiting and _own(kotae):
         _ingest(kotae, waiting)
     elif waiting:

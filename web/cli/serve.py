@@ -37,9 +37,9 @@ def serve(installation: Installation, host: str | None, port: int | None, proces
     except server.CannotListenError as error:
         raise Sentence(str(error), CANNOT_BEGIN) from error
     _may_own(settings)
-    password = _first_start(installation)
-    if demo:
-        _prepare_demo(installation)
+    password, unprepared = _prepare(installation, demo=demo)
+    if unprepared:
+        _ingest_demo(installation)
     installation.show(
         {"address": door.address, "console": f"{door.address}/console", **password},
         _welcome(door.address, password),
@@ -69,13 +69,18 @@ def _may_own(settings: Settings) -> None:
     owner.give_back()
 
 
-def _first_start(installation: Installation) -> dict[str, str]:
+def _prepare(installation: Installation, *, demo: bool) -> tuple[dict[str, str], bool]:
+    """The first admin with their password, if there was none, and whether the demo has files to ingest."""
+    from web.cli.demo import FOLDER
+    from web.cli.documents import files_in, is_live, receive
+
     with installation.open() as kotae:
         made = kotae.users.first_admin()
-    return {} if made is None else {"email": made[0].email, "password": made[1]}
+        unprepared = demo and not all(map(is_live, receive(kotae, list(files_in([FOLDER])))))
+    return ({} if made is None else {"email": made[0].email, "password": made[1]}), unprepared
 
 
-def _prepare_demo(installation: Installation) -> None:
+def _ingest_demo(installation: Installation) -> None:
     """In a process of its own: what loads models must not be forked."""
     place = [
         *(["--data", str(installation.data)] if installation.data else []),
