@@ -26,7 +26,7 @@ SEPARATOR = " › "
 LETTERS_PER_TOKEN = (
     12  # a tokenizer may count a word without end as one unknown token; nobody reads it as one
 )
-QUESTION = re.compile(r"[?？]\W*$")
+QUESTION = re.compile(r"[?？]\W{0,9}$")
 LONGEST_CRUMB = 300  # letters of a heading in the breadcrumb
 ITEM = re.compile(r"^(?=(?:[-*+•・]|\(?\d{1,3}[.)）．]|[①-⑳])\s*\S)", re.MULTILINE)
 LINE = re.compile(r"(?<=\n)")

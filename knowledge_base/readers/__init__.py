@@ -55,6 +55,8 @@ def outline_of(source: Source) -> tuple[str, Outline]:
     """What the reader of the kind says; a parser that stumbles over the content finds it unreadable."""
     try:
         kind, text = recognise(source.name, source.data)
+        if kind in ("csv", "markdown", "text") and len(text) > 2 * source.limits.characters:
+            raise TooLarge(too_long(len(text), source))
         return kind, READERS[kind](replace(source, text=text))
     except (KnowledgeError, MemoryError):
         raise
@@ -72,9 +74,13 @@ def finish(outline: Outline, kind: str, source: Source) -> Reading:
         raise Unreadable(f"{source.name!r} holds no text.")
     characters = sum(len(block.text) for block in blocks)
     if characters > source.limits.characters:
-        raise TooLarge(
-            f"{source.name!r} holds {characters:,} characters of text, more than the "
-            f"{source.limits.characters:,} that are accepted; split it into several documents."
-        )
+        raise TooLarge(too_long(characters, source))
     sample = "\n".join(["\n".join([*block.headings, block.text]) for block in blocks[:500]])
     return Reading(title, kind, language_of(f"{title}\n{sample}"), blocks, tuple(outline.notes))
+
+
+def too_long(characters: int, source: Source) -> str:
+    return (
+        f"{source.name!r} holds {characters:,} characters of text, more than the "
+        f"{source.limits.characters:,} that are accepted; split it into several documents."
+    )

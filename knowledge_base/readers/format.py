@@ -21,11 +21,11 @@ SIGNATURES = {  # what other files begin with, and what to tell their owner
 OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 PAGE = re.compile(
-    r"\A\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    r"\A\s*(?:<\?xml[^>]*>\s*)?(?>(?:<!--.*?-->\s*)*)<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
 FRAGMENT = re.compile(
-    r"\A\s*(?:<!--.*?-->\s*)*<(?:article|aside|div|dl|h[1-6]|main|meta|ol|p|section|style|table|title|ul)\b[^>]*>.*</\w+>\s*\Z",
+    r"\A\s*(?>(?:<!--.*?-->\s*)*)<(?:article|aside|div|dl|h[1-6]|main|meta|ol|p|section|style|table|title|ul)\b[^>]*>.*</\w+>\s*\Z",
     re.IGNORECASE | re.DOTALL,
 )
 MARKDOWN_NAMES = (".md", ".markdown", ".mdown", ".mkd")

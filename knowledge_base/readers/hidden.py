@@ -5,6 +5,7 @@ Folded content is kept: an accordion or a tab hides its panel only until somebod
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from lxml.html import HtmlElement  # type: ignore[import-untyped]
 
@@ -15,16 +16,17 @@ SILENT = words(
     option param progress rp rt rtc script select source style svg template textarea title track video"""
 )
 HIDING = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|(?:opacity|font-size)\s*:\s*0*\.?0+(?:px|r?em|pt|%)?\s*(?:!|;|$)",
+    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|(?:opacity|font-size)\s*:\s*(?:0+(?:\.0*)?|\.0+)(?:px|r?em|pt|%)?\s*(?:!|;|$)",
     re.IGNORECASE,
 )
-COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*(?:\*/|\Z)")
 CONDITIONAL = re.compile(
-    r"@[^{};]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}"
+    r"@[^{};@]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}"
 )  # @media print hides what the screen shows
-RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+RULE = re.compile(r"(?:^|[{}])([^{}]{1,500}+)\{([^{}]*)(?=\})")
 SIMPLE = re.compile(r"^\s*[a-z0-9]*([.#][\w-]+)\s*$", re.IGNORECASE)
 QUOTED = re.compile(r"['\"]#?([\w-]+)['\"]")
+NEAR = 20  # elements: a control is not buried in what stands before its panel
 CONTROLLING = ("aria-controls", "data-target", "data-bs-target", "href")
 
 
@@ -97,7 +99,11 @@ def unfolds(element: HtmlElement, shown: frozenset[str]) -> bool:
     ):
         return True
     before = element.getprevious()
-    return before is not None and isinstance(before.tag, str) and any(map(is_control, before.iter()))
+    return (
+        before is not None
+        and isinstance(before.tag, str)
+        and any(map(is_control, islice(before.iter(), NEAR)))
+    )
 
 
 def is_control(element: HtmlElement) -> bool:

@@ -12,9 +12,7 @@ from knowledge_base.readers.text import line
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 TITLE = re.compile(r"^title[ \t]*:[ \t]*(.+)$", re.MULTILINE | re.IGNORECASE)
 CALLOUT = re.compile(r"^([ \t]*(?:>[ \t]*)+)\[![A-Za-z]+\][ \t]*$", re.MULTILINE)
-ATTRIBUTES = re.compile(
-    r"[ \t]*\{[#.:][^{}\n]*\}[ \t]*$", re.MULTILINE
-)  # {#anchor} behind a heading, {.class}
+ATTRIBUTES = re.compile(r"\{[#.:][^{}\n]*\}[ \t]*$", re.MULTILINE)  # {#anchor} behind a heading, {.class}
 
 
 def read(source: Source) -> Outline:
@@ -44,7 +42,7 @@ SIGNS = [
         r"^#{1,6} \S",
         r"^(?:```|~~~)",
         r"^[^\s].*\n(?:={3,}|-{3,})[ \t]*$",
-        r"\[[^\]\n]+\]\((?:https?:|/|#|\.|mailto:)[^)\s]*\)",
+        r"\[[^\[\]\n]+\]\((?:https?:|/|#|\.|mailto:)[^)\s]*\)",
         r"^\|?[ \t]*:?-{3,}:?[ \t]*\|",
         r"\*\*[^\s*][^*\n]*\*\*",
     )

@@ -6,6 +6,7 @@ tokens and tear quotes apart.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -27,11 +28,12 @@ STRUCTURE = ("table", "pre", "details", "dl", *HEADINGS)  # would be torn apart 
 SPECIAL = re.compile(
     r"[*_<>`\[\]|#]"
 )  # in code that stands in a sentence, Markdown would take these for its own
+LONGEST_REPEATED = 200  # letters of a cell that reaches over others
 FILE_NAME = re.compile(r"^\S+\.(?:png|jpe?g|gif|svg|webp|bmp)$", re.IGNORECASE)
 ANCHORS = frozenset("¶#§🔗")
-QUESTION = re.compile(r"[?？]\W*$")
+QUESTION = re.compile(r"[?？]\W{0,9}$")
 WRAPPED = re.compile(
-    rf"(?<=[{EAST_ASIAN_LETTERS}])\s*\n\s*(?=[{EAST_ASIAN_LETTERS}])"
+    rf"(?<=[{EAST_ASIAN_LETTERS}])[ \t]*\n\s*+(?=[{EAST_ASIAN_LETTERS}])"
 )  # a line end inside Japanese is no space
 DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
@@ -60,7 +62,9 @@ class _Walk:
         self.outline = outline
         self.inline: list[str] = []
         self.marker = ""  # "2. " of a list item whose text has not begun
-        self.folds = 0  # <details> and lists of questions that are open here
+        self.folds = 0  # <details> and description lists that are open here
+        self.asking: list[bool] = []  # of those description lists: whether they hold questions
+        self.items: Counter[HtmlElement] = Counter()  # met so far, by their list
 
     def run(self, root: HtmlElement) -> None:
         visit(root, self.enter, self.leave)
@@ -76,7 +80,11 @@ class _Walk:
             self.inline.append(piece)
             return False
         if element.tag == "li":
-            self.marker = marker_of(element)
+            above = element.getparent()
+            self.marker = marker_of(element, self.items[above])
+            self.items[above] += 1
+        elif element.tag == "dl":
+            self.asking.append(asks(element))
         self.folds += element.tag in ("details", "dl")
         self.inline.append(flowing(element.text))
         return True
@@ -86,7 +94,7 @@ class _Walk:
         tag = element.tag
         if tag in HEADINGS:
             self.outline.heading(HEADINGS[tag], text_of(element))
-        elif tag == "summary" or (tag == "dt" and asks(element)):
+        elif tag == "summary" or (tag == "dt" and any(self.asking[-1:])):
             self.outline.heading(DEEPEST + max(self.folds, 1), text_of(element))
         elif tag == "pre":
             self.outline.add(fenced(code_of(element)), "code")
@@ -110,6 +118,8 @@ class _Walk:
             if element.tag in ("details", "dl"):
                 self.outline.close(DEEPEST + self.folds)
                 self.folds -= 1
+            if element.tag == "dl":
+                self.asking.pop()
         self.inline.append(flowing(element.tail))
 
     def flush(self) -> None:
@@ -161,6 +171,7 @@ def text_of(root: HtmlElement, without: Collection[HtmlElement] = ()) -> str:
 def items(element: HtmlElement, depth: int = 0) -> Iterator[str]:
     """A list as Markdown lines, inner lists indented below their item."""
     indent = "   " * depth
+    met = 0
     for child in element:
         if child.tag in LISTS:  # a list directly in a list, as old editors write it
             yield from items(child, depth + 1)
@@ -168,18 +179,18 @@ def items(element: HtmlElement, depth: int = 0) -> Iterator[str]:
         inner = [part for part in child if part.tag in LISTS]
         if said := text_of(child, without=inner):
             first, *more = said.split("\n")
-            yield f"{indent}{marker_of(child)}{first}"
+            yield f"{indent}{marker_of(child, met)}{first}"
+            met += 1
             yield from (f"{indent}   {part}" for part in more)
         for part in inner:
             yield from items(part, depth + 1)
 
 
-def marker_of(item: HtmlElement) -> str:
-    """The bullet or the number of a list item."""
+def marker_of(item: HtmlElement, before: int) -> str:
+    """The bullet or the number of a list item that has so many before it."""
     above = item.getparent()
     if above is None or above.tag != "ol":
         return "- "
-    before = sum(1 for _ in item.itersiblings("li", preceding=True))
     return f"{number_of(item.get('value'), number_of(above.get('start'), 1) + before)}. "
 
 
@@ -197,9 +208,8 @@ def definitions(element: HtmlElement) -> Iterator[str]:
 
 
 def asks(element: HtmlElement) -> bool:
-    """Whether the description list, or the one around this term, is one of questions and answers."""
-    around = element if element.tag == "dl" else next(element.iterancestors("dl"), None)
-    return around is not None and any(QUESTION.search(text_of(term)) for term in around.iter("dt"))
+    """Whether a description list is one of questions and answers."""
+    return any(QUESTION.search(text_of(term)) for term in element.iter("dt"))
 
 
 def is_layout(element: HtmlElement) -> bool:
@@ -240,10 +250,11 @@ def fill(cells: list[HtmlElement], reaching: dict[int, tuple[int, str]], *, head
             return filled
         text = line(text_of(cell))
         rows = min(number_of(cell.get("rowspan"), 1), 1000)
+        short = len(text) <= LONGEST_REPEATED
         for offset in range(min(number_of(cell.get("colspan"), 1), 100)):
             if rows > 1:
-                reaching[len(filled)] = (rows - 1, text)
-            filled.append(text if header or not offset else "")
+                reaching[len(filled)] = (rows - 1, text if short else "")
+            filled.append(text if not offset or (header and short) else "")
 
 
 def inline_piece(element: HtmlElement) -> str | None:

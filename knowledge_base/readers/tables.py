@@ -26,6 +26,8 @@ BOOKKEEPING = words(  # columns about the row, not about the product
     """id no number # nr 番号 date created createdat updated updatedat lastupdated author status
     更新日 作成日 登録日 更新者 作成者 状態 language lang 言語"""
 )
+WIDEST = 100  # columns that short rows are filled up to
+LONGEST_NAME = 80  # characters of a column's name
 LONGEST_HEADING = 300  # characters; a longer question stands in the text
 
 
@@ -50,7 +52,7 @@ def markdown_table(rows: Sequence[Row], *, headed: bool = True) -> str:
     """The rows as a Markdown table; without `headed` the header row, which Markdown demands, is empty."""
     if not rows:
         return ""
-    width = max(len(row) for row in rows)
+    width = min(max(len(row) for row in rows), WIDEST)
     lines = [markdown_row(row, width) for row in rows]
     if not headed:
         lines.insert(0, markdown_row((), width))
@@ -90,13 +92,15 @@ def columns_of(header: Row) -> Columns | None:
     others = tuple(
         place
         for place, (name, _) in enumerate(names)
-        if name and name not in BOOKKEEPING and place not in spoken and place not in sections
+        if name not in BOOKKEEPING and place not in spoken and place not in sections
     )
     return Columns(pairs, sections, others)
 
 
 def name_of(cell: str) -> tuple[str, str]:
     """A header as (name, variant): `Question (EN)` and `question_en` are both ("question", "en")."""
+    if len(cell) > LONGEST_NAME:
+        return "", ""
     plain = unicodedata.normalize("NFKC", cell).casefold()
     found = re.match(
         r"^[\W_]*(.*?)(?:[\s_\-(\[]+(en|ja|jp|english|japanese|英語|日本語|\d)[)\]]?)?[\W_]*$",
@@ -149,6 +153,7 @@ def is_header(row: Row) -> bool:
     return (
         len(names) > 1
         and len(set(names)) == len(names)
+        and max(map(len, names)) <= LONGEST_NAME
         and not any(re.fullmatch(r"[\d\W]+", name) for name in names)
     )
 
@@ -157,7 +162,7 @@ def named_values(header: Row, row: Row, places: Iterable[int]) -> Iterator[str]:
     for place in places:
         value, name = line(cell_of(row, place)), line(cell_of(header, place)).rstrip(":：")
         if value:
-            yield f"{name}: {value}" if name else value
+            yield f"{name}: {value}" if 0 < len(name) <= LONGEST_NAME else value
 
 
 def cell_of(row: Row, place: int) -> str:

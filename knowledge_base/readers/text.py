@@ -35,7 +35,7 @@ JOINERS = re.compile(
 )
 VARIANTS = re.compile("([\ufe00-\ufe0f\U000e0100-\U000e01ef])[\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
 # PDF fonts name letters by lookalikes (the radical ⽔ for 水, the ligature ﬁ) that no search would find.
-EAST_ASIAN_LETTERS = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
+EAST_ASIAN_LETTERS = "\u3001-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
 EAST_ASIAN = re.compile(f"[{EAST_ASIAN_LETTERS}]")
 LOOKALIKES = re.compile("[\u2e80-\u2fd5\ufb00-\ufb06]")
 

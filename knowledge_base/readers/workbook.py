@@ -51,11 +51,17 @@ def tell(sheet: Any, outline: Outline, source: Source) -> None:
 def rows(sheet: Any, source: Source) -> Iterator[list[str]]:
     """The rows that say something. What size a sheet declares is put aside: it may not have it."""
     sheet.reset_dimensions()
+    characters = 0
     for number, cells in enumerate(sheet.iter_rows(max_col=WIDEST), start=1):
         row = [shown(cell.value, cell.number_format if cell.value is not None else "") for cell in cells]
         if number > source.limits.rows and any(row):
             raise TooLarge(
                 f"{source.name!r} has more than {source.limits.rows:,} rows in {sheet.title!r}; split it."
+            )
+        characters += sum(map(len, row))  # one long text may stand in very many cells
+        if characters > source.limits.characters:
+            raise TooLarge(
+                f"{source.name!r} holds more than {source.limits.characters:,} characters of text; split it."
             )
         if any(row):
             yield row

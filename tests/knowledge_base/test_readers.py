@@ -1,5 +1,6 @@
 """An admin uploads a document of any kind; what it says arrives with its headings, and nothing else does."""
 
+import contextlib
 import io
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -151,7 +152,8 @@ def test_a_page_that_is_nothing_but_a_footer_is_still_read(upload):
     ],
 )
 def test_what_no_visitor_sees_is_not_read(upload, hidden):
-    head = "<style>/* a comment */ .off, #secret { display:none } @media print { p { display:none } }</style>"
+    sheet = "/* a comment */ p{color:red} .off, #secret { display:none } @media print { p { display:none } }"
+    head = f"<style>{sheet}</style>"
     reading = upload(page(f"<p>Before</p>{hidden}<p>after.</p>", head), "p.html")
     assert files.text_of(reading).split() == ["Before", "after."]
 
@@ -682,3 +684,43 @@ def test_a_parser_that_stumbles_is_a_sentence_for_the_admin(upload):
     with pytest.raises(Unreadable, match="its content is damaged") as refused:
         upload(broken, "a.docx")
     assert refused.value.__cause__ is not None
+
+
+MANY = 60_000
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("<!---->" * MANY + "x", "a.html"),
+        ("<!--" * MANY, "a.txt"),
+        ("<html><style>" + "@" * MANY + "a" * MANY + "</style><p>x", "a.html"),
+        ("<html><style>" + "/*" * MANY + "</style><p>x", "a.html"),
+        ("<html><style>" + "a" * MANY * 5 + "</style><p>x", "a.html"),
+        (f"<html><p style='font-size:{'0' * MANY}x'>x", "a.html"),
+        ("<html><p>" + "あ\n" * MANY, "a.html"),
+        ("<html><p>" + "　\n" * MANY + "x", "a.html"),
+        ("<html><dl>" + "<dt>why?<dd>so" * (MANY // 3) + "</dl>", "a.html"),
+        ("<html><ol>" + "<li><pre>x</pre>" * (MANY // 3) + "</ol>", "a.html"),
+        ("<html><ol>" + "<li>x" * MANY + "</ol>", "a.html"),
+        ("<html><div>" + "<b>x</b>" * 2000 + "</div>" + "<p hidden>y</p>" * MANY, "a.html"),
+        ("<html><table><tr>" + "<td>x" * (MANY // 4) + "<tr><td>y" * (MANY // 4), "a.html"),
+        ("<html><table><tr><td rowspan=999>" + "x" * MANY + "<td>z" + "<tr><td>y" * 998, "a.html"),
+        ("[" * MANY, "a"),
+        ("x" + " " * MANY + "{", "a.md"),
+        ("> " * MANY, "a.md"),
+        ("?" * MANY + "x", "a.md"),
+        ("a" * 70_000 + "," + "b" * 70_000 + "\n1,2\n" * (MANY // 10), "a.csv"),
+        ('"' * MANY, "a.csv"),
+        (('"a\n' * 20 + "\n") * (MANY // 60), "a.csv"),
+        ("-" * MANY + ",x\n", "a.csv"),
+        ("Q: why\n" * MANY, "a.txt"),
+        ("1. x\n" * MANY, "a.txt"),
+    ],
+    ids=lambda value: value[:24] if isinstance(value, str) else "",
+)
+def test_no_text_keeps_the_reader_busy_for_long(upload, content, name):
+    with contextlib.suppress(Unreadable):
+        reading = upload(content, name)
+        assert sum(len(block.text) for block in reading.blocks) <= 30 * len(content)
