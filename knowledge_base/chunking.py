@@ -23,14 +23,13 @@ from knowledge_base.sentences import RULED, sentences
 
 RULES = "1"
 SEPARATOR = " › "
-LETTERS_PER_TOKEN = (
-    12  # a tokenizer may count a word without end as one unknown token; nobody reads it as one
-)
+LETTERS_PER_TOKEN = 12  # at most: to a tokenizer, a word without end may be a single unknown token
 QUESTION = re.compile(r"[?？]\W{0,9}$")
 LONGEST_CRUMB = 300  # letters of a heading in the breadcrumb
 ITEM = re.compile(r"^(?=(?:[-*+•・]|\(?\d{1,3}[.)）．]|[①-⑳])\s*\S)", re.MULTILINE)
 LINE = re.compile(r"(?<=\n)")
 CLAUSE = re.compile(r"(?<=[\s、，,;；:：/)）」』])")
+LONGEST_CLUSTER = 16  # letters that stand as one: a kana with its mark, an emoji made of several
 INSEPARABLE = re.compile(
     "[\u0300-\u036f\u200c\u200d\u3099\u309a\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]"
 )
@@ -334,11 +333,12 @@ def sentence_starts(text: str) -> list[int]:
 
 
 def middle(text: str) -> int:
-    """The middle of a text without any mark, but not between a letter and its accent."""
-    place = len(text) // 2
-    while place > 1 and INSEPARABLE.match(text, place):
-        place -= 1
-    return place
+    """The middle of a text without any mark, where possible not between a letter and its accent."""
+    half = len(text) // 2
+    for place in range(half, max(half - LONGEST_CLUSTER, 0), -1):
+        if not INSEPARABLE.match(text, place):
+            return place
+    return half
 
 
 # -- the breadcrumb
