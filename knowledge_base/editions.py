@@ -233,7 +233,7 @@ def _missing(connection: sa.Connection, edition: str) -> list[tuple[str, int]]:
         documents.c.live_version.is_not(None), documents.c.step != "removing"
     )
     rows = connection.execute(query.order_by(documents.c.created_at))
-    return [(row.id, row.live_version) for row in rows if ready.get(row.id, 0) < row.live_version]
+    return [(row.id, row.live_version) for row in rows if row.id not in ready]
 
 
 def _wanted(connection: sa.Connection, document_id: str, version: int) -> None:

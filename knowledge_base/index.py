@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from knowledge_base.errors import Unavailable
 
 Floats = NDArray[np.float32]
+PATIENCE_SECONDS = 20.0  # with a server: between two bytes of an answer
 AT_ONCE = 1000  # vectors in one request: under ChromaDB's own limit, and 2 MB of body for a server
 
 
@@ -70,9 +71,10 @@ class Collections(Protocol):
 class Chroma:
     """ChromaDB in `folder`, or at `address` ("http://host:port") when one is given."""
 
-    def __init__(self, folder: Path, address: str = "") -> None:
+    def __init__(self, folder: Path, address: str = "", patience: float = PATIENCE_SECONDS) -> None:
         self._folder = folder.absolute()
         self._address = address
+        self._patience = patience
         self._client: Any = None
         self._file = (0, 0)
 
@@ -125,16 +127,21 @@ class Chroma:
         return chromadb.PersistentClient(str(self._folder), settings=Settings(anonymized_telemetry=False))
 
     def _server(self) -> Any:
+        """A client that does not wait for ever, as ChromaDB's own would for a server that hangs."""
         import chromadb
+        import httpx
         from chromadb.config import Settings
 
+        httpx.get(f"{self._address}/api/v2/heartbeat", timeout=self._patience).raise_for_status()
         url = urlsplit(self._address)
-        return chromadb.HttpClient(
+        client: Any = chromadb.HttpClient(
             host=url.hostname or "localhost",
-            port=url.port or (443 if url.scheme == "https" else 8000),
+            port=url.port or (443 if url.scheme == "https" else 80),
             ssl=url.scheme == "https",
             settings=Settings(anonymized_telemetry=False),
         )
+        client._server._session.timeout = self._patience
+        return client
 
     def _sweep(self) -> None:
         """Remove the folders of dropped collections, which ChromaDB leaves behind.
@@ -213,4 +220,5 @@ def _sentences(place: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise NoVectors(f"ChromaDB at {place!r} does not answer: {error}") from error
+        what = str(error) or type(error).__name__
+        raise NoVectors(f"ChromaDB at {place!r} does not answer: {what}") from error

@@ -118,6 +118,15 @@ def test_a_server_that_is_not_there_is_told_by_its_address(tmp_path: Path) -> No
         Chroma(tmp_path, "http://127.0.0.1:9").connect()
 
 
+def test_a_server_that_hangs_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(NoVectors, match="timed out"):
+            Chroma(tmp_path, address, patience=0.2).connect()
+
+
 # A real server, and several processes of Kotae on it.
 
 
