@@ -1,1 +1,1 @@
-"""What do we know? The documents of the product: read, cut into passages, embedded, indexed and found again."""
+"""What do we know? The documents of the product: read, cut, embedded, indexed and found again."""

@@ -1,6 +1,6 @@
 """The values that travel through the knowledge base: what a reader read, how it was cut, what a search found.
 
-    file ──readers──▶ Reading(blocks) ──chunking──▶ Cut… ──catalogue, index──▶ Passage…
+file ──readers──▶ Reading(blocks) ──chunking──▶ Cut… ──catalogue, index──▶ Passage…
 """
 
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ BlockKind = Literal["paragraph", "list", "table", "code", "answer"]
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of a document that should not be torn: a paragraph, a list, a table, one question with its answer.
+    """A piece of a document that should not be torn: a paragraph, a list, a table, one answered question.
 
-    `text` is Markdown without headings. `headings` is the path above it, outermost first, without the document's title.
-    `page` counts from 1, where the format has pages.
+    `text` is Markdown without headings. `headings` is the path above it, outermost first, without the
+    document's title. `page` counts from 1, where the format has pages.
     """
 
     text: str
@@ -25,7 +25,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Reading:
-    """A file as text. `kind` is the format found in the content, `language` an ISO 639-1 code (`en`, `ja`)."""
+    """A file as text. `kind` is the format found in the content, `language` an ISO 639-1 code or `und`."""
 
     title: str
     kind: str
@@ -59,9 +59,9 @@ class Cut:
 class Passage:
     """A piece of a live document, as a search found it.
 
-    `id` derives from the document's, its version and the position, so that deleting a document names all of its passages.
-    `dense` is the cosine similarity to the query, `lexical` the BM25 score (higher is better), each None when that search
-    did not return it; `score` is the fused one by which `rank` (from 1) orders.
+    `id` derives from the document's, its version and the position, so that deleting a document names all of
+    its passages. `dense` is the cosine similarity to the query, `lexical` the BM25 score (higher is better),
+    each None when that search did not return it; `score` is the fused one by which `rank` (from 1) orders.
     """
 
     id: str
@@ -80,4 +80,5 @@ class Passage:
     lexical: float | None = None
     score: float = 0.0
     rank: int = 0
-    evidence: dict[str, float] = field(default_factory=dict, compare=False, hash=False)  # other signals, by name
+    # Other signals, by name.
+    evidence: dict[str, float] = field(default_factory=dict, compare=False, hash=False)
