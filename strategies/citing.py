@@ -144,7 +144,7 @@ class Citing:
         """The sentence is over: cite for it, or, when it was only "1.", let it begin the next."""
         self._ended = False
         if NUMBERING.fullmatch(self._sentence):
-            self._begun = len(self._sentence)
+            self._begun = len(self._sentence) + 1
             return
         sentence, hints = self._sentence, self._hints
         self._sentence, self._begun, self._hints = "", 0, []
@@ -206,7 +206,6 @@ def share(words: Collection[str], by: Collection[str], weight: Mapping[str, floa
 
 
 def quote(passage: Passage, words: Collection[str]) -> str:
-    """The sentence of the passage that says most of these words; the whole passage when it has no sentences.
-    """
+    """The sentence of the passage that says most of these words; the whole passage where it has none."""
     parts = [passage.text[start:end] for start, end in passage.sentences] or [passage.text]
     return max(parts, key=lambda part: covered(words, content(part), {}))

@@ -7,7 +7,6 @@ nothing is loaded.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from pydantic import Field
 
@@ -25,7 +24,7 @@ class EchoOptions(Options):
 class Echo:
     """Says the question back, word by word."""
 
-    Options: ClassVar[type[Options]] = EchoOptions
+    Options = EchoOptions
 
     def __init__(self, before: str = "", named: str = "echo") -> None:
         self._before = before

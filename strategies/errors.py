@@ -15,7 +15,7 @@ class StrategyError(Exception):
     """The root. The message is for the operator; a customer is never shown it."""
 
 
-class NoAnswer(StrategyError):  # noqa: N818 - it names a state
+class NoAnswer(StrategyError):
     """The strategy abstains.
 
     `events` are what it did on the way (usage, decisions) and did not stream before, so that its cost is not
@@ -28,9 +28,9 @@ class NoAnswer(StrategyError):  # noqa: N818 - it names a state
         self.events = events
 
 
-class Unavailable(StrategyError):  # noqa: N818 - it names a state
+class Unavailable(StrategyError):
     """A server is down, slow or cut off; trying again later is worth it."""
 
 
-class Misconfigured(StrategyError):  # noqa: N818 - it names a state
+class Misconfigured(StrategyError):
     """An option, a file or a package is missing or wrong; the message names it and what to do."""

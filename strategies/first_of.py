@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from typing import ClassVar
 
 from pydantic import Field
 
@@ -30,7 +29,7 @@ class FirstOfOptions(Options):
 class FirstOf:
     """Asks one strategy after the other until one answers."""
 
-    Options: ClassVar[type[Options]] = FirstOfOptions
+    Options = FirstOfOptions
 
     def __init__(self, of: Sequence[tuple[str, Strategy]], named: str = "first_of") -> None:
         """`of` pairs each strategy with the name under which decisions speak of it."""
@@ -42,8 +41,7 @@ class FirstOf:
         return cls([(name, kit.strategy(name)) for name in options.of], kit.named)
 
     def warm_up(self) -> None:
-        """Warm them all. One that is unavailable is what the others are for; all of them unavailable is not.
-        """
+        """Warm them all. One that is unavailable is what the others are for; all of them is too many."""
         down: list[str] = []
         for name, strategy in self._of:
             try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import Field
 
@@ -40,7 +40,7 @@ class RagOptions(Options):
 class Rag:
     """Finds passages in the documents; another strategy answers from them."""
 
-    Options: ClassVar[type[Options]] = RagOptions
+    Options = RagOptions
 
     def __init__(
         self,

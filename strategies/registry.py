@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,6 +27,7 @@ from strategies.base import Kind, Kit, Strategy
 from strategies.errors import Misconfigured, StrategyError
 
 GROUP = "kotae.strategies"
+SECRET = re.compile(r"key|secret|password|token(?!s)", re.IGNORECASE)
 log = logging.getLogger(__name__)
 
 
@@ -46,8 +48,7 @@ def installed() -> list[str]:
 
 
 def kind(name: str) -> type[Kind]:
-    """The kind of this name. Raises Misconfigured when no package provides it, two do, or it does not load.
-    """
+    """The kind of this name. Raises Misconfigured when no package provides it, two do, or it is broken."""
     points = {point.value: point for point in entry_points(group=GROUP, name=name)}
     if not points:
         raise Misconfigured(f"no installed package provides the kind {name!r}; {known(name, installed())}")
@@ -131,8 +132,7 @@ class Strategies:
             return self._made[name]
 
     def check(self) -> list[str]:
-        """Every fault of every configured strategy, as sentences; nothing is loaded. Empty when all is well.
-        """
+        """Every fault of every configured strategy, as sentences; no model is loaded. Empty: all is well."""
         faults: dict[str, None] = {}
         for name in self._configs:
             try:
@@ -176,9 +176,13 @@ def fault(name: str, found: ErrorDetails, made_of: type[Kind]) -> str:
         case "extra_forbidden":
             options = known(option, list(made_of.Options.model_fields))
             return f"strategy {name!r} has an unknown option {option!r}; {options}"
-    said = found["msg"][:1].lower() + found["msg"][1:]
-    secret = "secret" in found["type"] or "key" in option or "password" in option
-    return f"strategy {name!r}, option {option!r}: {said}" + ("" if secret else f", got {found['input']!r}")
+    said = found["msg"].removeprefix("Value error, ")
+    said = said[:1].lower() + said[1:]
+    if not option:
+        return f"strategy {name!r}: {said}"
+    given = found["input"]
+    shown = isinstance(given, str | int | float) and not SECRET.search(option)
+    return f"strategy {name!r}, option {option!r}: {said}" + (f", got {given!r}" if shown else "")
 
 
 def known(wrong: str, names: list[str]) -> str:

@@ -16,7 +16,7 @@ import logging
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -48,7 +48,7 @@ class FromRunnableOptions(Options):
 class FromRunnable:
     """Answers with a LangChain Runnable of yours."""
 
-    Options: ClassVar[type[Options]] = FromRunnableOptions
+    Options = FromRunnableOptions
 
     def __init__(self, options: FromRunnableOptions, named: str = "runnable") -> None:
         self._options = options
@@ -163,8 +163,7 @@ def text_of(chunk: Any) -> str:
 
 
 def usage_of(chunk: Any) -> Usage | None:
-    """What a message chunk says it cost. Passages are part of its prompt and cannot be told apart from here.
-    """
+    """What a message chunk says it cost. Passages are part of its prompt and not told apart here."""
     if isinstance(chunk, dict):
         return usage_of(chunk.get("answer"))
     counted = getattr(chunk, "usage_metadata", None)

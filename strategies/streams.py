@@ -1,5 +1,4 @@
-"""A strategy's stream as a generator, so that whoever wraps it can close it, whatever kind of iterator it is.
-"""
+"""A strategy's stream as a generator: whoever wraps it can close it, whatever kind of iterator it is."""
 
 from __future__ import annotations
 

@@ -53,48 +53,41 @@ class Local:
             limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 0
             self.room = min(self.room, limit) if self.room and limit else self.room or limit
             self._loaded = model, tokenizer
-        for _ in self.speak([Message("user", "OK")], max_tokens=1):
+        for _ in self._spoken([Message("user", "OK")], 1, self._options.load_seconds):
             pass
 
     def count(self, text: str) -> int:
         _, tokenizer = self._held()
         return len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
-    def speak(
-        self, messages: Sequence[Message], max_tokens: int | None = None
+    def speak(self, messages: Sequence[Message]) -> Generator[str | Ended, None, None]:
+        return self._spoken(messages, self._options.max_tokens, self._options.first_token_seconds)
+
+    def _spoken(
+        self, messages: Sequence[Message], max_tokens: int, first: float
     ) -> Generator[str | Ended, None, None]:
         model, tokenizer = self._held()
-        if not self._turns.acquire(timeout=self._options.first_token_seconds):
-            raise Unavailable(
-                f"strategy {self._named!r}: the model {self.model!r} is busy with other answers"
-            )
+        who = f"strategy {self._named!r}: the model {self.model!r}"
+        if not self._turns.acquire(timeout=first):
+            raise Unavailable(f"{who} is busy with other answers")
         given = encoded(tokenizer, messages)
-        generation = Generation(
-            model, given, max_tokens or self._options.max_tokens, self._options.temperature
-        )
+        generation = Generation(model, given, max_tokens, self._options.temperature)
         generation.start(done=self._turns.release)
         made = 0
         try:
             decoder = Decoder(tokenizer)
-            for token in generation.tokens(
-                self._options.first_token_seconds, self._options.between_tokens_seconds
-            ):
+            for token in generation.tokens(first, self._options.between_tokens_seconds):
                 made += 1
                 if text := decoder.put(token):
                     yield text
             if text := decoder.rest():
                 yield text
         except queue.Empty as error:
-            raise Unavailable(
-                f"strategy {self._named!r}: the model {self.model!r} was silent for too long"
-            ) from error
+            raise Unavailable(f"{who} was silent for too long") from error
         finally:
             generation.stop()
-        if generation.error is not None:
-            error_name = type(generation.error).__name__
-            raise Unavailable(
-                f"strategy {self._named!r}: the model {self.model!r} failed: {error_name}: {generation.error}"
-            ) from generation.error
+        if failed := generation.error:
+            raise Unavailable(f"{who} failed: {type(failed).__name__}: {failed}") from failed
         yield Ended("stop" if generation.finished else "length", len(given), made)
 
     def _held(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -13,7 +13,8 @@ import logging
 import re
 import socket
 import threading
-from collections.abc import Generator, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -50,8 +51,7 @@ class Server:
         self._answering = threading.local()
 
     def warm_up(self) -> None:
-        """One word from the model: proves address, key and model, and makes a server that loads lazily load.
-        """
+        """One word from the model: proves address, key and model, and makes a lazy server load it."""
         with self._warming:
             if self._chat is not None:
                 return
@@ -92,6 +92,10 @@ class Server:
             write=options.connect_seconds,
             pool=None,
         )
+        client = openai.DefaultHttpxClient(
+            timeout=timeout, event_hooks={"response": [remembering(self._answering)]}
+        )
+        weakref.finalize(self, client.close)  # kept connections end with the strategy
         return kind(
             model=options.model,
             base_url=options.base_url,
@@ -100,9 +104,7 @@ class Server:
             max_tokens=options.max_tokens,
             timeout=timeout,
             max_retries=0,  # a first_of hands over sooner than a retry succeeds
-            http_client=openai.DefaultHttpxClient(
-                timeout=timeout, event_hooks={"response": [self._connected]}
-            ),
+            http_client=client,
         )
 
     def _greet(self, chat: BaseChatOpenAI) -> None:
@@ -123,8 +125,8 @@ class Server:
         """The stream of one request, under the limits of silence."""
         reason: Literal["stop", "length", "filter"] | None = None
         counted: Any = {}
-        with Silence(self._hang_up_on(connection := Connection())) as silence:
-            self._answering.connection = connection
+        connection = self._answering.connection = Connection()
+        with Silence(connection.hang_up) as silence:
             stream = chunks(chat, messages, self._counts_while_streaming, request)
             try:
                 with closing(stream):
@@ -148,17 +150,6 @@ class Server:
             raise Unavailable(f"{self._where} broke off in the middle of the answer")
         yield Ended(reason, counted.get("input_tokens"), counted.get("output_tokens"))
 
-    def _connected(self, response: Any) -> None:
-        """The HTTP client's hook: runs in the thread that asked, when the headers have come."""
-        connection: Connection | None = getattr(self._answering, "connection", None)
-        network = response.extensions.get("network_stream")
-        if connection is not None and network is not None:
-            connection.socket = network.get_extra_info("socket")
-
-    @staticmethod
-    def _hang_up_on(connection: Connection) -> Any:
-        return connection.hang_up
-
     @property
     def _where(self) -> str:
         return f"strategy {self._named!r}: the model server {self._options.base_url}"
@@ -167,7 +158,7 @@ class Server:
         """What a fault of the client means for the operator, and whether trying again later is worth it."""
         import openai
 
-        said = one_line(getattr(error, "message", "") or str(error))
+        said = one_line(words_of(error))
         status = getattr(error, "status_code", None)
         match error:
             case openai.APITimeoutError():
@@ -216,6 +207,18 @@ class Connection:
                 self.socket.shutdown(socket.SHUT_RDWR)
 
 
+def remembering(answering: threading.local) -> Callable[[Any], None]:
+    """A hook of the HTTP client. It runs in the thread that asked, when the headers have come."""
+
+    def remember(response: Any) -> None:
+        connection: Connection | None = getattr(answering, "connection", None)
+        network = response.extensions.get("network_stream")
+        if connection is not None and network is not None:
+            connection.socket = network.get_extra_info("socket")
+
+    return remember
+
+
 def chunks(
     chat: BaseChatOpenAI, messages: Sequence[Message], counting: bool, request: dict[str, Any]
 ) -> Generator[AIMessageChunk, None, None]:
@@ -235,6 +238,13 @@ def stopped(chunk: AIMessageChunk) -> Literal["stop", "length", "filter"] | None
         case "content_filter":
             return "filter"
     return "stop"
+
+
+def words_of(error: Exception) -> str:
+    """What the server itself said, wherever it put it."""
+    body = getattr(error, "body", None)
+    told = body.get("message") or body.get("detail") if isinstance(body, dict) else body
+    return str(told or getattr(error, "message", "") or error)
 
 
 def one_line(text: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import ClassVar
+from itertools import islice
 
-from strategies.base import Kit, Options, Question
+from strategies.base import Kit, Question
 from strategies.errors import NoAnswer, Unavailable
 from strategies.events import Decision, Event, Token, Usage
 from strategies.llm.local import Local
@@ -21,7 +21,7 @@ from strategies.llm.speaker import Ended, Speaker
 class Llm:
     """Answers with a language model: at any OpenAI-compatible server, or in this process."""
 
-    Options: ClassVar[type[Options]] = LlmOptions
+    Options = LlmOptions
 
     def __init__(
         self, speaker: Speaker, *, instructions: str = "", max_tokens: int = 512, named: str = "llm"
@@ -45,13 +45,21 @@ class Llm:
         self._speaker.warm_up()  # nothing, once it is warm; a server that was down then is tried again
         room = max(self._speaker.room - self._max_tokens, 1) if self._speaker.room else 0
         prompt, asked = fitted(question, self._speaker.count, room, self._instructions)
+        if room and (needed := self._speaker.count(prompt.text)) > room:
+            raise NoAnswer(
+                f"the question is too long: it takes {needed} tokens, and the model has room for {room}"
+            )
         if left_out := left_out_of(question, asked):
             yield Decision(by=self._named, what=left_out, why=f"the model has room for {room} tokens")
         heard = Heard()
         try:
             with closing(self._speaker.speak(prompt.messages)) as pieces:
-                for text in spoken(heard.words(pieces)):
-                    yield Token(text)
+                try:
+                    for text in spoken(heard.words(pieces)):
+                        yield Token(text)
+                except NoAnswer:
+                    heard.the_end_of(pieces)
+                    raise
         except NoAnswer as error:
             if heard.ended and heard.ended.reason == "filter":
                 raise NoAnswer(
@@ -99,6 +107,12 @@ class Heard:
 
     text: str = ""
     ended: Ended | None = None
+
+    def the_end_of(self, pieces: Iterator[str | Ended]) -> None:
+        """A model that abstains is about to stop: wait so long for what it counted, and no longer."""
+        with suppress(Unavailable):
+            for _ in self.words(islice(pieces, 8)):
+                pass
 
     def words(self, pieces: Iterable[str | Ended]) -> Iterator[str]:
         for piece in pieces:

@@ -1,0 +1,107 @@
+"""A real OpenAI-compatible server, `transformers serve`, with a model made on the spot."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from strategies.base import Question, Strategy
+from strategies.errors import Misconfigured
+from strategies.events import Token, collect
+from strategies.llm import Llm, LlmOptions
+from strategies.rag import Rag
+from strategies.streams import stream_of
+from strategies.testing import MemorySearch, StrategyContract, eventually, kit, said
+from tests.strategies.passages import EVERYTHING, WARRANTY
+
+pytestmark = pytest.mark.server
+ASKED = Question("How long is the warranty?", passages=(WARRANTY,), language="en")
+
+
+@pytest.fixture(scope="module")
+def server(tiny_model: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        Path(sys.executable).parent / "transformers",
+        "serve",
+        tiny_model,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    quiet = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    process = subprocess.Popen(
+        command, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        assert eventually(lambda: process.poll() is not None or healthy(port), within=120)
+        assert process.poll() is None, process.stdout.read() if process.stdout else ""
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1) as response:
+            return bool(response.status == 200)
+    except OSError:
+        time.sleep(0.2)
+        return False
+
+
+@pytest.fixture
+def llm(server: str, tiny_model: Path) -> Llm:
+    return Llm.make(
+        LlmOptions(model=str(tiny_model), base_url=server, max_tokens=16, context_tokens=1024),
+        kit(named="chat"),
+    )
+
+
+class TestRealServer(StrategyContract):
+    @pytest.fixture
+    def strategy(self, llm: Llm) -> Strategy:
+        return llm
+
+
+def test_it_streams_and_counts(llm: Llm) -> None:
+    events = said(llm, ASKED)
+    usage = collect(events).usage
+    assert len([event for event in events if isinstance(event, Token)]) > 1
+    assert usage.completion_tokens == 16
+    assert usage.prompt_tokens > 50
+    assert usage.passage_tokens > 10
+
+
+def test_documents_are_answered_through_it(llm: Llm) -> None:
+    answer = collect(Rag(MemorySearch(EVERYTHING), llm).stream(ASKED))
+    assert answer.text
+    assert answer.decisions[0].what == "found 1 passages"
+
+
+def test_a_customer_who_leaves_does_not_keep_it_busy(server: str, tiny_model: Path) -> None:
+    long = Llm.make(LlmOptions(model=str(tiny_model), base_url=server, max_tokens=800), kit())
+    began = time.monotonic()
+    with closing(stream_of(long, ASKED)) as stream:
+        next(event for event in stream if isinstance(event, Token))
+    assert collect(
+        said(Llm.make(LlmOptions(model=str(tiny_model), base_url=server, max_tokens=16), kit()), ASKED)
+    )
+    assert time.monotonic() - began < 10
+
+
+def test_a_model_that_it_does_not_have_is_a_sentence(server: str) -> None:
+    wrong = Llm.make(LlmOptions(model="another", base_url=server), kit(named="chat"))
+    with pytest.raises(Misconfigured, match=r"strategy 'chat'.*refused the request .400.*'another'"):
+        wrong.warm_up()

@@ -1,0 +1,109 @@
+"""A cascade: who answers when somebody cannot."""
+
+from contextlib import closing
+
+import pytest
+
+from strategies.base import Question, Strategy
+from strategies.errors import Misconfigured, NoAnswer, Unavailable
+from strategies.events import Citation, Decision, Token, Usage, collect
+from strategies.first_of import FirstOf
+from strategies.streams import stream_of
+from strategies.testing import Scripted, StrategyContract, kit, said
+from tests.strategies.passages import DESCALE
+
+HOLD = (Token("Hold "), Token("the button."))
+ASKED = Question("How do I reset it?")
+
+
+def first_of(**of: Scripted) -> FirstOf:
+    return FirstOf(list(of.items()), "best")
+
+
+class TestFirstOf(StrategyContract):
+    @pytest.fixture
+    def strategy(self) -> Strategy:
+        given = {"both": Scripted(NoAnswer("nothing")), "manuals": Scripted(*HOLD)}
+        return FirstOf.make(FirstOf.Options(of=["both", "manuals"]), kit(strategies=given))
+
+
+@pytest.mark.parametrize("error", [NoAnswer("nothing found"), Unavailable("server down")])
+def test_the_next_one_answers_when_one_abstains_or_is_down(error: Exception) -> None:
+    answer = collect(first_of(both=Scripted(error), manuals=Scripted(*HOLD)).stream(ASKED))
+    assert answer.text == "Hold the button."
+    assert [decision.what for decision in answer.decisions] == ["passed over 'both'", "chose 'manuals'"]
+    assert str(error) in answer.decisions[0].why
+
+
+def test_a_strategy_that_ends_without_a_word_is_passed_over() -> None:
+    assert (
+        collect(first_of(mute=Scripted(), manuals=Scripted(*HOLD)).stream(ASKED)).text == "Hold the button."
+    )
+
+
+def test_a_broken_strategy_is_never_hidden_by_the_next() -> None:
+    manuals = Scripted(*HOLD)
+    with pytest.raises(Misconfigured, match="no such folder"):
+        said(first_of(broken=Scripted(Misconfigured("no such folder")), manuals=manuals), ASKED)
+    assert manuals.asked == []
+
+
+def test_it_keeps_to_its_choice_after_the_first_token() -> None:
+    manuals = Scripted(*HOLD)
+    stream = first_of(both=Scripted(Token("Hold "), Unavailable("gone")), manuals=manuals).stream(ASKED)
+    assert [next(stream), next(stream)] == [Decision("best", "chose 'both'"), Token("Hold ")]
+    with pytest.raises(Unavailable, match="gone"):
+        next(stream)
+    assert manuals.asked == []
+
+
+def test_what_a_failed_attempt_cost_is_counted() -> None:
+    tried = Scripted(Usage(10, 5, 1, model="big"), NoAnswer("none", (Usage(0, 0, 2),)))
+    usage = collect(
+        first_of(both=tried, manuals=Scripted(*HOLD, Usage(1, 1, 1, model="small"))).stream(ASKED)
+    ).usage
+    assert usage == Usage(11, 6, 4, model="small")
+
+
+def test_a_failed_attempt_leaves_no_citation_behind() -> None:
+    tried = Scripted(Citation(1, DESCALE, DESCALE.text), Unavailable("gone"))
+    assert collect(first_of(both=tried, manuals=Scripted(*HOLD)).stream(ASKED)).citations == ()
+
+
+def test_decisions_of_an_attempt_are_seen_as_they_are_made() -> None:
+    found = Decision("rag", "found 6 passages")
+    answer = collect(first_of(both=Scripted(found, NoAnswer("none")), manuals=Scripted(*HOLD)).stream(ASKED))
+    assert answer.decisions[0] == found
+
+
+def test_when_all_abstain_it_abstains() -> None:
+    with pytest.raises(NoAnswer, match=r"'a' has no answer.*'b' has no answer"):
+        said(first_of(a=Scripted(NoAnswer("x")), b=Scripted(NoAnswer("y"))), ASKED)
+
+
+def test_when_one_was_down_and_nobody_answered_later_may_help() -> None:
+    with pytest.raises(Unavailable, match=r"'a' is unavailable.*'b' has no answer"):
+        said(first_of(a=Scripted(Unavailable("x")), b=Scripted(NoAnswer("y"))), ASKED)
+
+
+def test_a_customer_who_leaves_stops_the_one_that_speaks() -> None:
+    manuals = Scripted(*HOLD)
+    with closing(stream_of(first_of(manuals=manuals), ASKED)) as stream:
+        next(event for event in stream if isinstance(event, Token))
+    assert manuals.closed == 1
+
+
+def test_a_server_that_is_down_does_not_keep_the_others_from_being_switched_on() -> None:
+    manuals = Scripted(*HOLD)
+    first_of(both=Scripted(warms=Unavailable("down")), manuals=manuals).warm_up()
+    assert manuals.warmed == 1
+
+
+def test_all_down_cannot_be_switched_on() -> None:
+    with pytest.raises(Unavailable, match="'a' is unavailable"):
+        first_of(a=Scripted(warms=Unavailable("down"))).warm_up()
+
+
+def test_a_broken_one_cannot_be_switched_on() -> None:
+    with pytest.raises(Misconfigured):
+        first_of(a=Scripted(warms=Misconfigured("no key")), b=Scripted(*HOLD)).warm_up()
