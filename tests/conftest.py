@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
+from argon2 import PasswordHasher
 
 from bot.kotae import Kotae
 from bot.settings import Settings
+from bot.users import Users
 from knowledge_base import library
 from tests.people import Admin, Customer, Operator
 from web.app import create_app
@@ -48,6 +50,9 @@ def kotae(settings: Settings, one_embedder: None, empty_database: Path) -> Itera
     settings.data.mkdir(parents=True)
     shutil.copy(empty_database, settings.data / "kotae.db")
     kotae = Kotae.open(settings)
+    kotae.users = Users(
+        kotae.engine, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    )  # weak, and quick
     kotae.warm_up()
     yield kotae
     kotae.close()

@@ -44,8 +44,9 @@ def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
     return app
 
 
-def _with_required_bodies(document: dict[str, Any]) -> dict[str, Any]:
+def _with_required_bodies(document: dict[str, Any] | str) -> dict[str, Any] | str:
     """APIFlask leaves out that a body must be there."""
+    assert isinstance(document, dict)  # JSON, not YAML
     for operations in document["paths"].values():
         for operation in operations.values():
             if "requestBody" in operation:
