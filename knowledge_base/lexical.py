@@ -1,126 +1,210 @@
 """Finding passages by their words: SQLite FTS5 with BM25, written in the transaction that writes the
 catalogue.
 
-    create · add · remove · search     on a SQLAlchemy connection; the caller commits
+    create · add · remove · discard      the caller commits
+    search                               which passages share words with a question
+    matches                              how its words lie in passages that were found, also by other means
 
-A word index is only as good as its words, so the text is cut into terms here and FTS5 sees them ready made,
-for passages and questions alike. Latin words are folded; codes and numbers stay findable however they are
-written (E-204, E204, 1,200); Japanese and Chinese, which have no spaces, are indexed by pairs of
-characters.
+FTS5 sees the words of `knowledge_base.words` ready made. Beside it stand two small tables: which passage a
+row of FTS5 is, and in how many passages each word occurs, so that a question weighs its words without
+reading the index.
 
-PostgreSQL, when it comes, is a second module with these four functions over a `tsvector` of the same terms.
+PostgreSQL, when it comes, is a second module with these functions over a `tsvector` of the same words.
 """
 
-import re
-import unicodedata
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import sqlalchemy as sa
 
-CONTEXT_WEIGHT = 1.0  # of a word in the breadcrumb, beside 1.0 for one in the text
+from knowledge_base.words import GRAMMATICAL, words
 
-_TERM = re.compile(
-    r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,]))"
-    r"|(?P<word>[a-z0-9]+(?:[-._'/][a-z0-9]+)*)"
-    r"|(?P<run>[\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+)"
-    r"|(?P<other>[^\W_]+)"
+ROWS = 3000  # FTS5 reads every passage that has one of the words; a question's telling words need no more
+LONGEST = (
+    400  # words of a question that count; what is longer is a letter, and its beginning says what it is about
 )
-_MARKS = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
+USUAL_LENGTH = 65  # words of a passage and its breadcrumb
+LENGTH_COUNTS = 0.4  # BM25's b: passages are cut to size, so a longer one is hardly less to the point
+SATURATION = 1.2  # BM25's k1
+
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS passage_rows "
+    "(row INTEGER PRIMARY KEY, passage_id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS passage_rows_document ON passage_rows (document_id)",
+    "CREATE TABLE IF NOT EXISTS passage_vocabulary "
+    "(word TEXT PRIMARY KEY, passages INTEGER NOT NULL) WITHOUT ROWID",
+    # `ascii` parts at every ASCII sign but letters and digits; a point is part of 2.3.1
+    "CREATE VIRTUAL TABLE IF NOT EXISTS passage_words "
+    "USING fts5(context, text, tokenize = \"ascii tokenchars '.,'\")",
+)
+_SEARCH = sa.text(
+    "SELECT passage_id, -passage_words.rank AS score FROM passage_words "
+    "JOIN passage_rows ON passage_rows.row = passage_words.rowid "
+    "WHERE passage_words MATCH :asked ORDER BY passage_words.rank LIMIT :k"
+)
+_READ = sa.text(
+    "SELECT passage_id, context, text FROM passage_rows "
+    "JOIN passage_words ON passage_words.rowid = passage_rows.row WHERE passage_id IN :ids"
+).bindparams(sa.bindparam("ids", expanding=True))
+_OCCUR = sa.text("SELECT word, passages FROM passage_vocabulary WHERE word IN :words").bindparams(
+    sa.bindparam("words", expanding=True)
+)
+_APPEAR = sa.text(
+    "INSERT INTO passage_vocabulary (word, passages) VALUES (:word, 1) "
+    "ON CONFLICT (word) DO UPDATE SET passages = passages + 1"
+)
+_DISAPPEAR = sa.text("UPDATE passage_vocabulary SET passages = passages - :times WHERE word = :word")
+_EXTINCT = sa.text("DELETE FROM passage_vocabulary WHERE word = :word AND passages <= 0")
+
+
+@dataclass(frozen=True)
+class Match:
+    """How a question's words lie in one passage. Each is 0 to 1, and a rare word counts for more than a
+    common one.
+    """
+
+    strength: float = 0.0  # BM25, as a share of what a passage of nothing but these words would reach
+    coverage: float = 0.0  # of the words that say what the question is about, those that occur
+    heading: float = 0.0  # of these, those in the breadcrumb
+    order: float = 0.0  # of the pairs of words that stand side by side in the question, those that do so here
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The words of a question, and how telling each is in this index."""
+
+    sequence: tuple[str, ...]
+    passages: Mapping[str, int]  # in how many each word occurs
+    weight: Mapping[str, float]
+
+    @property
+    def telling(self) -> list[str]:
+        """The words without those of grammar, unless there are no others."""
+        return [word for word in self.weight if word not in GRAMMATICAL] or list(self.weight)
 
 
 def create(connection: sa.Connection) -> None:
-    """The index, unless it is there. FTS5 numbers its rows, so a second table says which passage each one
-    is.
-    """
-    connection.exec_driver_sql(
-        "CREATE TABLE IF NOT EXISTS passage_rows "
-        "(row INTEGER PRIMARY KEY, passage_id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL)"
-    )
-    connection.exec_driver_sql(
-        "CREATE INDEX IF NOT EXISTS passage_rows_document ON passage_rows (document_id)"
-    )
-    connection.exec_driver_sql(
-        "CREATE VIRTUAL TABLE IF NOT EXISTS passage_terms "
-        "USING fts5(context, text, tokenize = \"ascii tokenchars '.'\")"
-    )
+    """The tables, unless they are there."""
+    for statement in _TABLES:
+        connection.exec_driver_sql(statement)
 
 
 def add(connection: sa.Connection, passage_id: str, document_id: str, context: str, text: str) -> None:
     """Index one passage; a passage that is there is replaced."""
     discard(connection, [passage_id])
-    row = connection.execute(
+    added = connection.execute(
         sa.text("INSERT INTO passage_rows (passage_id, document_id) VALUES (:passage, :document)"),
         {"passage": passage_id, "document": document_id},
-    ).lastrowid
-    connection.execute(
-        sa.text("INSERT INTO passage_terms (rowid, context, text) VALUES (:row, :context, :text)"),
-        {"row": row, "context": " ".join(terms(context)), "text": " ".join(terms(text))},
     )
+    above, below = words(context), words(text)
+    connection.execute(
+        sa.text("INSERT INTO passage_words (rowid, context, text) VALUES (:row, :context, :text)"),
+        {"row": added.lastrowid, "context": " ".join(above), "text": " ".join(below)},
+    )
+    if above or below:
+        connection.execute(_APPEAR, [{"word": word} for word in sorted({*above, *below})])
 
 
 def remove(connection: sa.Connection, document_id: str) -> None:
     """Forget every passage of a document."""
-    _forget(connection, "document_id = :value", document_id)
+    found = connection.execute(
+        sa.text("SELECT row FROM passage_rows WHERE document_id = :document"), {"document": document_id}
+    )
+    _forget(connection, found.scalars().all())
 
 
 def discard(connection: sa.Connection, passage_ids: Sequence[str]) -> None:
     """Forget these passages."""
-    for passage_id in passage_ids:
-        _forget(connection, "passage_id = :value", passage_id)
+    found = connection.execute(
+        sa.text("SELECT row FROM passage_rows WHERE passage_id IN :ids").bindparams(
+            sa.bindparam("ids", list(passage_ids), expanding=True)
+        )
+    )
+    _forget(connection, found.scalars().all())
 
 
 def search(connection: sa.Connection, query: str, k: int) -> list[tuple[str, float]]:
     """The k passages that share the most telling words with the query, best first, each with its BM25
     score.
     """
-    asked = " OR ".join(f'"{term}"' for term in dict.fromkeys(terms(query)))
-    if not asked:
+    asked = _asked(connection, query)
+    rarest = list(_within(ROWS, sorted(asked.telling, key=asked.passages.__getitem__), asked.passages))
+    if not rarest:
         return []
-    found = connection.execute(
-        sa.text(
-            "SELECT passage_id, -bm25(passage_terms, :context, 1.0) AS score FROM passage_terms "
-            "JOIN passage_rows ON passage_rows.row = passage_terms.rowid "
-            "WHERE passage_terms MATCH :asked ORDER BY score DESC LIMIT :k"
-        ),
-        {"asked": asked, "context": CONTEXT_WEIGHT, "k": k},
-    )
+    any_of = " OR ".join(f'"{word}"' for word in rarest)
+    found = connection.execute(_SEARCH, {"asked": any_of, "k": k})
     return [(passage_id, float(score)) for passage_id, score in found]
 
 
-def terms(text: str) -> list[str]:
-    """The words of a text as the index knows them, in order."""
-    found: list[str] = []
-    for match in _TERM.finditer(_folded(text)):
-        term = match.group()
-        match match.lastgroup:
-            case "number":
-                found.append(term.replace(",", ""))
-            case "word":
-                found += _word(term)
-            case "run":
-                found += _pairs(term)
-            case _:
-                found.append(term)
-    return found
+def matches(connection: sa.Connection, query: str, passage_ids: Sequence[str]) -> dict[str, Match]:
+    """How the query's words lie in each of the passages, by id."""
+    asked = _asked(connection, query)
+    read = connection.execute(_READ, {"ids": list(passage_ids)})
+    return {passage_id: _match(asked, context.split(), text.split()) for passage_id, context, text in read}
 
 
-def _folded(text: str) -> str:
-    """Full-width letters, capitals and accents are the same letter; a voiced kana (が, か) is another one."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    return unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", plain)))
+def _asked(connection: sa.Connection, query: str) -> _Asked:
+    sequence = tuple(words(query)[:LONGEST])
+    different = list(dict.fromkeys(sequence))
+    known = {word: int(count) for word, count in connection.execute(_OCCUR, {"words": different})}
+    passages = {word: known.get(word, 0) for word in different}
+    every = connection.scalar(sa.text("SELECT COUNT(*) FROM passage_rows")) or 0
+    weight = {word: math.log(1 + (every - n + 0.5) / (n + 0.5)) for word, n in passages.items()}
+    return _Asked(sequence, passages, weight)
 
 
-def _word(word: str) -> list[str]:
-    """A compound such as e-204 or v2.3.1 is found whole, written together, and by each of its parts."""
-    parts = [part for part in re.split(r"[-._'/]", word) if part]
-    return [word] if len(parts) == 1 else ["".join(parts), *parts]
+def _within(rows: int, rarest_first: Iterable[str], passages: Mapping[str, int]) -> Iterable[str]:
+    """As many of the words as together occur in so few passages; the rarest one in any case."""
+    read = 0
+    for word in rarest_first:
+        read += passages[word]
+        if read > rows and read > passages[word]:
+            return
+        if passages[word]:
+            yield word
 
 
-def _pairs(run: str) -> list[str]:
-    return [run] if len(run) == 1 else [run[n : n + 2] for n in range(len(run) - 1)]
+def _match(asked: _Asked, context: list[str], text: list[str]) -> Match:
+    weight = asked.weight
+    count = Counter(word for word in (*context, *text) if word in weight)
+    usual = SATURATION * (1 - LENGTH_COUNTS + LENGTH_COUNTS * (len(context) + len(text)) / USUAL_LENGTH)
+    telling = asked.telling
+    above = set(context)
+    beside = {*pairwise(context), *pairwise(text)}
+    return Match(
+        strength=_share((weight[word], count[word] / (count[word] + usual)) for word in weight),
+        coverage=_share((weight[word], word in count) for word in telling),
+        heading=_share((weight[word], word in above) for word in telling),
+        order=_share(
+            (weight[one] + weight[other], (one, other) in beside) for one, other in pairwise(asked.sequence)
+        ),
+    )
 
 
-def _forget(connection: sa.Connection, which: str, value: str) -> None:
-    rows = f"SELECT row FROM passage_rows WHERE {which}"  # noqa: S608  # `which` is one of two constants above
-    connection.execute(sa.text(f"DELETE FROM passage_terms WHERE rowid IN ({rows})"), {"value": value})  # noqa: S608
-    connection.execute(sa.text(f"DELETE FROM passage_rows WHERE {which}"), {"value": value})  # noqa: S608
+def _share(weighed: Iterable[tuple[float, float]]) -> float:
+    """The weighted mean; 0 of nothing."""
+    whole = part = 0.0
+    for weight, value in weighed:
+        whole += weight
+        part += weight * value
+    return part / whole if whole else 0.0
+
+
+def _forget(connection: sa.Connection, rows: Sequence[int]) -> None:
+    if not rows:
+        return
+    these = {"rows": list(rows)}
+    some: sa.BindParameter[int] = sa.bindparam("rows", expanding=True)
+    lost: Counter[str] = Counter()
+    for context, text in connection.execute(
+        sa.text("SELECT context, text FROM passage_words WHERE rowid IN :rows").bindparams(some), these
+    ):
+        lost.update({*context.split(), *text.split()})
+    for table, key in (("passage_words", "rowid"), ("passage_rows", "row")):
+        connection.execute(sa.text(f"DELETE FROM {table} WHERE {key} IN :rows").bindparams(some), these)  # noqa: S608
+    if lost:
+        connection.execute(_DISAPPEAR, [{"word": word, "times": times} for word, times in lost.items()])
+        connection.execute(_EXTINCT, [{"word": word} for word in lost])
