@@ -12,9 +12,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from knowledge_base.words import terms
 from strategies.base import Question
 from strategies.evidence import content
 
+IDLE = frozenset(terms("know want tell like need get one ones thing ok okay work long often happen about"))
 REACH = 3  # customer turns that are looked back on, at most
 FEW = 2  # words of its own; with so few a question is about what was spoken of
 ENOUGH = 6  # with so many it names what it is about, whatever pronouns are in it
@@ -72,7 +74,7 @@ def context(before: Sequence[str]) -> list[str]:
 
 def leans(text: str) -> str:
     """Why this question cannot be understood without the turn before; `""` when it can."""
-    own = len(content(text))
+    own = len(content(text) - IDLE)
     if CONTINUES.match(text) and own <= ENOUGH:
         return "it continues what was said before"
     if own <= ENOUGH and POINTS_BACK.search(EXPLETIVE.sub(" ", text)):
