@@ -4,6 +4,7 @@ catalogue.
     create · add · remove · discard      the caller commits
     search                               which passages share words with a question
     matches                              how its words lie in passages that were found, also by other means
+    weights                              how telling each of its words is
 
 FTS5 sees the words of `knowledge_base.words` ready made. Beside it stand two small tables: which passage a
 row of FTS5 is, and in how many passages each word occurs, so that a question weighs its words without
@@ -20,7 +21,8 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
-from knowledge_base.words import GRAMMATICAL, words
+from knowledge_base.words import GRAMMATICAL
+from knowledge_base.words import terms as terms
 
 ROWS = 3000  # FTS5 reads every passage that has one of the words; a question's telling words need no more
 LONGEST = (
@@ -99,7 +101,7 @@ def add(connection: sa.Connection, passage_id: str, document_id: str, context: s
         sa.text("INSERT INTO passage_rows (passage_id, document_id) VALUES (:passage, :document)"),
         {"passage": passage_id, "document": document_id},
     )
-    above, below = words(context), words(text)
+    above, below = terms(context), terms(text)
     connection.execute(
         sa.text("INSERT INTO passage_words (rowid, context, text) VALUES (:row, :context, :text)"),
         {"row": added.lastrowid, "context": " ".join(above), "text": " ".join(below)},
@@ -146,8 +148,14 @@ def matches(connection: sa.Connection, query: str, passage_ids: Sequence[str]) -
     return {passage_id: _match(asked, context.split(), text.split()) for passage_id, context, text in read}
 
 
+def weights(connection: sa.Connection, query: str) -> dict[str, float]:
+    """The query's telling words, each with its weight: the rarer in this index, the heavier (BM25's idf)."""
+    asked = _asked(connection, query)
+    return {word: asked.weight[word] for word in asked.telling}
+
+
 def _asked(connection: sa.Connection, query: str) -> _Asked:
-    sequence = tuple(words(query)[:LONGEST])
+    sequence = tuple(terms(query)[:LONGEST])
     different = list(dict.fromkeys(sequence))
     known = {word: int(count) for word, count in connection.execute(_OCCUR, {"words": different})}
     passages = {word: known.get(word, 0) for word in different}

@@ -27,7 +27,7 @@ _GRAMMAR = frozenset(["助詞", "助動詞", "補助記号", "空白"])  # parti
 _lock = threading.Lock()  # neither Sudachi's tokenizer nor the stemmer is for two threads
 
 
-def words(text: str) -> list[str]:
+def terms(text: str) -> list[str]:
     """In order, with repetitions. A compound gives itself and its parts."""
     found: list[str] = []
     for match in _WORD.finditer(_folded(text)):
@@ -98,10 +98,10 @@ def _sudachi() -> Any:
 _ENGLISH = """
 a about after again all also am an and any are as at be because been before being both but by can cannot
 could did do does doing don't down during each few for from further get had has have having he her here
-hers him his how i if in into is it its just let many me more most much must my no nor not now of off on once only or
-other our ours out over own please same shall she should so some such than that the their theirs them then
-there these they this those through to too under until up very was we were what when where which while who
-whom why will with would you your yours i'm i've can't won't isn't
+hers him his how i if in into is it its just let many me more most much must my no nor not now of off on
+once only or other our ours out over own please same shall she should so some such than that the their
+theirs them then there these they this those through to too under until up very was we were what when where
+which while who whom why will with would you your yours i'm i've can't won't isn't
 """
 _JAPANESE_FORMS = """
 何 どう どの どれ どこ どちら どんな いつ 誰 何故 幾ら 何時 如何 此れ 其れ 此の 其の あの 此処 此方 そこ
