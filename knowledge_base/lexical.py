@@ -4,6 +4,7 @@ catalogue.
     create · add · remove · discard      the caller commits
     search                               which passages share words with a question
     matches                              how its words lie in passages that were found, also by other means
+    weights                              how telling each word of a text is
     weights                              how telling each of its words is
 
 FTS5 sees the words of `knowledge_base.words` ready made. Beside it stand two small tables: which passage a
@@ -151,6 +152,12 @@ def matches(connection: sa.Connection, query: str, passage_ids: Sequence[str]) -
 def weights(connection: sa.Connection, query: str) -> dict[str, float]:
     """The query's telling words, each with its weight: the rarer in this index, the heavier (BM25's idf)."""
     asked = _asked(connection, query)
+    return {word: asked.weight[word] for word in asked.telling}
+
+
+def weights(connection: sa.Connection, text: str) -> dict[str, float]:
+    """The telling words of a text, each with its weight: the rarer among the passages, the heavier."""
+    asked = _asked(connection, text)
     return {word: asked.weight[word] for word in asked.telling}
 
 
