@@ -149,12 +149,6 @@ def matches(connection: sa.Connection, query: str, passage_ids: Sequence[str]) -
     return {passage_id: _match(asked, context.split(), text.split()) for passage_id, context, text in read}
 
 
-def weights(connection: sa.Connection, query: str) -> dict[str, float]:
-    """The query's telling words, each with its weight: the rarer in this index, the heavier (BM25's idf)."""
-    asked = _asked(connection, query)
-    return {word: asked.weight[word] for word in asked.telling}
-
-
 def weights(connection: sa.Connection, text: str) -> dict[str, float]:
     """The telling words of a text, each with its weight: the rarer among the passages, the heavier."""
     asked = _asked(connection, text)
