@@ -73,7 +73,7 @@ class Received:
     outcome: Literal["new", "unchanged", "new version"]
 
 
-class Superseded(KnowledgeError):  # noqa: N818  # named like the errors of knowledge_base.errors
+class Superseded(KnowledgeError):  # named like the errors of knowledge_base.errors
     """A newer version of the document arrived; the work on this one has no more use."""
 
 
@@ -133,7 +133,7 @@ class Catalogue:
     def told(self, document_id: str, version: int, read: Reading) -> None:
         """Reading it told its title, kind and language."""
         with writing(self._engine) as connection:
-            newest(connection, document_id, version)
+            present(connection, document_id)
             describe(connection, document_id, version, read)
             move_on(connection, document_id, version, "read")
 

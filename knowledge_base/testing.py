@@ -98,16 +98,20 @@ class MemoryVectors:
 
 
 class MemoryCollections:
-    """Kept for as long as the object is: hand the same one to the next Library to restart it."""
+    """Kept for as long as the object is: hand the same one to the next Library to restart it.
 
-    def __init__(self) -> None:
+    `make` makes each collection; a MemoryVectors of your own may fail, or be slow.
+    """
+
+    def __init__(self, make: Callable[[], MemoryVectors] = MemoryVectors) -> None:
         self.kept: dict[str, MemoryVectors] = {}
+        self._make = make
 
     def connect(self) -> None:
         """It is there."""
 
     def open(self, name: str, identity: str) -> MemoryVectors:  # noqa: ARG002
-        return self.kept.setdefault(name, MemoryVectors())
+        return self.kept.setdefault(name, self._make())
 
     def names(self) -> set[str]:
         return set(self.kept)

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -109,9 +110,7 @@ def test_an_engine_that_fails_leaves_the_document_waiting(start: Start) -> None:
         def add(self, ids: Sequence[str], vectors: Floats, document_id: str) -> None:
             raise NoVectors("ChromaDB is down")
 
-    memory = MemoryCollections()
-    memory.open = lambda name, identity: memory.kept.setdefault(name, Down())  # type: ignore[method-assign]
-    library = start(memory)
+    library = start(MemoryCollections(Down))
     document_id = upload(library)
     with pytest.raises(Unavailable, match="is down"):
         library.ingest(document_id)
@@ -152,25 +151,38 @@ def test_a_newer_version_that_arrives_meanwhile_is_the_one_that_answers(start: S
     assert {path.name for path in library.file(document.id).parent.iterdir()} == {"2"}
 
 
-def test_a_document_removed_while_it_is_ingested_leaves_nothing(start: Start, data: Path) -> None:
-    memory = MemoryCollections()
-    removing: list[threading.Thread] = []
-    library: Library
+@pytest.mark.parametrize("during", ["embedding", "indexing"])
+def test_a_document_removed_while_it_is_ingested_leaves_nothing(
+    start: Start, data: Path, during: str
+) -> None:
+    removed: list[threading.Thread] = []
+    left: list[bool] = []
 
     def remove() -> None:
-        if not removing:
-            removing.append(threading.Thread(target=library.remove, args=(document_id,)))
-            removing[0].start()
-            while library.document(document_id).state != "removing":
-                pass
+        library.remove(document_id)
+        left.append(not nothing_is_left(library, memory, data))
 
-    library = start(memory, embedder=Counting(remove))
+    def interfere(now: str) -> None:
+        if now == during and not removed:
+            removed.append(threading.Thread(target=remove))
+            removed[0].start()
+            while library.document(document_id).state != "removing":
+                time.sleep(0.01)
+            time.sleep(0.2)  # were it not to wait for this ingestion, it would be done before it
+
+    class Slow(MemoryVectors):
+        def add(self, ids: Sequence[str], vectors: Floats, document_id: str) -> None:
+            interfere("indexing")
+            super().add(ids, vectors, document_id)
+
+    memory = MemoryCollections(Slow)
+    library = start(memory, embedder=Counting(lambda: interfere("embedding")))
     document_id = upload(library)
     with pytest.raises(NotFound, match="may have been removed"):
         library.ingest(document_id)
-    removing[0].join(30)
+    removed[0].join(30)
+    assert left == [False]
     assert library.documents() == []
-    assert nothing_is_left(library, memory, data)
 
 
 def nothing_is_left(library: Library, memory: MemoryCollections, data: Path) -> bool:

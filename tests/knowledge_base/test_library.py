@@ -15,7 +15,7 @@ from knowledge_base import testing
 from knowledge_base.library import Library
 from knowledge_base.testing import HashEmbedder, MemoryCollections, add
 from tests.knowledge_base.conftest import KETTLE, LAMP, Start, found
-from tests.knowledge_base.test_ingest import LONG, Counting
+from tests.knowledge_base.test_ingest import LONG, Counting, upload
 
 RADIO = "# Radio\n\nPress the red button for ten seconds. The radio forgets all stations.\n"
 MANUAL = "# 炊飯器\n\n## お手入れ\n\n内ぶたは毎回水で洗ってください。フィルターは月に一度交換します。\n"
@@ -195,6 +195,19 @@ def test_a_document_uploaded_while_another_embedding_waits_answers_once_it_is_in
     assert lamp.state == "live"
     assert new.search("bulb")[0].dense is not None
     assert any("litres" in text for text in found(new, "litres"))
+
+
+def test_a_rebuild_while_a_new_version_waits_keeps_the_one_that_answers(start: Start) -> None:
+    memory = MemoryCollections()
+    old = start(memory)
+    add(old, "kettle.md", KETTLE)
+    waiting = upload(old, "kettle.md", LAMP)
+    old.close()
+    new = start(memory, embedder=HashEmbedder(96))
+    new.reindex()
+    assert any("litres" in text for text in found(new, "litres"))
+    assert (new.document(waiting).state, new.document(waiting).live_version) == ("received", 1)
+    assert new.ingest(waiting).live_version == 2
 
 
 def test_a_document_that_can_no_longer_be_read_does_not_hold_up_the_others(start: Start) -> None:
