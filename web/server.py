@@ -102,7 +102,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
             "threads": THREADS,
             "timeout": 120,
             "graceful_timeout": PATIENCE_SECONDS,
-            "keepalive": 5,
+            "keepalive": 75,
             "loglevel": "warning",
             "proc_name": "kotae",
             "control_socket_disable": True,

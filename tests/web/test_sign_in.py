@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from io import BytesIO
+from urllib.parse import parse_qsl
 
 import pytest
 from apiflask import APIFlask
@@ -149,6 +152,14 @@ def test_over_https_the_session_cookie_is_secure(app: APIFlask, stranger: Collea
 def test_somebody_whose_account_is_gone_is_signed_out(operator: Operator, kotae: Kotae, monkeypatch) -> None:
     monkeypatch.setattr(kotae.users, "get", lambda _id: None)
     assert operator.opens("/console/strategy").status_code == 302
+
+
+def test_choosing_a_language_keeps_where_one_was_going(stranger: Colleague) -> None:
+    page = stranger.opens("/console/sign-in?next=/console/search%3Fq%3Dfilter").text
+    links = [unescape(link) for link in re.findall(r'href="([?][^"]+)"', page)]
+    assert {"next": "/console/search?q=filter", "language": "ja"} in [
+        dict(parse_qsl(link[1:])) for link in links
+    ]
 
 
 def test_the_console_speaks_the_language_that_was_chosen_and_remembers_it(operator: Operator) -> None:
