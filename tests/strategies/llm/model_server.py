@@ -43,7 +43,7 @@ class ModelServer:
 @contextmanager
 def model_server(*replies: Reply) -> Iterator[ModelServer]:
     """A server on the loopback. The greeting of warm_up takes no reply: it is always answered."""
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    http = _Quiet(("127.0.0.1", 0), _Handler)
     http.daemon_threads = True
     server = ModelServer(f"http://127.0.0.1:{http.server_port}/v1", list(replies or [Reply()]))
     http.model_server = server  # type: ignore[attr-defined]
@@ -55,6 +55,11 @@ def model_server(*replies: Reply) -> Iterator[ModelServer]:
         http.shutdown()
         http.server_close()
         thread.join()
+
+
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is what the tests are about."""
 
 
 class _Handler(BaseHTTPRequestHandler):
