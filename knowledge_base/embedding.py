@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import unicodedata
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
@@ -65,6 +66,10 @@ class Embedder(Embeddings):
         dimension).
         """
 
+    def familiarity(self, text: str) -> float:  # noqa: ARG002
+        """How well the model knows the script of a text, 0 to 1: what its vectors are worth in a search."""
+        return 1.0
+
     def _check(self, cut: Cut, tokens: int) -> None:
         if tokens > self.limit:
             raise KnowledgeError(
@@ -101,6 +106,13 @@ class MiniLM(Embedder):
 
     def count(self, text: str) -> int:
         return len(self._tokenizer.encode(_encodable(text)).ids)
+
+    def familiarity(self, text: str) -> float:
+        """It read English: the share of Latin letters."""
+        letters = [letter for letter in text if letter.isalpha()]
+        return sum(unicodedata.name(letter, "").startswith("LATIN") for letter in letters) / max(
+            1, len(letters)
+        )
 
     def embed_query(self, text: str) -> list[float]:
         return self.embed_documents([text])[0]

@@ -2,8 +2,7 @@
 catalogue.
 
     create · add · remove · discard      the caller commits
-    search                               which passages share words with a question
-    matches                              how its words lie in passages that were found, also by other means
+    search                               which passages share words with a question, and how these lie there
     weights                              how telling each word of a text is
     weights                              how telling each of its words is
 
@@ -13,6 +12,8 @@ reading the index.
 
 PostgreSQL, when it comes, is a second module with these functions over a `tsvector` of the same words.
 """
+
+from __future__ import annotations
 
 import math
 from collections import Counter
@@ -89,6 +90,20 @@ class _Asked:
         return [word for word in self.weight if word not in GRAMMATICAL] or list(self.weight)
 
 
+class Hits(list[tuple[str, float]]):
+    """The passages that a search found, each with its score."""
+
+    def __init__(self, found: list[tuple[str, float]], connection: sa.Connection, asked: _Asked) -> None:
+        super().__init__(found)
+        self._connection = connection
+        self._asked = asked
+
+    def matches(self, passage_ids: Sequence[str]) -> dict[str, Match]:
+        """How the question's words lie in these passages, by id, also in those that another search found."""
+        read = self._connection.execute(_READ, {"ids": list(passage_ids)})
+        return {id_: _match(self._asked, context.split(), text.split()) for id_, context, text in read}
+
+
 def create(connection: sa.Connection) -> None:
     """The tables, unless they are there."""
     for statement in _TABLES:
@@ -129,24 +144,15 @@ def discard(connection: sa.Connection, passage_ids: Sequence[str]) -> None:
     _forget(connection, found.scalars().all())
 
 
-def search(connection: sa.Connection, query: str, k: int) -> list[tuple[str, float]]:
-    """The k passages that share the most telling words with the query, best first, each with its BM25
-    score.
-    """
+def search(connection: sa.Connection, query: str, k: int) -> Hits:
+    """The k passages that share the most telling words with the query, best first, with their BM25 scores."""
     asked = _asked(connection, query)
     rarest = list(_within(ROWS, sorted(asked.telling, key=asked.passages.__getitem__), asked.passages))
     if not rarest:
-        return []
+        return Hits([], connection, asked)
     any_of = " OR ".join(f'"{word}"' for word in rarest)
     found = connection.execute(_SEARCH, {"asked": any_of, "k": k})
-    return [(passage_id, float(score)) for passage_id, score in found]
-
-
-def matches(connection: sa.Connection, query: str, passage_ids: Sequence[str]) -> dict[str, Match]:
-    """How the query's words lie in each of the passages, by id."""
-    asked = _asked(connection, query)
-    read = connection.execute(_READ, {"ids": list(passage_ids)})
-    return {passage_id: _match(asked, context.split(), text.split()) for passage_id, context, text in read}
+    return Hits([(passage_id, float(score)) for passage_id, score in found], connection, asked)
 
 
 def weights(connection: sa.Connection, text: str) -> dict[str, float]:
