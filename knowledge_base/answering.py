@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from knowledge_base.database import reading
 from knowledge_base.passages import Passage
 from knowledge_base.search import Nearest
-from knowledge_base.tables import ANSWERING, builds, documents, editions, embeddings, passages, versions
+from knowledge_base.tables import ANSWERING, builds, documents, embeddings, passages, versions
 
 Floats = NDArray[np.float32]
 KEPT = 20_000  # passages in memory, about 2 kB each
+SENTENCES_KEPT = 5_000  # passages whose sentences' vectors are in memory, about 10 kB each
 AT_ONCE = 500  # values in one SQL list
 
 _PASSAGES = (
@@ -38,18 +39,27 @@ class Answering:
     """The passages that answer at one index version; for a new version make a new one."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, Passage | None] = {}
+        self._passages: dict[str, Passage | None] = {}
+        self._sentences: dict[str, Floats] = {}
 
     def load(self, connection: sa.Connection, ids: Sequence[str]) -> dict[str, Passage]:
         """Those of the passages that answer, by id."""
-        kept = self._kept
-        unknown = [id_ for id_ in ids if id_ not in kept]
-        if unknown:
+        kept = self._passages
+        if unknown := [id_ for id_ in ids if id_ not in kept]:
             if len(kept) + len(unknown) > KEPT:
-                kept = self._kept = {id_: kept[id_] for id_ in ids if id_ in kept}
+                kept = self._passages = {id_: kept[id_] for id_ in ids if id_ in kept}
             found = _load(connection, unknown)
             kept.update((id_, found.get(id_)) for id_ in unknown)
         return {id_: passage for id_ in ids if (passage := kept.get(id_)) is not None}
+
+    def sentences(self, connection: sa.Connection, ids: Sequence[str]) -> dict[str, Floats]:
+        """The vectors of each passage's sentences as unit rows, by id, of those passages that are there."""
+        kept = self._sentences
+        if unknown := [id_ for id_ in ids if id_ not in kept]:
+            if len(kept) + len(unknown) > SENTENCES_KEPT:
+                kept = self._sentences = {id_: kept[id_] for id_ in ids if id_ in kept}
+            kept.update(_sentences(connection, unknown))
+        return {id_: kept[id_] for id_ in ids if id_ in kept}
 
 
 @dataclass(frozen=True)
@@ -98,17 +108,11 @@ def neighbours(engine: sa.Engine, passage: Passage, each_side: int) -> list[Pass
         return [_passage(row) for row in connection.execute(query)] or [passage]
 
 
-def sentence_vectors(engine: sa.Engine, ids: Sequence[str], identity: str) -> dict[str, Floats]:
-    """The vectors of each passage's sentences as unit rows, of those passages that this embedder embedded."""
-    dimension = sa.func.length(embeddings.c.vector) / 4
-    query = (
-        sa.select(embeddings.c.passage_id, embeddings.c.sentences, dimension.label("dimension"))
-        .join(passages)
-        .join(editions, editions.c.name == passages.c.edition)
-        .where(embeddings.c.passage_id.in_(ids), editions.c.identity == identity)
-    )
-    with reading(engine) as connection:
-        return {row.passage_id: _unit(row.sentences, int(row.dimension)) for row in connection.execute(query)}
+def _sentences(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Floats]:
+    dimension = sa.func.length(embeddings.c.vector) / 4  # four bytes a number
+    query = sa.select(embeddings.c.passage_id, embeddings.c.sentences, dimension.label("dimension"))
+    rows = connection.execute(query.where(embeddings.c.passage_id.in_(ids)))
+    return {row.passage_id: _unit(row.sentences, int(row.dimension)) for row in rows}
 
 
 def _unit(stored: bytes, dimension: int) -> Floats:

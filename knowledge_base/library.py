@@ -284,9 +284,16 @@ class Library:
         `embedder`'s.
         """
         self.warm_up()
-        ids = [passage.id for passage in passages]
-        kept = answering.sentence_vectors(self.engine, ids, self._edition.identity)
+        with reading(self.engine) as connection:
+            now = self._at(connection)
+            ours = now.embedder is self.embedder
+            kept = now.answering.sentences(connection, [p.id for p in passages]) if ours else {}
         return [kept[p.id] if p.id in kept else self._sentences(p) for p in passages]
+
+    def weigh(self, text: str) -> dict[str, float]:
+        """The telling words of a text, each with its weight: the rarer among the passages, the heavier."""
+        with reading(self.engine) as connection:
+            return lexical.weights(connection, text)
 
     def version(self) -> str:
         """The index version: another one whenever what is live has changed, in whatever process."""
@@ -459,8 +466,19 @@ class Library:
         with reading(self.engine) as connection:
             now = self._at(connection)
             load = partial(now.answering.load, connection)
-            words = partial(lexical.search, connection)
-            return HybridSearch(now.embedder, Live(now.vectors, load), words, load)(query, k)
+
+            def sentences(passages: Sequence[Passage]) -> list[Floats]:
+                kept = now.answering.sentences(connection, [passage.id for passage in passages])
+                return [kept[passage.id] for passage in passages]
+
+            search = HybridSearch(
+                embedder=now.embedder,
+                vectors=Live(now.vectors, load),
+                words=partial(lexical.search, connection),
+                load=load,
+                sentences=sentences,
+            )
+            return search(query, k)
 
     def _at(self, connection: sa.Connection) -> _Searching:
         """What a search needs, made anew when the index version is another."""

@@ -156,6 +156,7 @@ def test_a_document_removed_while_it_is_ingested_leaves_nothing(
     start: Start, data: Path, during: str
 ) -> None:
     removed: list[threading.Thread] = []
+    waits: list[bool] = []
     left: list[bool] = []
 
     def remove() -> None:
@@ -168,7 +169,8 @@ def test_a_document_removed_while_it_is_ingested_leaves_nothing(
             removed[0].start()
             while library.document(document_id).state != "removing":
                 time.sleep(0.01)
-            time.sleep(0.2)  # were it not to wait for this ingestion, it would be done before it
+            removed[0].join(0.2)
+            waits.append(removed[0].is_alive())
 
     class Slow(MemoryVectors):
         def add(self, ids: Sequence[str], vectors: Floats, document_id: str) -> None:
@@ -181,6 +183,7 @@ def test_a_document_removed_while_it_is_ingested_leaves_nothing(
     with pytest.raises(NotFound, match="may have been removed"):
         library.ingest(document_id)
     removed[0].join(30)
+    assert waits == [True]
     assert left == [False]
     assert library.documents() == []
 

@@ -255,8 +255,8 @@ def test_reindexing_an_unchanged_library_puts_lost_vectors_back(
 
 # Whatever happens, and in whatever order.
 
-NAMES = st.sampled_from(["kettle.md", "lamp.md", "radio.md"])
-WORDS = ["amber", "birch", "cedar", "dahlia", "elder"]
+NAMES = st.sampled_from(["kettle.md", "lamp.md"])
+WORDS = ["amber", "birch", "cedar"]
 
 
 class Anything(RuleBasedStateMachine):
