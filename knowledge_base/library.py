@@ -15,34 +15,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import numpy as np
 import sqlalchemy as sa
-from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from knowledge_base import answering, lexical
-from knowledge_base.answering import Answering, Live
 from knowledge_base.catalogue import UNFINISHED, Catalogue, Document, Received, Superseded
 from knowledge_base.chunking import RULES
 from knowledge_base.database import reading
-from knowledge_base.editions import Edition, Editions, live_edition
+from knowledge_base.editions import Edition, Editions
 from knowledge_base.embedding import SHIPPED, Embedder
 from knowledge_base.embedding import embedder as embedder_of
 from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
 from knowledge_base.files import Files
-from knowledge_base.index import Chroma, Collections, NoVectors, Vectors
+from knowledge_base.index import Chroma, Collections
 from knowledge_base.ingest import Ingest, Progress
 from knowledge_base.limits import Limits
+from knowledge_base.mirror import Mirror
 from knowledge_base.ownership import Ownership
 from knowledge_base.passages import Passage
-from knowledge_base.search import HybridSearch, Nearest
-from knowledge_base.tables import library as row
+from knowledge_base.searching import WORDS_ONLY, Searching
 
 Floats = NDArray[np.float32]
-_VERSION = sa.select(row.c.version)
-Result = TypeVar("Result")
 DEFAULTS = Limits()
 
 log = logging.getLogger(__name__)
@@ -73,33 +69,6 @@ class Status:
         )
 
 
-class _WordsOnly(Embeddings):
-    """Stands in for an embedder that cannot be loaded, and for its vectors: nothing is near in meaning."""
-
-    def embed_query(self, text: str) -> list[float]:  # noqa: ARG002
-        return []
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        return [[] for _ in texts]
-
-    def search(self, vector: Sequence[float], k: int) -> list[tuple[str, float]]:  # noqa: ARG002
-        return []
-
-
-WORDS_ONLY = _WordsOnly()
-
-
-@dataclass(frozen=True)
-class _Searching:
-    """What a search needs, for as long as the index version lasts."""
-
-    version: int
-    opened: int  # the connection to ChromaDB that `vectors` belongs to
-    embedder: Embeddings
-    vectors: Nearest
-    answering: Answering
-
-
 class Library:
     """Any number of threads may use one. Opening is light; `warm_up` takes the data directory and loads
     the embedder.
@@ -123,23 +92,18 @@ class Library:
         """
         self.embedder = embedder
         self.engine = engine
-        self._collections = collections
-        self._ownership = ownership
         self._model = model
         self._product = product
         self._limits = limits
-        self._load = load
         self._catalogue = Catalogue(engine)
         self._editions = Editions(engine)
         self._files = Files(data / "files")
-        self._opening = threading.RLock()
+        self._mirror = Mirror(self._editions, collections, ownership)
+        self._searching = Searching(engine, self._mirror, embedder, lambda: self._edition, load)
+        self._warming = threading.RLock()
         self._rebuilding = threading.Lock()
         self._documents: dict[str, threading.Lock] = {}
-        self._earlier: dict[str, Embedder | None] = {}  # embedders of earlier editions, by identity
-        self._name = ""
-        self._opened = 0  # how often the collections were connected; 0 before the first time
         self._warm = False
-        self._searching: _Searching | None = None
 
     @classmethod
     def open(
@@ -171,25 +135,23 @@ class Library:
         """Ready to search and to ingest: what an earlier process left undone is put right. Twice is once."""
         if self._warm:
             return
-        with self._opening:
+        with self._warming:
             if self._warm:
                 return
-            self._connect()
+            self._mirror.open()
             self.embedder.warm_up()
             self._editions.adopt(self._edition)
             for document_id in self._catalogue.ids_at(("removing",)):
                 self._finish_removal(document_id)
-            self._reconcile()
+            self._mirror.using(self._mirror.match)
             self._files.sweep(self._catalogue.oldest_versions())
             self._warm = True
 
     def close(self) -> None:
         """Let go of ChromaDB and of the data directory. `warm_up` opens it again."""
-        with self._opening:
-            self._warm, self._opened, self._searching = False, 0, None
-            self._collections.close()
-            if self._ownership:
-                self._ownership.give_back()
+        with self._warming:
+            self._warm = False
+            self._mirror.close()
 
     # documents
 
@@ -214,11 +176,12 @@ class Library:
             return document
         with self._lock(document_id):
             try:
-                self._with_vectors(lambda: self._ingest().run(document_id, progress))
+                self._mirror.using(lambda: self._ingest().run(document_id, progress))
             except NotFound:
-                self._with_vectors(lambda: self._vectors(self._edition).remove(document_id))
+                self._mirror.using(lambda: self._mirror.remove(document_id))
                 raise
-            self._tidy(document_id)
+            self._mirror.using(lambda: self._mirror.tidy(document_id, self._edition))
+            self._files.forget_before(document_id, self._catalogue.oldest_versions().get(document_id, 0))
         if self._changing():
             self.reindex(progress)
         return self._catalogue.document(document_id)
@@ -263,7 +226,7 @@ class Library:
         done, when another process has the data directory.
         """
         self._catalogue.document(document_id)
-        self._connect()
+        self._mirror.open()
         self._catalogue.removing(document_id)
         with self._lock(document_id):  # a running ingestion notices, and ends
             self._finish_removal(document_id)
@@ -273,7 +236,7 @@ class Library:
     def search(self, query: str, k: int = 5) -> list[Passage]:
         """The k passages that fit the query best, best first. What one search sees is of one moment."""
         self.warm_up()
-        return self._with_vectors(lambda: self._search(query, k))
+        return self._mirror.using(lambda: self._searching.search(query, k))
 
     def neighbours(self, passage: Passage, each_side: int = 1) -> list[Passage]:
         """The passages around one in its document, itself among them, in order."""
@@ -284,11 +247,7 @@ class Library:
         `embedder`'s.
         """
         self.warm_up()
-        with reading(self.engine) as connection:
-            now = self._at(connection)
-            ours = now.embedder is self.embedder
-            kept = now.answering.sentences(connection, [p.id for p in passages]) if ours else {}
-        return [kept[p.id] if p.id in kept else self._sentences(p) for p in passages]
+        return self._mirror.using(lambda: self._searching.sentences(passages))
 
     def weigh(self, text: str) -> dict[str, float]:
         """The telling words of a text, each with its weight: the rarer among the passages, the heavier."""
@@ -302,11 +261,9 @@ class Library:
     def status(self) -> Status:
         """How the library stands; warms it up."""
         self.warm_up()
-        with reading(self.engine) as connection:
-            searching = self._at(connection)
-        live = self._editions.live() or self._edition
+        now = self._mirror.using(self._searching.now)
         missing = len(self._editions.missing(self._edition.name))
-        return Status(str(searching.version), live.identity, searching.embedder is not WORDS_ONLY, missing)
+        return Status(str(now.version), now.edition.identity, now.embedder is not WORDS_ONLY, missing)
 
     def reindex(self, progress: Progress = unseen) -> None:
         """Prepare every document for the configured embedding beside what answers, then turn to it at
@@ -318,78 +275,14 @@ class Library:
         self.warm_up()
         with self._rebuilding:
             if self._changing():
-                self._with_vectors(lambda: self._rebuild(progress))
-            self._with_vectors(self._reconcile)
+                self._mirror.using(lambda: self._rebuild(progress))
+            self._mirror.using(self._mirror.match)
         progress("live", 1.0)
-
-    # opening, and opening again
 
     @cached_property
     def _edition(self) -> Edition:
         """What the configured embedding and the rules of this release make; perhaps not yet what answers."""
         return Edition(self._model, self.embedder.identity, f"{RULES}; product {self._product!r}")
-
-    def _connect(self) -> None:
-        with self._opening:
-            if self._opened:
-                return
-            if self._ownership:
-                self._ownership.take()
-            self._collections.connect()
-            self._name = self._editions.library_name()
-            self._opened = 1
-
-    def _with_vectors(self, work: Callable[[], Result]) -> Result:
-        """Do it; when ChromaDB was lost or restarted, open it again, refill it, and do it once more."""
-        opened = self._opened
-        if self._collections.lost():
-            self._reopen(opened)
-        try:
-            return work()
-        except NoVectors:
-            self._reopen(opened)
-            return work()
-
-    def _reopen(self, opened: int) -> None:
-        with self._opening:
-            if self._opened != opened:  # another thread was first
-                return
-            log.warning("ChromaDB was lost; it is opened again and refilled from the catalogue")
-            self._collections.connect()
-            self._opened += 1
-            if self._warm:
-                self._reconcile()
-
-    def _vectors(self, edition: Edition) -> Vectors:
-        return self._collections.open(self._collection(edition.name), edition.identity)
-
-    def _collection(self, edition: str) -> str:
-        return f"kotae-{self._name}-{edition}"
-
-    def _reconcile(self) -> None:
-        """Make ChromaDB hold what the catalogue says: no collection and no vector less or more.
-
-        What ChromaDB holds is asked first: a document that becomes ready meanwhile is then added twice,
-        which is once, and never taken for a leftover.
-        """
-        known = self._editions.known()
-        ours = {name for name in self._collections.names() if name.startswith(self._collection(""))}
-        for name in ours - {self._collection(edition.name) for edition in known}:
-            self._collections.drop(name)
-        for edition in known:
-            self._refill(self._vectors(edition), edition.name)
-
-    def _refill(self, vectors: Vectors, edition: str) -> None:
-        there = vectors.ids()
-        ready = self._editions.ready(edition)
-        missing = sorted(set(ready) - there)
-        for ids, matrix in self._editions.vectors_of(missing):
-            owners = [ready[id_] for id_ in ids]
-            for owner in dict.fromkeys(owners):
-                mine = [n for n, one in enumerate(owners) if one == owner]
-                vectors.add([ids[n] for n in mine], matrix[mine], owner)
-        leftover = (there | set(missing)) - set(self._editions.ready(edition))
-        vectors.discard(sorted(leftover))
 
     # parts of ingesting and removing
 
@@ -403,30 +296,16 @@ class Library:
             self._editions,
             self._files,
             self.embedder,
-            self._vectors(self._edition),
+            self._mirror.vectors(self._edition),
             self._edition,
             self._product,
             self._limits,
         )
 
-    def _tidy(self, document_id: str) -> None:
-        """Drop what earlier versions left in ChromaDB and on disk."""
-        vectors = self._vectors(self._edition)
-        wanted = self._editions.ready(self._edition.name, document_id)
-        vectors.discard(sorted(vectors.ids(document_id) - set(wanted)))
-        self._files.forget_before(document_id, self._catalogue.oldest_versions().get(document_id, 0))
-
     def _finish_removal(self, document_id: str) -> None:
-        self._with_vectors(lambda: self._remove_vectors(document_id))
+        self._mirror.using(lambda: self._mirror.remove(document_id))
         self._files.forget(document_id)
         self._catalogue.forget(document_id)  # last, for the row is what a killed removal is taken up from
-
-    def _remove_vectors(self, document_id: str) -> None:
-        for edition in self._editions.known():
-            vectors = self._vectors(edition)
-            vectors.remove(document_id)
-            if vectors.ids(document_id):
-                raise Unavailable(f"ChromaDB still holds passages of document {document_id!r}; try again")
 
     # changing the edition
 
@@ -459,64 +338,6 @@ class Library:
                 self._catalogue.fail(document_id, version, str(error))
                 return False
         return True
-
-    # parts of searching
-
-    def _search(self, query: str, k: int) -> list[Passage]:
-        with reading(self.engine) as connection:
-            now = self._at(connection)
-            load = partial(now.answering.load, connection)
-
-            def sentences(passages: Sequence[Passage]) -> list[Floats]:
-                kept = now.answering.sentences(connection, [passage.id for passage in passages])
-                return [kept[passage.id] for passage in passages]
-
-            search = HybridSearch(
-                embedder=now.embedder,
-                vectors=Live(now.vectors, load),
-                words=partial(lexical.search, connection),
-                load=load,
-                sentences=sentences,
-            )
-            return search(query, k)
-
-    def _at(self, connection: sa.Connection) -> _Searching:
-        """What a search needs, made anew when the index version is another."""
-        version = connection.scalar(_VERSION) or 0
-        now = self._searching
-        if now is None or now.version != version or now.opened != self._opened:
-            now = self._searching = self._look(connection, version)
-        return now
-
-    def _look(self, connection: sa.Connection, version: int) -> _Searching:
-        opened = self._opened
-        edition = live_edition(connection) or self._edition
-        embedder = self._embedder_of(edition)
-        if embedder is None:
-            return _Searching(version, opened, WORDS_ONLY, WORDS_ONLY, Answering())
-        return _Searching(version, opened, embedder, self._vectors(edition), Answering())
-
-    def _embedder_of(self, edition: Edition) -> Embedder | None:
-        if edition.identity == self._edition.identity:
-            return self.embedder
-        with self._opening:
-            if edition.identity not in self._earlier:
-                self._earlier[edition.identity] = self._load_earlier(edition)
-            return self._earlier[edition.identity]
-
-    def _load_earlier(self, edition: Edition) -> Embedder | None:
-        try:
-            earlier = self._load(edition.model)
-            if earlier.identity == edition.identity:
-                return earlier
-        except KnowledgeError as error:
-            log.warning("the embedder of the index that answers cannot be loaded: %s", error)
-        return None
-
-    def _sentences(self, passage: Passage) -> Floats:
-        """Made on the spot, for a passage that was removed meanwhile or that another model embedded."""
-        texts = [passage.text[start:end] for start, end in passage.sentences]
-        return np.asarray(self.embedder.embed_documents(texts), np.float32)
 
 
 def _within(progress: Progress, number: int, of: int, step: str, share: float) -> None:

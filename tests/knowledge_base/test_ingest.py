@@ -297,7 +297,7 @@ def _remove(data: Path, moment: str) -> None:
 
     match moment:
         case "before the vectors":
-            library._remove_vectors = kill
+            library._mirror.remove = kill
         case "before the row":
             library._catalogue.forget = kill
         case "before the file":

@@ -118,6 +118,15 @@ def test_many_customers_search_while_an_admin_uploads_and_removes(on_chroma: Lib
     assert [document.source for document in library.documents()] == ["kettle.md"]
 
 
+def test_a_closed_library_gives_the_data_directory_back_and_opens_again_when_asked(
+    on_chroma: Library,
+) -> None:
+    add(on_chroma, "kettle.md", KETTLE)
+    before = found(on_chroma, "vinegar")
+    on_chroma.close()
+    assert found(on_chroma, "vinegar") == before
+
+
 # The embedding model is changed.
 
 

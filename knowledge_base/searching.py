@@ -1,0 +1,147 @@
+"""What a search needs: the edition that answers, its embedder and vectors, and its passages in memory.
+
+It is put together once for each index version. One search reads one moment: the version, the words and the
+passages come from one read transaction.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import sqlalchemy as sa
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+
+from knowledge_base import lexical
+from knowledge_base.answering import Answering, Live
+from knowledge_base.database import reading
+from knowledge_base.editions import Edition, live_edition
+from knowledge_base.embedding import Embedder
+from knowledge_base.errors import KnowledgeError
+from knowledge_base.mirror import Mirror
+from knowledge_base.passages import Passage
+from knowledge_base.search import HybridSearch, Nearest
+from knowledge_base.tables import library
+
+Floats = NDArray[np.float32]
+_VERSION = sa.select(library.c.version)
+
+log = logging.getLogger(__name__)
+
+
+class _WordsOnly(Embeddings):
+    """Stands in for an embedder that cannot be loaded, and for its vectors: nothing is near in meaning."""
+
+    def embed_query(self, text: str) -> list[float]:  # noqa: ARG002
+        return []
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[] for _ in texts]
+
+    def search(self, vector: Sequence[float], k: int) -> list[tuple[str, float]]:  # noqa: ARG002
+        return []
+
+
+WORDS_ONLY = _WordsOnly()
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One index version, as one connection to ChromaDB sees it."""
+
+    version: int
+    opened: int
+    edition: Edition
+    embedder: Embeddings
+    vectors: Nearest
+    answering: Answering
+
+
+class Searching:
+    """`load` gives the embedder of an earlier edition by its model."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        mirror: Mirror,
+        embedder: Embedder,
+        edition: Callable[[], Edition],
+        load: Callable[[str], Embedder],
+    ) -> None:
+        self._engine = engine
+        self._mirror = mirror
+        self._embedder = embedder
+        self._edition = edition
+        self._load = load
+        self._loading = threading.Lock()
+        self._earlier: dict[str, Embedder | None] = {}  # by identity
+        self._moment: Moment | None = None
+
+    def search(self, query: str, k: int) -> list[Passage]:
+        with reading(self._engine) as connection:
+            now = self._at(connection)
+            load = partial(now.answering.load, connection)
+
+            def sentences(passages: Sequence[Passage]) -> list[Floats]:
+                kept = now.answering.sentences(connection, [passage.id for passage in passages])
+                return [kept[passage.id] for passage in passages]
+
+            search = HybridSearch(
+                embedder=now.embedder,
+                vectors=Live(now.vectors, load),
+                words=partial(lexical.search, connection),
+                load=load,
+                sentences=sentences,
+            )
+            return search(query, k)
+
+    def sentences(self, passages: Sequence[Passage]) -> list[Floats]:
+        """As kept, or made on the spot: for a passage that is gone, or that another model embedded."""
+        with reading(self._engine) as connection:
+            now = self._at(connection)
+            ours = [passage.id for passage in passages] if now.embedder is self._embedder else []
+            kept = now.answering.sentences(connection, ours)
+        return [kept[passage.id] if passage.id in kept else self._made(passage) for passage in passages]
+
+    def now(self) -> Moment:
+        with reading(self._engine) as connection:
+            return self._at(connection)
+
+    def _at(self, connection: sa.Connection) -> Moment:
+        version = connection.scalar(_VERSION) or 0
+        now = self._moment
+        if now is None or (now.version, now.opened) != (version, self._mirror.opened):
+            now = self._moment = self._look(connection, version)
+        return now
+
+    def _look(self, connection: sa.Connection, version: int) -> Moment:
+        opened = self._mirror.opened
+        edition = live_edition(connection) or self._edition()
+        embedder = self._embedder_of(edition)
+        if embedder is None:
+            return Moment(version, opened, edition, WORDS_ONLY, WORDS_ONLY, Answering())
+        return Moment(version, opened, edition, embedder, self._mirror.vectors(edition), Answering())
+
+    def _embedder_of(self, edition: Edition) -> Embedder | None:
+        if edition.identity == self._edition().identity:
+            return self._embedder
+        with self._loading:
+            if edition.identity not in self._earlier:
+                self._earlier[edition.identity] = self._load_earlier(edition)
+            return self._earlier[edition.identity]
+
+    def _load_earlier(self, edition: Edition) -> Embedder | None:
+        try:
+            earlier = self._load(edition.model)
+            if earlier.identity == edition.identity:
+                return earlier
+        except KnowledgeError as error:
+            log.warning("the embedder of the index that answers cannot be loaded: %s", error)
+        return None
+
+    def _made(self, passage: Passage) -> Floats:
+        texts = [passage.text[start:end] for start, end in passage.sentences]
+        return np.asarray(self._embedder.embed_documents(texts), np.float32)
