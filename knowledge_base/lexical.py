@@ -19,7 +19,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import chain, pairwise
 
 import sqlalchemy as sa
 
@@ -30,6 +31,7 @@ ROWS = 3000  # FTS5 reads every passage that has one of the words; a question's 
 LONGEST = (
     400  # words of a question that count; what is longer is a letter, and its beginning says what it is about
 )
+EVERY = ""  # no word, and so one that every passage has: how many passages there are
 USUAL_LENGTH = 65  # words of a passage and its breadcrumb
 LENGTH_COUNTS = 0.4  # BM25's b: passages are cut to size, so a longer one is hardly less to the point
 SATURATION = 1.2  # BM25's k1
@@ -80,14 +82,27 @@ class Match:
 class _Asked:
     """The words of a question, and how telling each is in this index."""
 
-    sequence: tuple[str, ...]
     passages: Mapping[str, int]  # in how many each word occurs
     weight: Mapping[str, float]
+    pairs: Mapping[tuple[str, str], float]  # words that stand side by side, with their weight together
 
-    @property
-    def telling(self) -> list[str]:
+    @cached_property
+    def telling(self) -> Mapping[str, float]:
         """The words without those of grammar, unless there are no others."""
-        return [word for word in self.weight if word not in GRAMMATICAL] or list(self.weight)
+        chosen = {word: weight for word, weight in self.weight.items() if word not in GRAMMATICAL}
+        return chosen or self.weight
+
+    @cached_property
+    def whole(self) -> float:
+        return sum(self.weight.values()) or 1.0
+
+    @cached_property
+    def whole_telling(self) -> float:
+        return sum(self.telling.values()) or 1.0
+
+    @cached_property
+    def whole_pairs(self) -> float:
+        return sum(self.pairs.values()) or 1.0
 
 
 class Hits(list[tuple[str, float]]):
@@ -122,8 +137,7 @@ def add(connection: sa.Connection, passage_id: str, document_id: str, context: s
         sa.text("INSERT INTO passage_words (rowid, context, text) VALUES (:row, :context, :text)"),
         {"row": added.lastrowid, "context": " ".join(above), "text": " ".join(below)},
     )
-    if above or below:
-        connection.execute(_APPEAR, [{"word": word} for word in sorted({*above, *below})])
+    connection.execute(_APPEAR, [{"word": word} for word in sorted({EVERY, *above, *below})])
 
 
 def remove(connection: sa.Connection, document_id: str) -> None:
@@ -158,17 +172,18 @@ def search(connection: sa.Connection, query: str, k: int) -> Hits:
 def weights(connection: sa.Connection, text: str) -> dict[str, float]:
     """The telling words of a text, each with its weight: the rarer among the passages, the heavier."""
     asked = _asked(connection, text)
-    return {word: asked.weight[word] for word in asked.telling}
+    return dict(asked.telling)
 
 
 def _asked(connection: sa.Connection, query: str) -> _Asked:
-    sequence = tuple(terms(query)[:LONGEST])
-    different = list(dict.fromkeys(sequence))
-    known = {word: int(count) for word, count in connection.execute(_OCCUR, {"words": different})}
-    passages = {word: known.get(word, 0) for word in different}
-    every = connection.scalar(sa.text("SELECT COUNT(*) FROM passage_rows")) or 0
+    sequence = terms(query)[:LONGEST]
+    asked = [EVERY, *dict.fromkeys(sequence)]
+    known = {word: int(count) for word, count in connection.execute(_OCCUR, {"words": asked})}
+    every = known.get(EVERY, 0)
+    passages = {word: known.get(word, 0) for word in asked[1:]}
     weight = {word: math.log(1 + (every - n + 0.5) / (n + 0.5)) for word, n in passages.items()}
-    return _Asked(sequence, passages, weight)
+    pairs = {(one, other): weight[one] + weight[other] for one, other in pairwise(sequence)}
+    return _Asked(passages, weight, pairs)
 
 
 def _within(rows: int, rarest_first: Iterable[str], passages: Mapping[str, int]) -> Iterable[str]:
@@ -183,29 +198,18 @@ def _within(rows: int, rarest_first: Iterable[str], passages: Mapping[str, int])
 
 
 def _match(asked: _Asked, context: list[str], text: list[str]) -> Match:
-    weight = asked.weight
-    count = Counter(word for word in (*context, *text) if word in weight)
-    usual = SATURATION * (1 - LENGTH_COUNTS + LENGTH_COUNTS * (len(context) + len(text)) / USUAL_LENGTH)
-    telling = asked.telling
-    above = set(context)
-    beside = {*pairwise(context), *pairwise(text)}
+    weight, telling = asked.weight, asked.telling
+    count = Counter(word for word in chain(context, text) if word in weight)
+    length = (len(context) + len(text)) / USUAL_LENGTH
+    usual = SATURATION * (1 - LENGTH_COUNTS + LENGTH_COUNTS * length)
+    beside = asked.pairs.keys() & chain(pairwise(context), pairwise(text)) if count else ()
+    above = count.keys() & context
     return Match(
-        strength=_share((weight[word], count[word] / (count[word] + usual)) for word in weight),
-        coverage=_share((weight[word], word in count) for word in telling),
-        heading=_share((weight[word], word in above) for word in telling),
-        order=_share(
-            (weight[one] + weight[other], (one, other) in beside) for one, other in pairwise(asked.sequence)
-        ),
+        strength=sum(weight[word] * n / (n + usual) for word, n in count.items()) / asked.whole,
+        coverage=sum(telling[word] for word in count if word in telling) / asked.whole_telling,
+        heading=sum(telling[word] for word in above if word in telling) / asked.whole_telling,
+        order=sum(asked.pairs[pair] for pair in beside) / asked.whole_pairs,
     )
-
-
-def _share(weighed: Iterable[tuple[float, float]]) -> float:
-    """The weighted mean; 0 of nothing."""
-    whole = part = 0.0
-    for weight, value in weighed:
-        whole += weight
-        part += weight * value
-    return part / whole if whole else 0.0
 
 
 def _forget(connection: sa.Connection, rows: Sequence[int]) -> None:
@@ -217,7 +221,7 @@ def _forget(connection: sa.Connection, rows: Sequence[int]) -> None:
     for context, text in connection.execute(
         sa.text("SELECT context, text FROM passage_words WHERE rowid IN :rows").bindparams(some), these
     ):
-        lost.update({*context.split(), *text.split()})
+        lost.update({EVERY, *context.split(), *text.split()})
     for table, key in (("passage_words", "rowid"), ("passage_rows", "row")):
         connection.execute(sa.text(f"DELETE FROM {table} WHERE {key} IN :rows").bindparams(some), these)  # noqa: S608
     if lost:

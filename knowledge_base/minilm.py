@@ -46,6 +46,7 @@ class Network:
                 "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
                 "INFERENCE_NUM_THREADS": threads,
                 "NUM_STREAMS": self.streams,
+                "ENABLE_CPU_PINNING": False,  # the cores are shared with the web server and ChromaDB
             },
         )
         self._free: SimpleQueue[ov.InferRequest] = SimpleQueue()

@@ -65,37 +65,48 @@ class HybridSearch:
         matches = hits.matches([passage.id for passage in passages])
         # A passage that the vectors did not return is no nearer than the last one that they did.
         farthest = min(near.values(), default=0.0)
+        cosines = [near.get(passage.id, farthest) for passage in passages]
+        sentences = nearest(self.sentences(passages), vector, cosines) if known else cosines
         judged = [
+            evidence(cosine, sentence, matches.get(passage.id, Match()), known)
+            for passage, cosine, sentence in zip(passages, cosines, sentences, strict=True)
+        ]
+        return [
             replace(
                 passage,
                 dense=near.get(passage.id),
                 lexical=worded.get(passage.id),
-                evidence=evidence(
-                    near.get(passage.id, farthest),
-                    nearest(sentences, vector),
-                    matches.get(passage.id, Match()),
-                    known,
-                ),
+                score=found["score"],
+                rank=rank,
+                evidence=found,
             )
-            for passage, sentences in zip(
-                passages, (self.sentences if known else without)(passages), strict=True
-            )
+            for rank, (passage, found) in enumerate(ranked(passages, judged, k), 1)
         ]
-        return ranked(judged, k)
 
 
 def familiarity(embedder: Embeddings, query: str) -> float:
     return embedder.familiarity(query) if isinstance(embedder, Embedder) else 1.0
 
 
-def nearest(sentences: Any, vector: Sequence[float]) -> float | None:
-    """The cosine of the sentence nearest to the question."""
-    return float(np.max(sentences @ np.asarray(vector, np.float32))) if len(sentences) else None
+def nearest(sentences: Sequence[Any], vector: Sequence[float], without: Sequence[float]) -> list[float]:
+    """For each passage the cosine of its sentence nearest to the question; that in `without` where it has
+    none.
+    """
+    sizes = [len(vectors) for vectors in sentences]
+    if not any(sizes):
+        return list(without)
+    cosines = np.concatenate([vectors for vectors in sentences if len(vectors)]) @ np.asarray(
+        vector, np.float32
+    )
+    ends = np.cumsum(sizes)
+    return [
+        float(cosines[end - size : end].max()) if size else other
+        for end, size, other in zip(ends, sizes, without, strict=True)
+    ]
 
 
-def evidence(cosine: float, sentence: float | None, match: Match, known: float) -> dict[str, float]:
+def evidence(cosine: float, sentence: float, match: Match, known: float) -> dict[str, float]:
     """All that speaks for a passage, each 0 to 1 or a cosine, and `score`, their weighted mean."""
-    sentence = cosine if sentence is None else sentence
     meaning = max(0.0, (cosine + sentence) / 2)
     worded = STRENGTH * match.strength + ORDER * match.order + COVERAGE * match.coverage
     return {
@@ -110,16 +121,13 @@ def evidence(cosine: float, sentence: float | None, match: Match, known: float) 
     }
 
 
-def ranked(judged: Sequence[Passage], k: int) -> list[Passage]:
+def ranked(
+    passages: Sequence[Passage], judged: Sequence[dict[str, float]], k: int
+) -> list[tuple[Passage, dict[str, float]]]:
     """The k best, each with its lead over the next one as `margin`."""
-    best = sorted(judged, key=lambda passage: (-passage.evidence["score"], passage.id))
-    scores = [passage.evidence["score"] for passage in best] + [0.0]
+    best = sorted(zip(passages, judged, strict=True), key=lambda each: (-each[1]["score"], each[0].id))
+    following = [found["score"] for _, found in best[1:]] + [0.0]
     return [
-        replace(
-            passage,
-            score=scores[place],
-            rank=place + 1,
-            evidence={**passage.evidence, "margin": scores[place] - scores[place + 1]},
-        )
-        for place, passage in enumerate(best[:k])
+        (passage, {**found, "margin": found["score"] - following[place]})
+        for place, (passage, found) in enumerate(best[:k])
     ]

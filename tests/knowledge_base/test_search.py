@@ -141,7 +141,7 @@ def test_japanese_is_judged_by_its_words_as_the_model_cannot_read_it(shelf: Shel
     assert minilm.familiarity("How?") == 1
     assert 0 < minilm.familiarity("Wi-Fiにつながらない") < 1
     best = shelf.hybrid()("返品したいのですが")[0]
-    words_alone = evidence(0.0, None, match_of(best), known=0.0)
+    words_alone = evidence(0.0, 0.0, match_of(best), known=0.0)
     assert best.score == pytest.approx(words_alone["score"])
 
 
