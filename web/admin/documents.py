@@ -5,7 +5,7 @@ What takes longer than a breath is a job; the page asks `state.json` how far eac
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from flask import Response, abort, flash, jsonify, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
@@ -14,6 +14,7 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from werkzeug.datastructures import FileStorage
 
+from bot.jobs import Job
 from knowledge_base.catalogue import Document
 from knowledge_base.errors import KnowledgeError, NotFound, TooLarge
 from web.admin import bp
@@ -152,7 +153,7 @@ def receive(file: FileStorage) -> dict[str, Any]:
     """Take one file in and queue its ingestion; what happened as data and as a sentence."""
     name = file.filename or ""
     try:
-        received = kotae().library.receive(file.stream, name, by=current_user.email)
+        received = kotae().library.receive(cast("BinaryIO", file.stream), name, by=current_user.email)
     except KnowledgeError as refused:
         return {
             "name": name,
@@ -204,8 +205,10 @@ def known(document_id: str) -> Document:
         abort(404)
 
 
-def reindexing() -> list[Any]:
-    return [job for job in kotae().jobs.list("running") if job.kind == "reindex"]
+def reindexing() -> list[Job]:
+    """The rebuilding of the index that is under way, or about to be."""
+    jobs = kotae().jobs
+    return [job for job in (*jobs.list("running"), *jobs.list("queued")) if job.kind == "reindex"]
 
 
 def wants_json() -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from bot.switch import NoWayBack
@@ -15,6 +16,16 @@ from strategies.registry import about
 from web.auth import requires
 from web.current import kotae
 from web.operator import bp
+
+ABOUT = {  # what our kinds do, in the operator's language; a stranger's speaks for itself
+    "rag": _l("Finds passages in the documents; another strategy answers from them."),
+    "quotes": _l("Quotes the sentences that answer the question; needs no language model."),
+    "llm": _l("Answers with a language model: at any OpenAI-compatible server, or in this process."),
+    "first_of": _l("Asks one strategy after the other until one answers."),
+    "runnable": _l("Answers with a LangChain Runnable of yours."),
+    "echo": _l("Says the question back, word by word."),
+}
+SECRET = ("key", "secret", "password", "token")  # how the name of such an option ends
 
 
 @dataclass(frozen=True)
@@ -92,9 +103,11 @@ def card(name: str, speaks: str) -> Card:
         kotae().strategies.get(name)
     except StrategyError as fault:
         return Card(name, "", "", options, name == speaks, str(fault))
-    return Card(name, kind, about(kind), options, name == speaks)
+    return Card(name, kind, str(ABOUT.get(kind) or about(kind)), options, name == speaks)
 
 
 def shown(option: str, value: object) -> object:
-    """Secrets are never put on a page."""
-    return "••••••" if any(word in option for word in ("key", "secret", "password", "token")) else value
+    """An option as it is read on a page, where secrets are never put."""
+    if option.endswith(SECRET):
+        return "••••••"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value

@@ -4,7 +4,13 @@ const form = document.getElementById("upload");
 const list = document.getElementById("uploads");
 const table = document.getElementById("documents");
 const token = document.querySelector('meta[name="csrf-token"]').content;
+const empty = document.getElementById("empty");
+const reindexing = document.getElementById("reindexing");
+const reindexButton = document.getElementById("reindex");
 const AT_ONCE = 2;
+const OFTEN = 700; // milliseconds
+const SELDOM = 5000;
+const EAGER_LOOKS = 4;
 let waiting = [];
 let sending = 0;
 let watching = 0;
@@ -70,41 +76,49 @@ function update(row, shown) {
   row.querySelector("[data-passages]").textContent = shown.passages;
 }
 
+// A row that is new, or that has come to rest, has other buttons than before.
+function stale(row, shown) {
+  return !row || row.hasAttribute("data-under-way") !== shown.under_way;
+}
+
+// Returns whether something is under way.
 async function look() {
   const answer = await fetch(table.dataset.stateUrl, { headers: { Accept: "application/json" } });
+  if (answer.status === 401) watching += 1; // signed out: nothing more to see
   if (!answer.ok) throw new Error(String(answer.status));
   const { documents, reindex } = await answer.json();
   const rows = new Map([...table.tBodies[0].rows].map((row) => [row.dataset.id, row]));
-  const unknown = documents.some((shown) => !rows.has(shown.id));
-  for (const shown of documents) if (rows.has(shown.id)) update(rows.get(shown.id), shown);
+  if (documents.some((shown) => stale(rows.get(shown.id), shown))) await refresh();
+  else for (const shown of documents) update(rows.get(shown.id), shown);
   for (const [id, row] of rows) if (!documents.some((shown) => shown.id === id)) row.remove();
-  const box = document.getElementById("reindexing");
-  box.hidden = !reindex.length;
+  for (const part of [table, reindexButton]) part.hidden = !documents.length;
+  empty.hidden = documents.length > 0;
+  reindexing.hidden = !reindex.length;
   if (reindex.length) {
-    box.querySelector("progress").value = reindex[0].progress;
-    box.querySelector("[data-step]").textContent = reindex[0].step;
+    reindexing.querySelector("progress").value = reindex[0].progress;
+    reindexing.querySelector("[data-step]").textContent = reindex[0].step;
   }
-  return { unknown, busy: reindex.length > 0 || documents.some((shown) => shown.under_way) };
+  return reindex.length > 0 || documents.some((shown) => shown.under_way);
 }
 
+// Often while something happens or has just been asked for, else now and then.
 async function watch() {
   const mine = ++watching; // a later call takes over
-  for (let quiet = 0; quiet < 3 && mine === watching; ) {
-    try {
-      const { unknown, busy } = await look();
-      if (unknown && !sending && !waiting.length) await refresh();
-      quiet = busy || sending ? 0 : quiet + 1;
-    } catch { quiet += 1; }
-    await new Promise((resume) => setTimeout(resume, 700));
+  for (let looks = 0; mine === watching; looks += 1) {
+    let busy = looks < EAGER_LOOKS;
+    try { if (!document.hidden) busy = (await look()) || busy; } catch { busy = false; }
+    await new Promise((resume) => setTimeout(resume, busy ? OFTEN : SELDOM));
   }
 }
 
 // New rows come from the server, so that a row is written in one place only.
 async function refresh() {
   const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
-  table.tBodies[0].replaceWith(document.adoptNode(page.getElementById("documents").tBodies[0]));
-  table.hidden = false;
-  document.getElementById("empty").hidden = true;
+  const rows = document.adoptNode(page.getElementById("documents").tBodies[0]);
+  const focused = document.activeElement.closest("tr");
+  tellTimes(rows);
+  table.tBodies[0].replaceWith(rows);
+  if (focused && !focused.isConnected) rows.querySelector(`[data-id="${focused.dataset.id}"] a`)?.focus();
 }
 
 form.addEventListener("submit", (event) => {
@@ -112,6 +126,7 @@ form.addEventListener("submit", (event) => {
   take(form.files.files);
   form.reset();
 });
+form.querySelector("button").hidden = true; // what is chosen is sent at once
 form.files.addEventListener("change", () => { take(form.files.files); form.reset(); });
 for (const kind of ["dragenter", "dragover"]) {
   form.addEventListener(kind, (event) => { event.preventDefault(); form.classList.add("over"); });
