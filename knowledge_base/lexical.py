@@ -199,15 +199,15 @@ def _within(rows: int, rarest_first: Iterable[str], passages: Mapping[str, int])
 
 def _match(asked: _Asked, context: list[str], text: list[str]) -> Match:
     weight, telling = asked.weight, asked.telling
-    count = Counter(word for word in chain(context, text) if word in weight)
+    here = weight.keys() & chain(context, text)
     length = (len(context) + len(text)) / USUAL_LENGTH
     usual = SATURATION * (1 - LENGTH_COUNTS + LENGTH_COUNTS * length)
-    beside = asked.pairs.keys() & chain(pairwise(context), pairwise(text)) if count else ()
-    above = count.keys() & context
+    count = {word: context.count(word) + text.count(word) for word in here}
+    beside = asked.pairs.keys() & chain(pairwise(context), pairwise(text)) if len(here) > 1 else ()
     return Match(
         strength=sum(weight[word] * n / (n + usual) for word, n in count.items()) / asked.whole,
-        coverage=sum(telling[word] for word in count if word in telling) / asked.whole_telling,
-        heading=sum(telling[word] for word in above if word in telling) / asked.whole_telling,
+        coverage=sum(telling[word] for word in here & telling.keys()) / asked.whole_telling,
+        heading=sum(telling[word] for word in telling.keys() & context) / asked.whole_telling,
         order=sum(asked.pairs[pair] for pair in beside) / asked.whole_pairs,
     )
 

@@ -36,11 +36,6 @@ class Nearest(Protocol):
     def search(self, vector: Sequence[float], k: int) -> list[tuple[str, float]]: ...
 
 
-def without(passages: Sequence[Passage]) -> Sequence[Any]:
-    """No vectors of sentences: a passage is as near as it is on the whole."""
-    return [()] * len(passages)
-
-
 @dataclass(frozen=True)
 class HybridSearch:
     """Put together for one moment of the index; see `knowledge_base.library`."""
@@ -49,7 +44,7 @@ class HybridSearch:
     vectors: Nearest
     words: Callable[[str, int], Hits]  # lexical.search
     load: Callable[[Sequence[str]], Mapping[str, Passage]]  # those of the passages that may answer
-    sentences: Callable[[Sequence[Passage]], Sequence[Any]] = without  # for each passage, of its sentences
+    sentences: Callable[[Sequence[Passage]], Sequence[Any]]  # for each passage, the vectors of its sentences
 
     def __call__(self, query: str, k: int = 5) -> list[Passage]:
         """The k best passages, best first, with the evidence for each."""
