@@ -213,6 +213,8 @@ def kit(settings: Settings, library: Library) -> Kit:
         sentences=library.sentences,
         strategy=nobody,
         data=settings.data,
+        neighbours=library.neighbours,
+        weigh=library.weigh,
     )
 
 
@@ -251,5 +253,8 @@ def _told(work: Work) -> Work:
 
 
 def left_over(library: Library) -> list[tuple[str, dict[str, Any]]]:
-    """What a killed process left in the middle: it is ingested from where it stopped."""
-    return [("ingest", {"document_id": document_id}) for document_id in library.pending()]
+    """What a killed process left in the middle, and an index that another embedding was configured for."""
+    unfinished: list[tuple[str, dict[str, Any]]] = [
+        ("ingest", {"document_id": document_id}) for document_id in library.pending()
+    ]
+    return [*unfinished, ("reindex", {})] if library.status().missing else unfinished

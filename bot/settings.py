@@ -163,7 +163,10 @@ class Settings(BaseSettings):
     chat: Chat = Field(default_factory=Chat)
     strategies: dict[str, dict[str, Any]] = Field(
         validate_default=True,
-        default_factory=lambda: {"manuals": {"use": "rag", "inner": "quotes"}},
+        default_factory=lambda: {
+            "manuals": {"use": "rag", "inner": "quotes", "k": 8},
+            "echo": {"use": "echo"},
+        },
         min_length=1,
         description="Strategies to choose from, by name: `use` is the kind, the rest its options.",
     )

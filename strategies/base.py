@@ -7,7 +7,7 @@ generation stops.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from knowledge_base.passages import Passage
+from knowledge_base.words import terms
 from strategies.events import Event
 
 
@@ -79,6 +80,15 @@ class Search(Protocol):
 Neighbours = Callable[[Passage, int], Sequence[Passage]]
 
 
+# The telling words of a text, as the lexical index knows them, each with its weight: the rarer, the heavier.
+Weigh = Callable[[str], Mapping[str, float]]
+
+
+def alike(text: str) -> Mapping[str, float]:
+    """All words weigh the same where there is no index."""
+    return dict.fromkeys(terms(text), 1.0)
+
+
 def alone(passage: Passage, each_side: int) -> Sequence[Passage]:  # noqa: ARG001
     """The neighbours of a passage where nobody knows any."""
     return [passage]
@@ -106,6 +116,7 @@ class Kit:
     data: Path  # the data directory
     named: str = ""  # the name under which this one is configured
     neighbours: Neighbours = alone
+    weigh: Weigh = alike
 
 
 class Kind(Protocol):

@@ -1,73 +1,184 @@
-# NOTE to the strategies helper: the lead (main agent) has taken over quotes.py, strategies/calibration*, benchmarks/quotes.py
-# and tests/strategies/test_quotes.py at 00:16. Do everything else (examples/, docs, tests of llm ...), then report; do not edit these.
-"""Answers in the documents' own words: the sentences that answer the question, each with its citation. No
-language model.
+"""Answers in the documents' own words: the sentences that answer the question, each with its citation.
+
+No language model: what to say is chosen by the evidence of `strategies.quoting`, and it abstains when that
+evidence is not enough. What it says is a substring of a passage, but for a table row, which is read out with
+its column heads.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from knowledge_base.passages import Passage
-from strategies.base import Embedder, Kit, Options, Question
+from strategies.base import Embedder, Kit, Options, Question, Weigh, alike
 from strategies.errors import NoAnswer
 from strategies.events import Citation, Decision, Event, Token
-from strategies.evidence import content, covered, weights
+from strategies.quoting import Asked, Candidate, candidates, certainty, fitted, likelihood, words
 
-ENOUGH = 0.45
+ALIKE = 0.8  # two sentences that share so much of their words say the same
+ROW = re.compile(r"\s*\|(.*)\|\s*$")
+RULE = re.compile(r"[\s|:-]+$")
 
 
 class QuotesOptions(Options):
-    """Nothing to set."""
+    """What an operator may set."""
+
+    sentences: int = Field(default=5, ge=1, le=12, description="How many sentences an answer has at most.")
+    share: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="How likely a further sentence must be, as a share of the best one's likelihood.",
+    )
+    enough: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="From which likelihood on it answers; unset: as calibrated. Higher refuses more.",
+    )
+
+
+@dataclass(frozen=True)
+class Span:
+    """Neighbouring sentences of one passage, quoted together."""
+
+    passage: Passage
+    start: int
+    end: int
+
+    @property
+    def quote(self) -> str:
+        return self.passage.text[self.start : self.end]
 
 
 class Quotes:
-    """Quotes the sentences that answer the question."""
+    """Quotes the sentences that answer the question; needs no language model."""
 
-    Options = QuotesOptions
+    Options: ClassVar[type[Options]] = QuotesOptions
 
     def __init__(
         self,
+        options: QuotesOptions,
         embedder: Embedder,
         sentences: Callable[[Sequence[Passage]], Sequence[Any]],
+        weigh: Weigh = alike,
         named: str = "quotes",
     ) -> None:
+        self._options = options
         self._embedder = embedder
         self._sentences = sentences
+        self._weigh = weigh
         self._named = named
 
     @classmethod
-    def make(cls, options: QuotesOptions, kit: Kit) -> Quotes:  # noqa: ARG003 - it has none yet
-        return cls(kit.embedder, kit.sentences, kit.named)
+    def make(cls, options: QuotesOptions, kit: Kit) -> Quotes:
+        return cls(options, kit.embedder, kit.sentences, kit.weigh, kit.named)
 
     def warm_up(self) -> None:
         """The embedder is the index's, and warm."""
+        fitted()
 
     def stream(self, question: Question) -> Iterator[Event]:
-        asked = question.query or question.text
-        words = content(asked)
-        if not question.passages or not words:
+        asked = self._asked(question.query or question.text)
+        if not question.passages:
             raise NoAnswer("nothing was found to quote")
-        vector = np.asarray(self._embedder.embed_query(asked), dtype=np.float32)
-        weight = weights([content(passage.text) for passage in question.passages])
-        scored = []
-        for passage, rows in zip(question.passages, self._sentences(question.passages), strict=True):
-            near = rows @ vector
-            for (start, end), cosine in zip(passage.sentences, near, strict=False):
-                text = passage.text[start:end].strip()
-                score = 0.6 * float(cosine) + 0.4 * covered(words, content(text), weight)
-                scored.append((score, passage, text))
-        scored.sort(key=lambda each: -each[0])
-        if not scored or scored[0][0] < ENOUGH:
-            raise NoAnswer("no sentence is close enough to the question")
-        yield Decision(
-            self._named, f"quoted the best of {len(scored)} sentences", detail={"score": scored[0][0]}
+        vectors = self._sentences(question.passages)
+        found = candidates(asked, question.passages, vectors, fitted().sentence)
+        if not found:
+            raise NoAnswer("what was found holds no sentence to quote")
+        sure = likelihood(
+            float(fitted().answerable.odds(certainty(asked, found, question.passages, vectors)))
         )
-        chosen = [each for each in scored[:3] if each[0] >= scored[0][0] - 0.1]
-        numbers: dict[str, int] = {}
-        for place, (_, passage, text) in enumerate(chosen):
-            yield Token(text if place == 0 else f" {text}")
-            yield Citation(numbers.setdefault(passage.id, len(numbers) + 1), passage, text)
+        enough = fitted().enough if self._options.enough is None else self._options.enough
+        detail = {"likelihood": round(sure, 4), "enough": round(enough, 4), "sentences": len(found)}
+        if sure < enough:
+            decided = Decision(self._named, "abstained", "the evidence is not enough", detail)
+            raise NoAnswer(f"the documents answer with likelihood {sure:.2f}, below {enough:.2f}", (decided,))
+        chosen = choose(found, self._options.sentences, self._options.share)
+        yield Decision(self._named, f"quoted {len(chosen)} of {len(found)} sentences", "", detail)
+        yield from told(spans(chosen))
+
+    def _asked(self, text: str) -> Asked:
+        return Asked(text, np.asarray(self._embedder.embed_query(text), np.float32), self._weigh(text))
+
+
+def choose(found: Sequence[Candidate], most: int, share: float) -> list[Candidate]:
+    """The best sentence, and up to `most` that are nearly as likely and say something else. Best first."""
+    chosen: list[Candidate] = []
+    least = share * likelihood(found[0].odds)
+    for candidate in found:
+        if len(chosen) == most or likelihood(candidate.odds) < least:
+            break
+        if not any(says_the_same(candidate.text, other.text) for other in chosen):
+            chosen.append(candidate)
+    return chosen
+
+
+def says_the_same(one: str, other: str) -> bool:
+    """Whether the two share nearly all of their telling words."""
+    a, b = words(one), words(other)
+    return len(a & b) >= ALIKE * max(1, min(len(a), len(b))) and len(a | b) <= len(a & b) / ALIKE + 1
+
+
+def spans(chosen: Sequence[Candidate]) -> list[Span]:
+    """By passage, the best one first; inside a passage in its own order, neighbours joined."""
+    order = list(dict.fromkeys(candidate.passage.id for candidate in chosen))
+    inside = sorted(chosen, key=lambda each: (order.index(each.passage.id), each.place))
+    runs = groupby(enumerate(inside), key=lambda each: (each[1].passage.id, each[1].place - each[0]))
+    joined = ([candidate for _, candidate in run] for _, run in runs)
+    return [Span(run[0].passage, run[0].start, run[-1].end) for run in joined]
+
+
+def told(said: Sequence[Span]) -> Iterator[Event]:
+    """Each span as a paragraph of its own, with its citation; passages are numbered by first use."""
+    numbers: dict[str, int] = {}
+    for position, span in enumerate(said):
+        yield Token(("\n\n" if position else "") + readable(span))
+        number = numbers.setdefault(span.passage.id, len(numbers) + 1)
+        yield Citation(number, span.passage, span.quote)
+
+
+def readable(span: Span) -> str:
+    """The quote as it is read: table rows with their column heads, the rest as it stands."""
+    lines = span.quote.strip().splitlines()
+    if any(ROW.match(line) for line in lines):
+        heads = column_heads(span)
+        return "\n".join(spoken for line in lines if (spoken := row_as_words(line, heads)))
+    return span.quote.strip()
+
+
+def column_heads(span: Span) -> list[str]:
+    """The heads of the table that the span lies in; empty when the passage does not show them."""
+    before = span.passage.text[: span.end].splitlines()
+    for place in range(len(before) - 1, 0, -1):
+        if ROW.match(before[place]) and RULE.match(before[place]):
+            return cells(before[place - 1])
+        if not ROW.match(before[place]) and place < len(before) - 1:
+            break
+    return []
+
+
+def row_as_words(line: str, heads: Sequence[str]) -> str:
+    """`| Barista | 3 years |` under Product and Warranty becomes "Barista – Warranty: 3 years"."""
+    if not ROW.match(line):
+        return line.strip()
+    if RULE.match(line):
+        return ""
+    first, *rest = cells(line)
+    heads_of_rest = [*heads[1:], *[""] * len(rest)]
+    pairs = zip(heads_of_rest, rest, strict=False)
+    named = [f"{head}: {cell}" if head else cell for head, cell in pairs if cell]
+    return f"- {first} – {'; '.join(named)}" if named else f"- {first}"
+
+
+def cells(line: str) -> list[str]:
+    """The cells of a Markdown table row."""
+    found = ROW.match(line)
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", found[1])] if found else [line.strip()]

@@ -52,7 +52,7 @@ def test_upgrading_again_changes_nothing(engine: sa.Engine) -> None:
 
 
 def test_the_lexical_index_is_there_too(engine: sa.Engine) -> None:
-    assert "passage_terms" in sa.inspect(engine).get_table_names()
+    assert "passage_words" in sa.inspect(engine).get_table_names()
 
 
 def test_two_processes_that_start_at_once_both_find_an_upgraded_database(tmp_path: Path) -> None:

@@ -1,0 +1,178 @@
+"""Fit the evidence behind `quotes` anew: which sentence answers, and when to say that none does.
+
+`python -m benchmarks.calibrate` writes strategies/quoting.json. It reads the demo's calibration questions and,
+when the folder of public sets is there, SQuAD 2.0 and JaQuAD out of its `train/`. It never reads the demo's
+test questions, nor `dev/`, which the published figures are measured with.
+
+A public question counts little beside one of the demo's: encyclopedias are not asked as a support desk is.
+"""
+
+import argparse
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.libraries import Asking, demo_library, library_of, public, strangers
+from demo.questions import proves, questions
+from knowledge_base.library import Library
+from knowledge_base.passages import Passage
+from strategies import quoting
+from strategies.base import Question, Turn
+from strategies.followups import standalone
+
+K = 8  # passages, as kotae.toml has `rag` find them for `quotes`
+FALSE_REFUSALS = 0.04  # of the calibration's answerable questions; the goal on others is 5 %
+# What a question of the demo weighs, a public one about its own article, a public one asked about the demo.
+OURS, THEIRS, STRANGERS = 1.0, 0.02, 0.1
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question with what was found for it."""
+
+    asked: quoting.Asked
+    passages: tuple[Passage, ...]
+    vectors: tuple[Any, ...]
+    facts: tuple[tuple[str, ...], ...]  # empty: it has no answer
+    weight: float
+
+
+def example(library: Library, asking: Asking, weight: float) -> Example:
+    turns = tuple(Turn("customer" if who == "customer" else "bot", text) for who, text in asking.history)
+    query = standalone(Question(asking.question, turns)).query
+    passages = tuple(library.search(query, K))
+    vector = np.asarray(library.embedder.embed_query(query), np.float32)
+    asked = quoting.Asked(query, vector, library.weigh(query))
+    return Example(asked, passages, tuple(library.sentences(passages)), asking.facts, weight)
+
+
+def gather(limit: int) -> tuple[list[Example], list[str]]:
+    """Examples of all sets that are there, and their names."""
+    with demo_library() as library:
+        rows = [
+            Asking(q.question, q.facts if q.answerable else (), tuple((t.role, t.text) for t in q.history))
+            for q in questions("calibration")
+        ]
+        found = [example(library, row, OURS) for row in rows]
+        others = [Asking(text) for text in strangers(limit // 10)]
+        found += [example(library, row, STRANGERS) for row in others]
+    names = [f"demo/questions/calibration.jsonl ({len(rows)})", f"questions of other worlds ({len(others)})"]
+    for name, (documents, rows) in public(limit).items():
+        with library_of(documents) as library:
+            found += [example(library, row, THEIRS) for row in rows]
+        names.append(f"{name} ({len(rows)})")
+    return found, names
+
+
+def fit(
+    rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, names: Sequence[str], c: float
+) -> dict[str, Any]:
+    """A logistic regression as the JSON that `Regression.of` reads."""
+    scaler = StandardScaler().fit(rows, sample_weight=weights)
+    model = LogisticRegression(C=c, max_iter=5000).fit(scaler.transform(rows), labels, sample_weight=weights)
+    columns = zip(names, model.coef_[0], scaler.mean_, scaler.scale_, strict=True)
+    evidence = {
+        name: {"weight": round(w, 4), "middle": round(m, 4), "spread": round(s, 4)}
+        for name, w, m, s in columns
+    }
+    return {"bias": round(float(model.intercept_[0]), 4), "evidence": evidence}
+
+
+def fit_sentence(examples: Sequence[Example]) -> dict[str, Any]:
+    rows, labels, weights = [], [], []
+    for one in examples:
+        evidence, where = quoting.evidence(one.asked, one.passages, one.vectors)
+        right = [any(proves(p.text[a:b], [fact]) for fact in one.facts) for p, _, a, b in where]
+        if any(right):
+            rows.append(evidence)
+            labels += right
+            weights += [one.weight] * len(right)
+    return fit(np.vstack(rows), np.array(labels), np.array(weights), quoting.OF_A_SENTENCE, 0.3)
+
+
+def certainties(
+    examples: Sequence[Example], sentence: dict[str, Any]
+) -> Iterator[tuple[np.ndarray, Example]]:
+    regression = quoting.Regression.of(sentence, quoting.OF_A_SENTENCE)
+    for one in examples:
+        found = quoting.candidates(one.asked, one.passages, one.vectors, regression)
+        if found:
+            yield quoting.certainty(one.asked, found, one.passages, one.vectors), one
+
+
+def fit_answerable(examples: Sequence[Example], sentence: dict[str, Any]) -> dict[str, Any]:
+    """Half of the weight on questions with an answer, half on those without."""
+    pairs = list(certainties(examples, sentence))
+    labels = np.array([bool(one.facts) for _, one in pairs])
+    weights = np.array([one.weight for _, one in pairs])
+    weights[labels] *= weights[~labels].sum() / weights[labels].sum()
+    return fit(np.vstack([row for row, _ in pairs]), labels, weights, quoting.OF_THE_QUESTION, 0.1)
+
+
+def likelihoods(
+    examples: Sequence[Example], sentence: dict[str, Any], answerable: dict[str, Any]
+) -> np.ndarray:
+    regression = quoting.Regression.of(answerable, quoting.OF_THE_QUESTION)
+    return np.array(
+        [quoting.likelihood(float(regression.odds(row))) for row, _ in certainties(examples, sentence)]
+    )
+
+
+def threshold(examples: Sequence[Example], folds: int = 5) -> tuple[float, float, float]:
+    """From which likelihood on to answer, with the false refusals and refusals that cost and bring.
+
+    Each of our questions is judged by regressions that were fitted without it.
+    """
+    ours = [one for one in examples if one.weight == OURS]
+    public_ones = [one for one in examples if one.weight != OURS]
+    random.Random(1).shuffle(ours)
+    sure: dict[bool, list[float]] = {True: [], False: []}
+    for fold in range(folds):
+        held = ours[fold::folds]
+        rest = [one for n, one in enumerate(ours) if n % folds != fold] + public_ones
+        sentence = fit_sentence(rest)
+        answerable = fit_answerable(rest, sentence)
+        for has in (True, False):
+            chosen = [one for one in held if bool(one.facts) == has]
+            sure[has] += list(likelihoods(chosen, sentence, answerable)) if chosen else []
+    enough = float(np.quantile(sure[True], FALSE_REFUSALS))
+    return (
+        enough,
+        float(np.mean(np.array(sure[True]) < enough)),
+        float(np.mean(np.array(sure[False]) < enough)),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--limit", type=int, default=800, help="questions of each public set")
+    parser.add_argument("--write", type=Path, default=quoting.FITTED)
+    options = parser.parse_args()
+    examples, names = gather(options.limit)
+    sentence = fit_sentence(examples)
+    answerable = fit_answerable(examples, sentence)
+    enough, false_refusals, refusals = threshold(examples)
+    content = {
+        "fitted on": names,
+        "with": "python -m benchmarks.calibrate",
+        "cross-validated on the demo's calibration questions": {
+            "refused of those without an answer": round(refusals, 3),
+            "refused of those with one": round(false_refusals, 3),
+        },
+        "enough": round(enough, 4),
+        "sentence": sentence,
+        "answerable": answerable,
+    }
+    options.write.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    print(json.dumps({key: content[key] for key in list(content)[:4]}, indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""How well a sentence answers a question, and how sure it is that any does: the evidence behind `quotes`.
+
+No language model. A sentence is a candidate with a row of evidence: how near its meaning is to the
+question's, which of the question's telling words it and its headings hold, where the search put its passage,
+whether it has a number when one is asked for. Two logistic regressions turn evidence into shares between 0 and 1:
+`SENTENCE` says how likely a sentence holds the answer, `ANSWERABLE` how likely the documents do at all.
+`python -m benchmarks.calibrate` fits both, on questions that no published figure is measured with.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge_base.passages import Passage
+from knowledge_base.words import GRAMMATICAL, terms
+
+Floats = NDArray[np.float64]
+
+FITTED = Path(__file__).with_name("quoting.json")
+OF_A_SENTENCE = (
+    "meaning",  # cosine of question and sentence
+    "words",  # weighed share of the question's telling words in the sentence
+    "words and headings",  # … in the sentence or the headings above it
+    "place",  # 1 / rank of its passage
+    "score",  # its passage's share of the best search score
+    "behind the best passage",  # search score of its passage, less the best one's
+    "in the first passage",
+    "in the first two",
+    "behind the nearest",  # cosine, less that of its passage's nearest sentence
+    "behind the fullest",  # words and headings, less the most of its passage
+    "number asked and there",
+    "same number",  # a number of the question stands in it
+    "meaning before",  # cosine of the sentence before
+)
+OF_THE_QUESTION = (
+    "best sentence",  # log odds of the best sentence
+    "ahead of the rest",  # … above the mean of the next four
+    "meaning",  # largest cosine of a sentence
+    "passage meaning",  # largest cosine of a passage
+    "words",  # weighed share of telling words in the best sentence and its headings
+    "passage words",  # largest such share of a passage
+    "words anywhere",  # … in all the passages together
+    "missing word",  # weight of the heaviest telling word that is nowhere, as a share of the heaviest
+    "unknown words",  # share of telling words that no passage has
+    "telling words",  # log of how many there are
+    "search score",  # of the best passage
+    "search margin",  # its lead over the next one
+    "strength",  # largest BM25 of a passage, as a share of the most possible
+    "order",  # largest share of neighbouring words that stand side by side
+    "Japanese",
+)
+ASKS_FOR_A_NUMBER = re.compile(
+    r"\bhow (?:many|much|long|far|often|big|large|tall|heavy|hot|old|wide|fast|loud|high|deep|soon|late)\b"
+    r"|\b(?:price|cost|temperature|weight|capacity|voltage|wattage|percentage)\b|\bwhen\b"
+    r"|何[^か故]|いくら|いくつ|どのくらい|どれくらい|いつ",
+    re.IGNORECASE,
+)
+DIGIT = re.compile(r"\d")
+JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as the evidence sees it. `weight` are its telling words, the rarer the heavier."""
+
+    text: str
+    vector: NDArray[np.float32]  # (dimension,), unit
+    weight: Mapping[str, float]
+
+    @cached_property
+    def number(self) -> bool:
+        """Whether the answer is a number."""
+        return bool(ASKS_FOR_A_NUMBER.search(self.text))
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        """The numbers it names itself."""
+        return frozenset(word for word in self.weight if DIGIT.match(word))
+
+    def share(self, words: Collection[str]) -> float:
+        """How much of what the question says these words say too, 0 to 1."""
+        whole = sum(self.weight.values())
+        return sum(weight for word, weight in self.weight.items() if word in words) / whole if whole else 0.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A sentence that may answer: the `place`-th of its passage, text[start:end]."""
+
+    passage: Passage
+    place: int
+    start: int
+    end: int
+    odds: float  # log odds that it holds the answer
+
+    @property
+    def text(self) -> str:
+        return self.passage.text[self.start : self.end]
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A logistic regression over named evidence."""
+
+    weights: Floats  # (evidence,)
+    bias: float
+    middle: Floats
+    spread: Floats
+
+    @classmethod
+    def of(cls, fitted: Mapping[str, Any], names: Sequence[str]) -> Regression:
+        """From the file; evidence that was not fitted counts nothing."""
+        rows = [fitted["evidence"].get(name, {"weight": 0, "middle": 0, "spread": 1}) for name in names]
+        columns = (np.array([row[key] for row in rows], float) for key in ("weight", "middle", "spread"))
+        weights, middle, spread = columns
+        return cls(weights, float(fitted["bias"]), middle, spread)
+
+    def odds(self, evidence: Floats) -> Floats:
+        """Log odds of rows of evidence, (rows, evidence) or (evidence,)."""
+        found: Floats = ((evidence - self.middle) / self.spread) @ self.weights + self.bias
+        return found
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What calibration found: both regressions, and from which likelihood on to answer."""
+
+    sentence: Regression
+    answerable: Regression
+    enough: float
+
+
+@lru_cache(maxsize=1)
+def fitted() -> Fitted:
+    """The calibration that ships."""
+    content = json.loads(FITTED.read_text("utf-8"))
+    return Fitted(
+        Regression.of(content["sentence"], OF_A_SENTENCE),
+        Regression.of(content["answerable"], OF_THE_QUESTION),
+        float(content["enough"]),
+    )
+
+
+def candidates(
+    asked: Asked, passages: Sequence[Passage], vectors: Sequence[Any], regression: Regression
+) -> list[Candidate]:
+    """Every sentence of the passages with its odds, best first. `vectors` are (sentences, dimension) each."""
+    rows, where = evidence(asked, passages, vectors)
+    if not where:
+        return []
+    odds = regression.odds(rows)
+    found = [
+        Candidate(passage, place, start, end, float(likely))
+        for (passage, place, start, end), likely in zip(where, odds, strict=True)
+    ]
+    return sorted(found, key=lambda candidate: -candidate.odds)
+
+
+def evidence(
+    asked: Asked, passages: Sequence[Passage], vectors: Sequence[Any]
+) -> tuple[Floats, list[tuple[Passage, int, int, int]]]:
+    """The rows OF_A_SENTENCE, (sentences, evidence), and which sentence each is."""
+    rows: list[list[float]] = []
+    where: list[tuple[Passage, int, int, int]] = []
+    best = max((passage.score for passage in passages), default=0.0)
+    for rank, (passage, vector) in enumerate(zip(passages, vectors, strict=True), start=1):
+        spans = passage.sentences[: len(vector)]
+        if not spans:
+            continue
+        near = (np.asarray(vector, np.float32) @ asked.vector)[: len(spans)]
+        above = headings(passage)
+        texts = [passage.text[start:end] for start, end in spans]
+        shares = [asked.share(words(text) | above) for text in texts]
+        for place, text in enumerate(texts):
+            rows.append(
+                [
+                    float(near[place]),
+                    asked.share(words(text)),
+                    shares[place],
+                    1 / rank,
+                    passage.score / (best or 1.0),
+                    passage.score - best,
+                    float(rank == 1),
+                    float(rank <= 2),
+                    float(near[place] - near.max()),
+                    shares[place] - max(shares),
+                    float(asked.number and bool(DIGIT.search(text))),
+                    float(not asked.numbers.isdisjoint(words(text))),
+                    float(near[max(0, place - 1)]),
+                ]
+            )
+        where += [(passage, place, start, end) for place, (start, end) in enumerate(spans)]
+    return np.array(rows, float).reshape(len(rows), len(OF_A_SENTENCE)), where
+
+
+def certainty(
+    asked: Asked, found: Sequence[Candidate], passages: Sequence[Passage], vectors: Sequence[Any]
+) -> Floats:
+    """The row OF_THE_QUESTION, (evidence,). `found` are the candidates, best first, at least one."""
+    odds = [candidate.odds for candidate in found[:5]]
+    near = [float((np.asarray(rows, np.float32) @ asked.vector).max()) for rows in vectors if len(rows)]
+    inside = [headings(passage) | words(passage.text) for passage in passages]
+    anywhere = frozenset().union(*inside)
+    best = found[0]
+    heaviest = max(asked.weight.values(), default=1.0)
+    missing = [weight for word, weight in asked.weight.items() if word not in anywhere]
+    return np.array(
+        [
+            odds[0],
+            odds[0] - (sum(odds[1:]) / len(odds[1:]) if odds[1:] else odds[0]),
+            max(near, default=0.0),
+            max((passage.dense or 0.0 for passage in passages), default=0.0),
+            asked.share(words(best.text) | headings(best.passage)),
+            max(map(asked.share, inside), default=0.0),
+            asked.share(anywhere),
+            max(missing, default=0.0) / heaviest,
+            len(missing) / len(asked.weight) if asked.weight else 1.0,
+            math.log1p(len(asked.weight)),
+            max((passage.score for passage in passages), default=0.0),
+            passages[0].evidence.get("margin", 0.0) if passages else 0.0,
+            max((passage.evidence.get("strength", 0.0) for passage in passages), default=0.0),
+            max((passage.evidence.get("order", 0.0) for passage in passages), default=0.0),
+            float(in_japanese(asked.text)),
+        ],
+        float,
+    )
+
+
+def likelihood(odds: float) -> float:
+    """Odds as a share between 0 and 1."""
+    return 1 / (1 + math.exp(-max(-60.0, min(60.0, odds))))
+
+
+def headings(passage: Passage) -> frozenset[str]:
+    """The telling words above a passage."""
+    return words(" › ".join([passage.title, *passage.headings]))
+
+
+@lru_cache(maxsize=20_000)
+def words(text: str) -> frozenset[str]:
+    """The telling words of a text, as the lexical index knows them."""
+    return frozenset(terms(text)) - GRAMMATICAL
+
+
+def in_japanese(text: str) -> bool:
+    """Whether a fifth of the letters are Japanese."""
+    return 5 * len(JAPANESE.findall(text)) > sum(map(str.isalpha, text))

@@ -1,0 +1,130 @@
+"""Answers in the documents' own words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strategies.base import Question
+from strategies.errors import NoAnswer
+from strategies.events import Answer, collect
+from strategies.quotes import Quotes, QuotesOptions, Span, readable, row_as_words, says_the_same
+from strategies.quoting import FITTED, OF_A_SENTENCE, OF_THE_QUESTION, Asked, fitted, words
+from strategies.testing import StrategyContract, kit
+from tests.strategies.passages import DESCALE, JAPANESE, SHIPPING, WARRANTY, passage
+
+EVERYTHING = [DESCALE, WARRANTY, SHIPPING, JAPANESE]
+TABLE = passage(
+    "How long it lasts:\n\n| Product | Warranty | Burrs |\n| --- | --- | --- |\n| Kettle | 2 years | – |\n"
+    "| Barista | 3 years | 1 year |\n\nIt starts on the day of delivery.",
+    id="table",
+    title="Warranty",
+)
+
+
+def quotes(**options: object) -> Quotes:
+    return Quotes.make(QuotesOptions(**{"enough": 0.0, **options}), kit(EVERYTHING))
+
+
+def answer(text: str, *passages, **options: object) -> Answer:
+    return collect(quotes(**options).stream(Question(text, passages=passages or tuple(EVERYTHING))))
+
+
+class TestQuotes(StrategyContract):
+    @pytest.fixture
+    def strategy(self) -> Quotes:
+        return quotes()
+
+    @pytest.fixture
+    def question(self) -> Question:
+        return Question("How long does the warranty last?", passages=tuple(EVERYTHING))
+
+
+def test_the_sentence_that_answers_comes_first_and_is_cited() -> None:
+    said = answer("How many months does the warranty last?")
+    assert said.text.startswith("The warranty lasts 24 months")
+    assert said.citations[0].passage.id == "warranty"
+    assert said.citations[0].number == 1
+
+
+def test_every_quote_stands_in_its_passage() -> None:
+    said = answer("How do I descale the kettle with citric acid?")
+    assert said.citations
+    assert all(cited.quote in cited.passage.text for cited in said.citations)
+
+
+def test_neighbouring_sentences_are_quoted_together_with_one_citation() -> None:
+    said = answer("How much citric acid descales the kettle every two months?", DESCALE, share=0.0001)
+    assert said.text == DESCALE.text
+    assert len(said.citations) == 1
+
+
+def test_an_answer_is_no_longer_than_the_operator_wants() -> None:
+    assert answer("warranty", sentences=1).text.count(".") == 1
+
+
+def test_what_two_documents_say_alike_is_said_once() -> None:
+    copy = replace(WARRANTY, id="copy", document_id="other")
+    said = answer("How many months does the warranty last?", WARRANTY, copy)
+    assert said.text.count("24 months") == 1
+
+
+def test_without_passages_it_has_nothing_to_say() -> None:
+    with pytest.raises(NoAnswer):
+        list(quotes().stream(Question("anything")))
+
+
+def test_evidence_below_what_is_enough_is_no_answer_and_says_how_far_it_fell_short() -> None:
+    with pytest.raises(NoAnswer) as refused:
+        list(quotes(enough=1.0).stream(Question("warranty", passages=(WARRANTY,))))
+    (decision,) = refused.value.events
+    assert decision.detail["likelihood"] < decision.detail["enough"] == 1.0
+
+
+def test_a_question_about_something_else_is_refused_as_calibrated() -> None:
+    strategy = Quotes.make(QuotesOptions(), kit(EVERYTHING))
+    with pytest.raises(NoAnswer):
+        list(strategy.stream(Question("Who won the football game yesterday?", passages=(SHIPPING,))))
+
+
+def test_a_japanese_question_is_answered_in_the_documents_japanese() -> None:
+    said = answer("湯あか取りは何か月ごとですか？", JAPANESE)
+    assert "2か月ごと" in said.text
+
+
+def test_a_table_row_is_read_out_with_its_column_heads() -> None:
+    start = TABLE.text.index("| Barista")
+    span = Span(TABLE, start, TABLE.text.index("\n", start))
+    assert readable(span) == "- Barista – Warranty: 3 years; Burrs: 1 year"
+    assert span.quote in TABLE.text
+
+
+def test_a_row_without_heads_keeps_its_cells() -> None:
+    assert row_as_words("| Barista | 3 years |", []) == "- Barista – 3 years"
+    assert row_as_words("| --- | --- |", []) == ""
+
+
+def test_the_same_in_other_words_of_grammar_is_the_same() -> None:
+    assert says_the_same("The parcel arrives within 3 days.", "A parcel arrives within 3 days.")
+    assert not says_the_same("The Kettle holds 1 litre.", "The Kettle S holds 2 litres.")
+
+
+def test_the_calibration_that_ships_covers_all_the_evidence_and_says_where_it_comes_from() -> None:
+    content = json.loads(FITTED.read_text("utf-8"))
+    assert set(content["sentence"]["evidence"]) == set(OF_A_SENTENCE)
+    assert set(content["answerable"]["evidence"]) == set(OF_THE_QUESTION)
+    assert content["fitted on"]
+    assert not any("test" in name or "dev/" in name for name in content["fitted on"])
+    assert 0 < fitted().enough < 1
+
+
+@given(st.text(max_size=200), st.text(max_size=80))
+def test_any_text_can_be_weighed(text: str, question: str) -> None:
+    import numpy as np
+
+    asked = Asked(question, np.zeros(3, np.float32), dict.fromkeys(words(question), 1.0))
+    assert 0 <= asked.share(words(text)) <= 1
