@@ -4,7 +4,7 @@ speaks for them.
 Two searches bring candidates, and each candidate, whoever brought it, is then judged by the same evidence:
 
 * meaning: how near the passage is, and how near its nearest sentence: a passage may be about more than that
-* words: BM25, how many of the telling words are there, and whether they stand side by side as in the question
+* words: BM25, how many of the telling words are there, and in the headings, and whether they stand together
 
 Meaning counts as far as the embedder knows the script of the question: to all-MiniLM-L6-v2, Japanese is
 mostly noise. `docs/decisions/search.md` has the measurements, also of plain reciprocal rank fusion, which
@@ -26,8 +26,9 @@ from knowledge_base.passages import Passage
 
 CANDIDATES = 24  # from each of the two searches; more change nothing but the time it takes
 
-# What the evidence of words weighs, beside 1 for that of meaning.
-STRENGTH, ORDER, COVERAGE = 1.0, 0.5, 0.4
+# What each kind of evidence weighs; MEANING as far as the embedder knows the script.
+MEANING, STRENGTH, ORDER, COVERAGE, HEADING = 1.5, 1.0, 0.5, 0.4, 0.1
+WORDS = STRENGTH + ORDER + COVERAGE + HEADING
 
 
 class Nearest(Protocol):
@@ -103,9 +104,11 @@ def nearest(sentences: Sequence[Any], vector: Sequence[float], without: Sequence
 def evidence(cosine: float, sentence: float, match: Match, known: float) -> dict[str, float]:
     """All that speaks for a passage, each 0 to 1 or a cosine, and `score`, their weighted mean."""
     meaning = max(0.0, (cosine + sentence) / 2)
-    worded = STRENGTH * match.strength + ORDER * match.order + COVERAGE * match.coverage
+    worded = (
+        STRENGTH * match.strength + ORDER * match.order + COVERAGE * match.coverage + HEADING * match.heading
+    )
     return {
-        "score": (known * meaning + worded) / (known + STRENGTH + ORDER + COVERAGE),
+        "score": (MEANING * known * meaning + worded) / (MEANING * known + WORDS),
         "cosine": cosine,
         "sentence": sentence,
         "strength": match.strength,
