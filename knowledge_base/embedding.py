@@ -17,7 +17,7 @@ import unicodedata
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +92,7 @@ class MiniLM(Embedder):
 
     def __init__(self, threads: int = 0) -> None:
         self._threads = threads
+        self._recent = lru_cache(maxsize=256)(lambda text: self.embed_documents([text])[0])
         self._loading = threading.Lock()
         self._network: Network | None = None
 
@@ -115,7 +116,8 @@ class MiniLM(Embedder):
         )
 
     def embed_query(self, text: str) -> list[float]:
-        return self.embed_documents([text])[0]
+        """A question is embedded once, though search and strategy each ask for it."""
+        return list(self._recent(text))
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """A text of more than `limit` tokens is read in pieces and averaged by their length: nothing of it
