@@ -1,8 +1,8 @@
 """Fit the evidence behind `quotes` anew: which sentence answers, and when to say that none does.
 
-`python -m benchmarks.calibrate` writes strategies/quoting.json. It reads the demo's calibration questions and,
-when the folder of public sets is there, SQuAD 2.0 and JaQuAD out of its `train/`. It never reads the demo's
-test questions, nor `dev/`, which the published figures are measured with.
+`python -m benchmarks.calibrate` writes strategies/quoting.json. It reads the demo's calibration questions
+and, when the folder of public sets is there, questions out of its `train/`. It never reads the demo's test
+questions, nor `dev/`, which the published figures are measured with.
 
 A public question counts little beside one of the demo's: encyclopedias are not asked as a support desk is.
 """

@@ -1,4 +1,4 @@
-"""How often `quotes` says the fact that was asked for, and how often it refuses, on the demo's test questions.
+"""How often `quotes` says the fact that was asked for, and how often it refuses: the demo's test questions.
 
 `python -m benchmarks.quotes` asks them all by the way of a customer's turn. Beside it stand what needs no
 choosing: the sentence nearest in meaning among the passages found, and the whole first passage; neither ever

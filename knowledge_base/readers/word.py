@@ -5,7 +5,7 @@ import zipfile
 from io import BytesIO
 from typing import Any
 
-import mammoth  # type: ignore[import-untyped]
+import mammoth
 from lxml import etree  # type: ignore[import-untyped]
 
 from knowledge_base.errors import TooLarge

@@ -202,4 +202,3 @@ def test_until_kotae_is_warm_a_question_is_asked_to_wait(kotae: Kotae) -> None:
     readiness.state = State("ready")
     assert client.post("/api/conversations", json={}).status_code == 201
     assert client.get("/healthz").json == {"live": True, "ready": True, "state": "ready"}
-
