@@ -3,7 +3,8 @@
 No language model. A sentence is a candidate with a row of evidence: how near its meaning is to the
 question's, which of the question's telling words it and its headings hold, where the search put its passage,
 whether it has a number when one is asked for. Two logistic regressions turn evidence into odds: one that a
-sentence holds the answer, one that the documents do at all. `python -m benchmarks.calibrate` fits both, on questions that no published figure is measured with.
+sentence holds the answer, one that the documents do at all. `python -m benchmarks.calibrate` fits both, on
+questions that no published figure is measured with.
 """
 
 from __future__ import annotations
