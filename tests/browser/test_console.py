@@ -1,0 +1,449 @@
+"""Operators and admins at the console, in a browser; what the browser complains of fails the test."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Dialog, FilePayload, Locator, Page, expect
+
+from bot.kotae import Kotae
+from tests.browser.conftest import Visit
+from tests.browser.sites import served
+from tests.people import PASSWORD, Customer
+
+FILTER = "# Water filter\n\nChange the water filter of the kettle every 60 days. A filter costs 9.50 euros.\n"
+DESCALING = "# Descaling\n\nDescale the kettle every month with two spoons of citric acid, then rinse it.\n"
+BROKEN = "%PDF-1.7 and nothing more"
+PAGES = ("strategy", "conversations", "search", "documents")
+JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")
+SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+OUTSIDE = """
+main => [...main.querySelectorAll("*")]
+  .filter((it) => it.checkVisibility() && !it.closest(".visually-hidden, thead, pre, .said table"))
+  .filter((it) => it.getBoundingClientRect().right > innerWidth)
+  .map((it) => it.outerHTML.slice(0, 80))
+"""
+DROP = """
+([form, files]) => {
+  const carried = new DataTransfer();
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  for (const [name, content] of files) carried.items.add(new File([bytes(content)], name));
+  for (const kind of ["dragenter", "dragover", "drop"]) {
+    form.dispatchEvent(new DragEvent(kind, { dataTransfer: carried, bubbles: true, cancelable: true }));
+  }
+}
+"""
+
+
+@dataclass
+class Colleague:
+    """Somebody signed in to the console."""
+
+    page: Page
+    kotae: str
+
+    def opens(self, path: str) -> Colleague:
+        self.page.goto(f"{self.kotae}/console/{path}")
+        return self
+
+    def chooses(self, *files: tuple[str, str]) -> Colleague:
+        """Files by the file dialog."""
+        self.page.locator("#files").set_input_files(
+            [FilePayload(name=name, mimeType="", buffer=text.encode()) for name, text in files]
+        )
+        return self
+
+    def drops(self, *files: tuple[str, str]) -> Colleague:
+        """Files out of the desktop."""
+        carried = [[name, base64.b64encode(text.encode()).decode()] for name, text in files]
+        form = self.page.locator("#upload").element_handle()
+        self.page.evaluate(DROP, [form, carried])
+        return self
+
+    def document(self, source: str) -> Locator:
+        """The row of a document in the library."""
+        return self.page.get_by_role("row").filter(has_text=source)
+
+    def presses(self, button: str, within: Locator | None = None) -> Colleague:
+        (within or self.page.get_by_role("main")).get_by_role("button", name=button).click()
+        return self
+
+    def answers_with(self, yes: bool) -> list[str]:
+        """The next question of the browser; what it said is in the list as soon as it was put."""
+        questions: list[str] = []
+
+        def answer(dialog: Dialog) -> None:
+            questions.append(dialog.message)
+            dialog.accept() if yes else dialog.dismiss()
+
+        self.page.once("dialog", answer)
+        return questions
+
+    def is_told(self, sentence: str) -> None:
+        expect(self.page.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
+
+
+Arrive = Callable[..., Colleague]
+
+
+@pytest.fixture
+def address(app: Flask, kotae: Kotae) -> Iterator[str]:
+    """Where this installation is reached; uploads are worked off beside it, as in the real server."""
+    kotae.jobs.start()
+    with served(app) as origin:
+        yield origin
+    kotae.jobs.stop()
+
+
+@pytest.fixture
+def signed_in(a_visitor: Visit, kotae: Kotae) -> Arrive:
+    def arrives(role: str = "operator", **options: object) -> Colleague:
+        email = f"{role}@example.com"
+        if not any(user.email == email for user in kotae.users.list()):
+            kotae.users.add(email, PASSWORD, role)  # type: ignore[arg-type]
+        visitor = a_visitor(**options)
+        colleague = Colleague(visitor.page, visitor.kotae).opens("sign-in")
+        expect(colleague.page.locator("[name=email]")).to_be_focused()
+        keys = colleague.page.keyboard
+        for text, key in ((email, "Tab"), (PASSWORD, "Enter")):
+            keys.type(text)
+            keys.press(key)
+        colleague.page.wait_for_url("**/console/strategy")
+        return colleague
+
+    return arrives
+
+
+@pytest.fixture
+def admin(signed_in: Arrive) -> Colleague:
+    return signed_in("admin")
+
+
+@pytest.fixture
+def operator(signed_in: Arrive) -> Colleague:
+    return signed_in("operator")
+
+
+@pytest.fixture
+def two_manuals(kotae: Kotae, tmp_path: Path) -> None:
+    """Documents that were there before anybody came."""
+    for name, text in (("filter.md", FILTER), ("descaling.md", DESCALING)):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        with path.open("rb") as file:
+            kotae.library.ingest(kotae.library.receive(file, name).document.id)
+
+
+# Documents
+
+
+def test_an_admin_drops_several_files_and_watches_each_to_its_end_without_reloading(admin: Colleague) -> None:
+    admin.opens("documents")
+    expect(admin.page.get_by_text("There is no document yet.")).to_be_visible()
+    admin.page.evaluate("window.before = true")
+    admin.drops(("filter.md", FILTER), ("broken.pdf", BROKEN), ("descaling.md", DESCALING))
+    for source in ("filter.md", "descaling.md"):
+        expect(admin.document(source).locator("[data-state]")).to_have_text("Live")
+        expect(admin.document(source).locator("[data-passages]")).to_have_text("1")
+        expect(admin.document(source).get_by_role("progressbar")).to_be_hidden()
+    broken = admin.document("broken.pdf")
+    expect(broken).to_contain_text("is damaged or was cut off")
+    expect(broken.get_by_role("button", name="Retry")).to_be_visible()
+    expect(admin.page.locator("#uploads li")).to_have_count(3)
+    expect(admin.page.get_by_text("There is no document yet.")).to_be_hidden()
+    expect(admin.page.get_by_role("button", name="Re-index")).to_be_visible()
+    assert admin.page.evaluate("window.before")
+
+
+def test_a_failed_document_is_tried_again_and_says_why_when_it_fails_again(admin: Colleague) -> None:
+    admin.opens("documents").chooses(("broken.pdf", BROKEN))
+    admin.presses("Retry", admin.document("broken.pdf"))
+    admin.is_told("broken.pdf is being tried again.")
+    broken = admin.document("broken.pdf")
+    expect(broken.locator("[data-state]")).to_have_text("Failed")
+    expect(broken).to_contain_text("is damaged or was cut off")
+    broken.get_by_role("link").click()
+    admin.is_told("is damaged or was cut off")
+    expect(admin.page.get_by_role("button", name="Retry")).to_be_visible()
+    expect(admin.page.get_by_text("No passages yet.")).to_be_visible()
+
+
+def test_a_retired_document_answers_nothing_until_it_is_brought_back(
+    two_manuals: None, admin: Colleague
+) -> None:
+    admin.opens("documents").page.get_by_role("link", name="Water filter").click()
+    passage = admin.page.get_by_text("Change the water filter of the kettle every 60 days.")
+    expect(passage).to_be_visible()
+    document = admin.page.url
+    question = "search?q=How+often+do+I+change+the+water+filter%3F"
+    for press, state, found in (("Retire", "Retired", 0), ("Bring back", "Live", 1)):
+        admin.page.goto(document)
+        admin.presses(press)
+        expect(admin.page.locator("[data-state]")).to_have_text(state)
+        expect(admin.opens(question).page.get_by_text("every 60 days")).to_have_count(found)
+
+
+def test_a_document_is_deleted_only_after_a_yes_and_disappears_by_itself(
+    two_manuals: None, admin: Colleague, kotae: Kotae
+) -> None:
+    admin.opens("documents")
+    question = admin.answers_with(False)
+    admin.presses("Delete", admin.document("filter.md"))
+    assert question == ["Delete “Water filter”? Nothing will be answered from it any more."]
+    assert len(kotae.library.documents()) == 2
+    for source in ("filter.md", "descaling.md"):
+        admin.answers_with(True)
+        admin.presses("Delete", admin.document(source))
+        admin.is_told("is being deleted, from every answer too.")
+        expect(admin.document(source)).to_have_count(0)
+    expect(admin.page.get_by_text("There is no document yet.")).to_be_visible()
+    assert kotae.library.documents() == []
+
+
+def test_a_row_that_comes_to_rest_keeps_the_focus_of_the_keyboard(
+    two_manuals: None, admin: Colleague
+) -> None:
+    admin.opens("documents").document("filter.md").get_by_role("link").focus()
+    admin.page.evaluate("document.activeElement.closest('tr').toggleAttribute('data-under-way', true)")
+    expect(admin.document("filter.md")).not_to_have_attribute("data-under-way", "")
+    expect(admin.document("filter.md").get_by_role("link")).to_be_focused()
+
+
+def test_re_indexing_is_asked_about_and_the_old_index_answers_meanwhile(
+    two_manuals: None, admin: Colleague
+) -> None:
+    admin.opens("documents")
+    question = admin.answers_with(True)
+    admin.presses("Re-index")
+    assert question == ["Build the index anew beside the one that answers?"]
+    admin.is_told("The new index is being built beside the old one, which goes on answering.")
+    expect(admin.page.locator("#reindexing")).to_be_hidden()
+    expect(admin.opens("search?q=water+filter").page.get_by_text("every 60 days")).to_be_visible()
+
+
+# The switch
+
+
+def test_an_operator_switches_sees_who_chose_and_goes_back_with_one_click(
+    operator: Colleague, app: Flask
+) -> None:
+    cards = operator.page.locator("section.card")
+    speaking = cards.filter(has_text="answers now")
+    expect(speaking.get_by_role("heading")).to_have_text("manuals")
+    expect(operator.page.get_by_text("Nothing was switched yet.")).to_be_visible()
+
+    operator.presses("Let it answer", cards.filter(has_text="parrot"))
+    operator.is_told("parrot answers from the next question on.")
+    expect(speaking.get_by_role("heading")).to_have_text("parrot")
+    expect(operator.page.get_by_role("row").nth(1)).to_contain_text("operator@example.com")
+    assert Customer(app).asks("Anybody there?").text == "Anybody there?"
+
+    operator.presses("Back to manuals")
+    operator.is_told("Back to manuals: it answers from the next question on.")
+    expect(speaking.get_by_role("heading")).to_have_text("manuals")
+    changes = operator.page.get_by_role("row")
+    expect(changes.nth(1).get_by_role("cell")).to_contain_text(["", "", "parrot", "manuals"])
+    expect(changes.nth(2).get_by_role("cell")).to_contain_text(["", "", "manuals", "parrot"])
+
+
+def test_an_operator_reads_why_somebody_else_speaks_than_was_chosen(
+    operator: Colleague, kotae: Kotae
+) -> None:
+    expect(operator.page.get_by_role("status")).to_have_count(0)
+    kotae.switch.status = "'best' was chosen and cannot speak here: the model server does not answer"
+    operator.opens("strategy")
+    expect(operator.page.get_by_role("status")).to_have_text(kotae.switch.status)
+
+
+# Search
+
+
+def test_search_shows_both_scores_the_fused_order_and_what_a_strategy_says(
+    two_manuals: None, operator: Colleague
+) -> None:
+    page = operator.opens("search").page
+    page.keyboard.type("How often should I descale the kettle?")  # the field has the focus
+    page.keyboard.press("Enter")
+    first = page.locator("li.card").first
+    expect(first).to_contain_text("1. Descaling")
+    for score in (r"fused 0\.\d{4}", r"meaning 0\.\d{3}", r"words \d+\.\d\d"):
+        assert first.get_by_text(re.compile(f"^{score}$")).is_visible(), score
+    fused = [float(text.split()[1]) for text in page.get_by_text(re.compile("^fused")).all_text_contents()]
+    assert fused == sorted(fused, reverse=True)
+    expect(page.get_by_text("Answer of")).to_have_count(0)
+
+    page.get_by_label("Answer with").select_option("manuals")
+    operator.presses("Search")
+    answer = page.get_by_role("region", name="Answer of manuals")
+    expect(answer).to_contain_text("Descale the kettle every month with two spoons of citric acid")
+    expect(answer.get_by_role("listitem").first).to_contain_text("Descaling")
+
+
+# Conversations
+
+
+def test_an_operator_finds_a_conversation_and_reads_how_the_answer_came_about(
+    two_manuals: None, operator: Colleague, app: Flask
+) -> None:
+    customer = Customer(app)
+    reply = customer.asks("How often should I descale the kettle?")
+    customer.rates(reply.id, "down", reason="incomplete", comment="And in winter?")
+    Customer(app).asks("Where is my parcel?")
+
+    page = operator.opens("conversations").page
+    expect(page.get_by_role("row")).to_have_count(3)
+    page.get_by_label("Words said by anybody").fill("descale")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row")).to_have_count(2)
+    expect(page.get_by_role("row").nth(1)).to_contain_text("not helpful 1")
+    page.get_by_role("link", name="How often should I descale the kettle?").click()
+
+    said = page.locator("li.card").nth(1)
+    expect(said).to_contain_text("every month")
+    expect(said).to_contain_text("not helpful Something is missing “And in winter?”")
+    expect(said.get_by_text("Index version")).to_be_hidden()
+    said.get_by_text("How this answer came about").click()
+    for part in ("First token", "Index version", "Decisions", "manuals: found", "Sources"):
+        expect(said.get_by_text(part).first).to_be_visible()
+    expect(said.locator("q").first).to_contain_text("every month")
+
+
+def test_moments_are_told_in_the_readers_time_zone(signed_in: Arrive, app: Flask, kotae: Kotae) -> None:
+    Customer(app).asks("Anybody there?")
+    at = kotae.conversations.page()[0].updated_at
+    hours = []
+    for zone in ("Asia/Tokyo", "America/New_York"):
+        page = signed_in(timezone_id=zone).opens("conversations").page
+        told = (page.locator("tbody time").text_content() or "").replace("\u202f", " ")
+        assert told == at.astimezone(ZoneInfo(zone)).strftime("%b %-d, %Y, %-I:%M %p")
+        hours.append(told)
+    assert hours[0] != hours[1]
+
+
+# Everybody
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_no_page_of_the_console_is_wider_than_a_small_screen(
+    signed_in: Arrive, two_manuals: None, app: Flask, kotae: Kotae, language: str
+) -> None:
+    long = "Donaudampfschifffahrtsgesellschaftskapitänsmütze" * 3
+    customer = Customer(app, language)
+    customer.rates(customer.asks(f"{long}? https://example.com/{long}").id, "up")
+    admin = signed_in("admin", language=language, width=360, height=740)
+    admin.opens("documents").chooses((f"{long}.pdf", BROKEN))
+    expect(
+        admin.document(long).get_by_role("button", name="Retry" if language == "en" else "再試行")
+    ).to_be_visible()
+    kotae.switch.use("parrot", "x" * 80 + "@example.com")
+    kotae.switch.status = long
+    (conversation,) = kotae.conversations.page()
+    document = kotae.library.documents()[0]
+    for path in (
+        *PAGES,
+        f"conversations/{conversation.id}",
+        f"documents/{document.id}",
+        f"search?q={long}&strategy=parrot",
+        "search?q=How+often+should+I+descale%3F&strategy=manuals",
+    ):
+        admin.opens(path)
+        for summary in admin.page.locator("summary").all():
+            summary.evaluate("summary => { summary.parentElement.open = true }")
+        assert admin.page.evaluate(SIDEWAYS) == 0, path
+        assert admin.page.locator("main").evaluate(OUTSIDE) == [], path
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_a_japanese_admin_reads_japanese_on_every_page(
+    signed_in: Arrive, two_manuals: None, app: Flask, kotae: Kotae, colours: str
+) -> None:
+    Customer(app, "ja").asks("フィルターはいつ交換しますか？")
+    admin = signed_in("admin", language="ja", color_scheme=colours)
+    (conversation,) = kotae.conversations.page()
+    pages = (*PAGES, f"conversations/{conversation.id}", f"documents/{kotae.library.documents()[0].id}")
+    for path in pages:
+        page = admin.opens(path).page
+        expect(page.locator("html")).to_have_attribute("lang", "ja")
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", colours)
+        expect(page.locator("header")).to_contain_text("サインアウト")
+        labels = page.locator(
+            "h1:not(.text-break), th, details dt, label, button, .badge"
+        ).all_text_contents()
+        assert [label for label in labels if label.strip() and not JAPANESE.search(label)] == [], path
+
+
+def test_the_language_is_chosen_in_the_menu_and_kept(operator: Colleague) -> None:
+    operator.opens("conversations?q=filter")
+    operator.page.get_by_role("link", name="日本語").click()
+    expect(operator.page.get_by_role("heading", name="会話")).to_be_visible()
+    expect(operator.page.get_by_role("searchbox")).to_have_value("filter")
+    operator.opens("strategy")
+    expect(operator.page.get_by_role("heading", name="今の回答方式")).to_be_visible()
+
+
+def test_an_operator_is_not_shown_the_way_to_the_library(operator: Colleague, admin: Colleague) -> None:
+    for colleague, pages in (
+        (operator, ["Strategy", "Conversations", "Search"]),
+        (admin, ["Strategy", "Conversations", "Search", "Documents"]),
+    ):
+        expect(colleague.page.locator("header .nav-link")).to_have_text(pages)
+
+
+def test_menu_and_forms_work_by_keyboard_alone(two_manuals: None, signed_in: Arrive) -> None:
+    operator = signed_in(width=360, height=740)
+    page, keys = operator.page, operator.page.keyboard
+    keys.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    for _ in range(2):
+        keys.press("Tab")
+    menu = page.get_by_role("button", name="Menu")
+    expect(menu).to_be_focused()
+    keys.press("Enter")
+    expect(menu).to_have_attribute("aria-expanded", "true")
+    expect(page.get_by_role("link", name="Search")).to_be_visible()
+    for _ in range(3):
+        keys.press("Tab")
+    expect(page.get_by_role("link", name="Search")).to_be_focused()
+    keys.press("Enter")
+    expect(page.get_by_role("heading", name="What does a question find?")).to_be_visible()
+    keys.type("How often should I descale the kettle?")
+    for key in ("Tab", "ArrowUp", "Tab", "ArrowDown", "Tab", "Enter"):  # one more passage, the first strategy
+        keys.press(key)
+    expect(page.get_by_role("region", name="Answer of manuals")).to_contain_text("every month")
+    expect(page.get_by_label("Passages")).to_have_value("11")
+    operator.opens("strategy")
+    page.get_by_role("button", name="Let it answer: parrot").press("Enter")
+    operator.is_told("parrot answers from the next question on.")
+
+
+def test_from_an_upload_to_a_cited_answer_to_the_operators_record(
+    admin: Colleague, operator: Colleague, a_visitor: Visit
+) -> None:
+    customer = a_visitor().visits().opens_the_chat()
+    question = "How often must I change the water filter of the kettle?"
+    expect(customer.asks(question)).to_contain_text("I could not find an answer")
+
+    admin.opens("documents").drops(("filter.md", FILTER))
+    expect(admin.document("filter.md").locator("[data-state]")).to_have_text("Live")
+
+    answer = customer.asks(question)
+    expect(answer.locator(".said")).to_contain_text("Change the water filter of the kettle every 60 days.")
+    source = answer.locator(".sources li")
+    expect(source.locator(".title")).to_have_text("Water filter")
+    answer.get_by_role("button", name="This helped").click()
+
+    page = operator.opens("conversations").page
+    expect(page.get_by_role("row").nth(1)).to_contain_text("helpful 1")
+    page.get_by_role("link", name=question).click()
+    first, second = page.locator("li.card:has(details)").all()
+    expect(first).to_contain_text("abstained")
+    second.get_by_text("How this answer came about").click()
+    expect(second.locator("q")).to_contain_text("every 60 days")
+    expect(second).to_contain_text("filter.md")
