@@ -445,5 +445,5 @@ def test_from_an_upload_to_a_cited_answer_to_the_operators_record(
     first, second = page.locator("li.card:has(details)").all()
     expect(first).to_contain_text("abstained")
     second.get_by_text("How this answer came about").click()
-    expect(second.locator("q")).to_contain_text("every 60 days")
+    expect(second.locator("q").first).to_contain_text("every 60 days")
     expect(second).to_contain_text("filter.md")
