@@ -9,6 +9,7 @@ from bot.conversation import UnknownConversation
 from web.auth import requires
 from web.current import kotae
 from web.operator import bp
+from web.operator.quotes import quotes
 
 PAGE = 50
 
@@ -37,4 +38,4 @@ def conversation(conversation_id: str) -> ResponseReturnValue:
         whole = kotae().conversations.get(conversation_id)
     except UnknownConversation:
         abort(404)
-    return render_template("console/conversation.html", conversation=whole)
+    return render_template("console/conversation.html", conversation=whole, quotes=quotes)

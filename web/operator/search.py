@@ -17,6 +17,7 @@ from strategies.errors import StrategyError
 from web.auth import requires
 from web.current import kotae
 from web.operator import bp
+from web.operator.quotes import quotes
 
 MOST = 50
 
@@ -39,6 +40,7 @@ def search() -> ResponseReturnValue:
         ms=ms,
         fault=fault,
         ended=ended,
+        quotes=quotes,
         failed=failed,
         documents=len(kotae().library.documents()),
     )
