@@ -22,6 +22,7 @@ from bot.turn import Ended, Failed, Handoff, Started
 from knowledge_base.catalogue import Document
 from knowledge_base.database import now
 from knowledge_base.errors import InUse, KnowledgeError, NotFound, Unavailable
+from knowledge_base.library import Status
 from strategies import errors
 from strategies.base import Question, Turn
 from strategies.errors import Misconfigured, NoAnswer
@@ -37,6 +38,7 @@ class Shelf:
         self.fails: KnowledgeError | None = None
         self.unreadable = ""
         self.waiting: list[str] = []
+        self.missing = 0  # documents that a newly configured embedding lacks
 
     def version(self) -> str:
         return "v3"
@@ -49,6 +51,9 @@ class Shelf:
 
     def pending(self) -> list[str]:
         return self.waiting
+
+    def status(self) -> Status:
+        return Status("v3", "now", True, self.missing)
 
     def ingest(self, document_id: str, progress: Callable[[str, float], None]) -> Document:
         progress("cut", 0.5)
@@ -390,6 +395,12 @@ def test_documents_left_in_the_middle_are_taken_up_again(kotae: Kotae, shelf: Sh
     shelf.waiting = ["d1", "d2"]
     kotae.jobs.drain()
     assert sorted(shelf.done) == [("ingest", "d1"), ("ingest", "d2")]
+
+
+def test_a_newly_configured_embedding_is_prepared_without_being_asked(kotae: Kotae, shelf: Shelf) -> None:
+    shelf.missing = 2
+    kotae.jobs.drain()
+    assert ("reindex",) in shelf.done
 
 
 # ---- opening ----
