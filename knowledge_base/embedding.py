@@ -295,6 +295,9 @@ def _pieces(ids: list[int], limit: int) -> Iterator[list[int]]:
 
 def _average(vectors: Sequence[Floats], pieces: Sequence[Sized]) -> list[float]:
     """One unit vector for a text that was read in pieces, each counting by its length."""
+    if len(vectors) == 1:
+        only: list[float] = vectors[0].tolist()
+        return only
     mean = np.average(vectors, axis=0, weights=[len(piece) for piece in pieces])
     whole: list[float] = (mean / np.linalg.norm(mean)).tolist()
     return whole

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import pairwise
 
 import sqlalchemy as sa
 
@@ -199,17 +199,36 @@ def _within(rows: int, rarest_first: Iterable[str], passages: Mapping[str, int])
 
 def _match(asked: _Asked, context: list[str], text: list[str]) -> Match:
     weight, telling = asked.weight, asked.telling
-    here = weight.keys() & chain(context, text)
+    count, beside = _seen(weight, context, text)
+    if not count:
+        return Match()
     length = (len(context) + len(text)) / USUAL_LENGTH
     usual = SATURATION * (1 - LENGTH_COUNTS + LENGTH_COUNTS * length)
-    count = {word: context.count(word) + text.count(word) for word in here}
-    beside = asked.pairs.keys() & chain(pairwise(context), pairwise(text)) if len(here) > 1 else ()
     return Match(
         strength=sum(weight[word] * n / (n + usual) for word, n in count.items()) / asked.whole,
-        coverage=sum(telling[word] for word in here & telling.keys()) / asked.whole_telling,
+        coverage=sum(telling[word] for word in count if word in telling) / asked.whole_telling,
         heading=sum(telling[word] for word in telling.keys() & context) / asked.whole_telling,
-        order=sum(asked.pairs[pair] for pair in beside) / asked.whole_pairs,
+        order=sum(asked.pairs[pair] for pair in beside if pair in asked.pairs) / asked.whole_pairs,
     )
+
+
+def _seen(
+    asked: Container[str], context: list[str], text: list[str]
+) -> tuple[dict[str, int], set[tuple[str, str]]]:
+    """How often each of the words asked for is there, and which of them stand next to each other."""
+    count: dict[str, int] = {}
+    beside = set()
+    for part in (context, text):
+        before = ""
+        for word in part:
+            if word not in asked:
+                before = ""
+                continue
+            count[word] = count.get(word, 0) + 1
+            if before:
+                beside.add((before, word))
+            before = word
+    return count, beside
 
 
 def _forget(connection: sa.Connection, rows: Sequence[int]) -> None:
