@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.libraries import Asking, demo_library, library_of, public, strangers
+from benchmarks.libraries import Asking, demo_documents, demo_library, library_of, public, strangers
 from demo.questions import proves, questions
 from knowledge_base.library import Library
 from knowledge_base.passages import Passage
@@ -29,8 +29,9 @@ from strategies.followups import standalone
 
 K = 8  # passages, as kotae.toml has `rag` find them for `quotes`
 FALSE_REFUSALS = 0.04  # of the calibration's answerable questions; the goal on others is 5 %
-# What a question of the demo weighs, a public one about its own article, a public one asked about the demo.
-OURS, THEIRS, STRANGERS = 1.0, 0.02, 0.1
+# What a question of the demo weighs, the same in a library of one document, a public one about its own
+# article, a public one asked about the demo.
+OURS, ALONE, THEIRS, STRANGERS = 1.0, 0.3, 0.02, 0.1
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,21 @@ def example(library: Library, asking: Asking, weight: float) -> Example:
     return Example(asked, passages, tuple(library.sentences(passages)), asking.facts, weight)
 
 
+def one_document_at_a_time() -> Iterator[Example]:
+    """Each document as all there is, as on an installation's first day: its own questions, and others'."""
+    asked = [q for q in questions("calibration") if not q.history]
+    for name, content in demo_documents().items():
+        own = [q for q in asked if name in q.sources]
+        others = [q for q in asked if name not in q.sources]
+        with library_of({name: content}) as library:
+            for q in own:
+                yield example(library, Asking(q.question, q.facts), ALONE)
+            for q in random.Random(name).sample(others, min(len(others), len(own))):
+                stranger = example(library, Asking(q.question), ALONE)
+                if not (q.facts and proves("\n".join(p.text for p in stranger.passages), q.facts)):
+                    yield stranger
+
+
 def gather(limit: int) -> tuple[list[Example], list[str]]:
     """Examples of all sets that are there, and their names."""
     with demo_library() as library:
@@ -63,7 +79,13 @@ def gather(limit: int) -> tuple[list[Example], list[str]]:
         found = [example(library, row, OURS) for row in rows]
         others = [Asking(text) for text in strangers(limit // 10)]
         found += [example(library, row, STRANGERS) for row in others]
-    names = [f"demo/questions/calibration.jsonl ({len(rows)})", f"questions of other worlds ({len(others)})"]
+    alone = list(one_document_at_a_time())
+    found += alone
+    names = [
+        f"demo/questions/calibration.jsonl ({len(rows)})",
+        f"the same where the library is one document ({len(alone)})",
+        f"questions of other worlds ({len(others)})",
+    ]
     for name, (documents, rows) in public(limit).items():
         with library_of(documents) as library:
             found += [example(library, row, THEIRS) for row in rows]

@@ -285,6 +285,17 @@ def test_an_unknown_command_and_a_missing_file_are_wrong_usage(terminal: Termina
     assert terminal("search", "--questions", "/no/such/file").exit_code == 2
 
 
+def test_files_of_one_name_in_two_folders_are_two_documents(terminal: Terminal, tmp_path: Path) -> None:
+    for folder, text in (("kettle", "The kettle holds 1.7 litres."), ("mug", "The mug holds 0.3 litres.")):
+        (tmp_path / "manuals" / folder).mkdir(parents=True)
+        (tmp_path / "manuals" / folder / "readme.md").write_text(f"# {folder}\n\n{text}\n")
+    terminal("documents", "add", str(tmp_path / "manuals"))
+    assert {row["source"] for row in terminal.json("documents", "list")} == {
+        "kettle › readme.md",
+        "mug › readme.md",
+    }
+
+
 def test_results_are_all_that_standard_output_carries(filled: Terminal) -> None:
     """In a process of its own: what libraries print by themselves would be seen."""
     command = [sys.executable, "-m", "web.cli", "ask", "How long is the warranty?", "--json"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -91,6 +92,14 @@ def remove(installation: Installation, id: str) -> None:  # noqa: A002  # as abo
 
 
 @dataclass(frozen=True)
+class Found:
+    """A file to add, and the name that tells it from others: two folders may each hold a readme.md."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
 class Added:
     """What became of one file."""
 
@@ -111,24 +120,24 @@ def is_live(added: Added) -> bool:
     return added.state in ("live", "retired")
 
 
-def receive(kotae: Kotae, files: Sequence[Path]) -> list[Added]:
+def receive(kotae: Kotae, files: Sequence[Found]) -> list[Added]:
     """Hand the files to the library, which keeps what it does not have yet."""
     from knowledge_base.errors import KnowledgeError
 
     added = []
     for file in files:
         try:
-            with file.open("rb") as stream:
+            with file.path.open("rb") as stream:
                 received = kotae.library.receive(stream, file.name, by=somebody())
         except (KnowledgeError, OSError) as error:
-            added.append(Added(file, error=str(error)))
+            added.append(Added(file.path, error=str(error)))
         else:
             document = received.document
-            added.append(Added(file, document.id, document.title, document.state, received.outcome))
+            added.append(Added(file.path, document.id, document.title, document.state, received.outcome))
     return added
 
 
-def add_files(kotae: Kotae, files: Sequence[Path]) -> list[Added]:
+def add_files(kotae: Kotae, files: Sequence[Found]) -> list[Added]:
     """Receive the files, then make them live: here, or by the server that owns the data directory."""
     added = receive(kotae, files)
     waiting = [one.id for one in added if one.id and not is_live(one)]
@@ -195,13 +204,20 @@ def _wait_for_job(kotae: Kotae, job_id: str) -> None:
         raise Sentence(job.error)
 
 
-def files_in(paths: Sequence[Path]) -> Iterator[Path]:
-    """Folders are walked; what is hidden in them stays out."""
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        for file in sorted(path.rglob("*")):
-            hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
-            if file.is_file() and not hidden:
-                yield file
+def files_in(paths: Sequence[Path]) -> Iterator[Found]:
+    """Each file under its name, and with its folders before it where two have the same."""
+    walked = [found for path in paths for found in _walk(path)]
+    times = Counter(file.name for file, _ in walked)
+    for file, parts in walked:
+        yield Found(file, file.name if times[file.name] == 1 else " › ".join(parts))
+
+
+def _walk(path: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """The files of a folder, with the way to each; what is hidden stays out."""
+    if not path.is_dir():
+        yield path, (path.name,)
+        return
+    for file in sorted(path.rglob("*")):
+        parts = file.relative_to(path).parts
+        if file.is_file() and not any(part.startswith(".") for part in parts):
+            yield file, parts
