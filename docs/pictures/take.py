@@ -1,0 +1,139 @@
+"""Takes the pictures of this folder anew: the demo shop with the chat, and three pages of the console.
+
+    .venv/bin/python docs/pictures/take.py
+
+It needs what the tests need (`make test` installs it) and a Chromium, on the PATH or named in CHROMIUM. The
+installation it shows is made in a temporary folder: the demo's documents, and two strategies to choose from.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from bot.kotae import Kotae
+from bot.settings import Settings
+from web.app import create_app
+from web.cli.demo import FOLDER
+from web.cli.documents import add_files, files_in
+
+HERE = Path(__file__).parent
+SIZE = ViewportSize(width=1280, height=800)
+QUESTION = "Does the Mug work with wireless charging?"
+WHO = "mika@example.com"
+PASSWORD = secrets.token_urlsafe()
+STRATEGIES = {
+    "manuals": {"use": "rag", "inner": "quotes"},
+    "model": {"use": "rag", "inner": "local"},
+    "local": {"use": "llm", "model": "qwen3:4b", "base_url": "http://127.0.0.1:11434/v1"},
+    "best": {"use": "first_of", "of": ["model", "manuals"]},
+}
+
+
+def main() -> None:
+    with (
+        tempfile.TemporaryDirectory() as data,
+        installation(Path(data)) as kotae,
+        served(kotae) as address,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=chromium(), args=sandbox())
+        page = browser.new_page(viewport=SIZE, locale="en", color_scheme="light", reduced_motion="reduce")
+        shop(page, address)
+        sign_in(page, address)
+        for name in ("strategy", "documents"):
+            page.goto(f"{address}/console/{name}")
+            take(page, f"console-{name}")
+        search(page, address)
+
+
+def shop(page: Page, address: str) -> None:
+    """A customer has asked and looks at the words that the answer rests on."""
+    page.goto(f"{address}/shop?language=en")
+    page.get_by_role("button", name="Open chat").click()
+    frame = page.frame_locator("iframe")
+    frame.locator("#question").fill(QUESTION)
+    frame.locator("#question").press("Enter")
+    answer = frame.locator(".message").last
+    expect(answer.locator(".feedback")).to_be_visible()
+    answer.locator("summary").first.click()
+    expect(answer.locator(".passage").first).to_be_visible()
+    frame.locator(".message").nth(-2).evaluate("question => question.scrollIntoView()")
+    take(page, "shop")
+
+
+def sign_in(page: Page, address: str) -> None:
+    page.goto(f"{address}/console/sign-in")
+    page.get_by_label("Email").fill(WHO)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/strategy")
+
+
+def search(page: Page, address: str) -> None:
+    page.goto(f"{address}/console/search")
+    page.get_by_label("Question").fill(QUESTION)
+    page.get_by_label("Answer with").select_option("manuals")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("region", name="Answer of manuals")).to_be_visible()
+    page.get_by_role("heading", level=1).click()  # nothing has the focus
+    take(page, "console-search")
+
+
+def take(page: Page, name: str) -> None:
+    page.screenshot(path=HERE / f"{name}.png")
+    print(f"{name}.png: {(HERE / name).with_suffix('.png').stat().st_size:,} bytes")  # noqa: T201
+
+
+@contextmanager
+def installation(data: Path) -> Iterator[Kotae]:
+    """A shop's Kotae after a few days: its manuals, one damaged upload, and a switch that was tried."""
+    kotae = Kotae.open(
+        Settings(data=data, product="Ostrelle", strategies=STRATEGIES, chat={"strategy": "manuals"})
+    )
+    kotae.warm_up()
+    kotae.users.add(WHO, PASSWORD, "admin")
+    add_files(kotae, list(files_in([FOLDER])))
+    damaged = kotae.library.receive(BytesIO(b"%PDF-1.7 cut off"), "spring-catalogue.pdf", by=WHO)
+    kotae.library.ingest(damaged.document.id)
+    for name in ("best", "manuals"):
+        kotae.switch.use(name, WHO)
+    yield kotae
+    kotae.close()
+
+
+@contextmanager
+def served(kotae: Kotae) -> Iterator[str]:
+    """The address under which it answers."""
+    server = make_server("127.0.0.1", 0, create_app(kotae), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def chromium() -> str:
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not path:
+        raise SystemExit("no Chromium was found: install one, or name it in CHROMIUM")
+    return path
+
+
+def sandbox() -> list[str]:
+    """Chromium has none for root."""
+    return ["--no-sandbox"] if os.geteuid() == 0 else []
+
+
+if __name__ == "__main__":
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    main()
