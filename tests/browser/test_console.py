@@ -437,7 +437,8 @@ def test_from_an_upload_to_a_cited_answer_to_the_operators_record(
     expect(answer.locator(".said")).to_contain_text("Change the water filter of the kettle every 60 days.")
     source = answer.locator(".sources li")
     expect(source.locator(".title")).to_have_text("Water filter")
-    answer.get_by_role("button", name="This helped").click()
+    with customer.page.expect_response("**/feedback"):
+        answer.get_by_role("button", name="This helped").click()
 
     page = operator.opens("conversations").page
     expect(page.get_by_role("row").nth(1)).to_contain_text("helpful 1")
