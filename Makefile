@@ -66,7 +66,7 @@ docs: $(TESTABLE)  ## write the pages that are made from the code
 
 translations: $(TESTABLE)  ## collect the interface's sentences and compile their Japanese
 	@mkdir -p build && cd web && ../$(BIN)/pybabel -q extract -F babel.cfg -k _l -k lazy_gettext --no-location -o ../build/messages.pot .
-	@$(BIN)/pybabel -q update --ignore-obsolete --no-wrap --omit-header -N -i build/messages.pot -d web/translations
+	@$(BIN)/pybabel -q update --ignore-obsolete --no-wrap --ignore-pot-creation-date -N -i build/messages.pot -d web/translations
 	@$(BIN)/pybabel -q compile -d web/translations
 
 constraints: $(TESTABLE)  ## pin what is installed now

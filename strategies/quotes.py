@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, ClassVar
 
@@ -43,19 +42,6 @@ class QuotesOptions(Options):
         le=1,
         description="From which likelihood on it answers; unset: as calibrated. Higher refuses more.",
     )
-
-
-@dataclass(frozen=True)
-class Span:
-    """Neighbouring sentences of one passage, quoted together."""
-
-    passage: Passage
-    start: int
-    end: int
-
-    @property
-    def quote(self) -> str:
-        return self.passage.text[self.start : self.end]
 
 
 class Quotes:
@@ -103,7 +89,7 @@ class Quotes:
             raise NoAnswer(f"the documents answer with likelihood {sure:.2f}, below {enough:.2f}", (decided,))
         chosen = choose(found, self._options.sentences, self._options.share)
         yield Decision(self._named, f"quoted {len(chosen)} of {len(found)} sentences", "", detail)
-        yield from told(spans(chosen))
+        yield from told(chosen)
 
     def _asked(self, text: str) -> Asked:
         return Asked(text, np.asarray(self._embedder.embed_query(text), np.float32), self._weigh(text))
@@ -127,36 +113,40 @@ def says_the_same(one: str, other: str) -> bool:
     return len(a & b) >= ALIKE * max(1, min(len(a), len(b))) and len(a | b) <= len(a & b) / ALIKE + 1
 
 
-def spans(chosen: Sequence[Candidate]) -> list[Span]:
-    """By passage, the best one first; inside a passage in its own order, neighbours joined."""
+def paragraphs(chosen: Sequence[Candidate]) -> list[list[Candidate]]:
+    """By passage, the best one first; inside a passage in its own order, neighbours together."""
     order = list(dict.fromkeys(candidate.passage.id for candidate in chosen))
     inside = sorted(chosen, key=lambda each: (order.index(each.passage.id), each.place))
     runs = groupby(enumerate(inside), key=lambda each: (each[1].passage.id, each[1].place - each[0]))
-    joined = ([candidate for _, candidate in run] for _, run in runs)
-    return [Span(run[0].passage, run[0].start, run[-1].end) for run in joined]
+    return [[candidate for _, candidate in run] for _, run in runs]
 
 
-def told(said: Sequence[Span]) -> Iterator[Event]:
-    """Each span as a paragraph of its own, with its citation; passages are numbered by first use."""
+def told(chosen: Sequence[Candidate]) -> Iterator[Event]:
+    """Each sentence with its citation; passages are numbered by first use."""
     numbers: dict[str, int] = {}
-    for position, span in enumerate(said):
-        yield Token(("\n\n" if position else "") + readable(span))
-        number = numbers.setdefault(span.passage.id, len(numbers) + 1)
-        yield Citation(number, span.passage, span.quote)
+    before = ""
+    for paragraph in paragraphs(chosen):
+        for position, sentence in enumerate(paragraph):
+            if position:
+                before = sentence.passage.text[paragraph[position - 1].end : sentence.start]
+            yield Token(before + readable(sentence))
+            number = numbers.setdefault(sentence.passage.id, len(numbers) + 1)
+            yield Citation(number, sentence.passage, sentence.text)
+        before = "\n\n"
 
 
-def readable(span: Span) -> str:
+def readable(sentence: Candidate) -> str:
     """The quote as it is read: table rows with their column heads, the rest as it stands."""
-    lines = span.quote.strip().splitlines()
+    lines = sentence.text.strip().splitlines()
     if any(ROW.match(line) for line in lines):
-        heads = column_heads(span)
+        heads = column_heads(sentence)
         return "\n".join(spoken for line in lines if (spoken := row_as_words(line, heads)))
-    return span.quote.strip()
+    return sentence.text.strip()
 
 
-def column_heads(span: Span) -> list[str]:
-    """The heads of the table that the span lies in; empty when the passage does not show them."""
-    before = span.passage.text[: span.end].splitlines()
+def column_heads(row: Candidate) -> list[str]:
+    """The heads of the table that the row lies in; empty when the passage does not show them."""
+    before = row.passage.text[: row.end].splitlines()
     for place in range(len(before) - 1, 0, -1):
         if ROW.match(before[place]) and RULE.match(before[place]):
             return cells(before[place - 1])

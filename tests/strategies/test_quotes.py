@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from strategies.base import Question
 from strategies.errors import NoAnswer
 from strategies.events import Answer, collect
-from strategies.quotes import Quotes, QuotesOptions, Span, readable, row_as_words, says_the_same
-from strategies.quoting import FITTED, OF_A_SENTENCE, OF_THE_QUESTION, Asked, fitted, words
+from strategies.quotes import Quotes, QuotesOptions, readable, row_as_words, says_the_same
+from strategies.quoting import FITTED, OF_A_SENTENCE, OF_THE_QUESTION, Asked, Candidate, fitted, words
 from strategies.testing import StrategyContract, kit
 from tests.strategies.passages import DESCALE, JAPANESE, SHIPPING, WARRANTY, passage
 
@@ -57,10 +57,11 @@ def test_every_quote_stands_in_its_passage() -> None:
     assert all(cited.quote in cited.passage.text for cited in said.citations)
 
 
-def test_neighbouring_sentences_are_quoted_together_with_one_citation() -> None:
+def test_neighbouring_sentences_read_as_in_their_document_each_with_its_citation() -> None:
     said = answer("How much citric acid descales the kettle every two months?", DESCALE, share=0.0001)
     assert said.text == DESCALE.text
-    assert len(said.citations) == 1
+    assert [cited.quote for cited in said.citations] == [DESCALE.text[a:b] for a, b in DESCALE.sentences]
+    assert {cited.number for cited in said.citations} == {1}
 
 
 def test_an_answer_is_no_longer_than_the_operator_wants() -> None:
@@ -98,9 +99,8 @@ def test_a_japanese_question_is_answered_in_the_documents_japanese() -> None:
 
 def test_a_table_row_is_read_out_with_its_column_heads() -> None:
     start = TABLE.text.index("| Barista")
-    span = Span(TABLE, start, TABLE.text.index("\n", start))
-    assert readable(span) == "- Barista – Warranty: 3 years; Burrs: 1 year"
-    assert span.quote in TABLE.text
+    row = Candidate(TABLE, 0, start, TABLE.text.index("\n", start), odds=0.0)
+    assert readable(row) == "- Barista – Warranty: 3 years; Burrs: 1 year"
 
 
 def test_a_row_without_heads_keeps_its_cells() -> None:
