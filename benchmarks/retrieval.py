@@ -245,18 +245,22 @@ def place(found: Sequence[str], answered_by: Sequence[str]) -> int:
 
 
 def latency(each: QuestionSet, library: Library, stock: Stock, asked: Sequence[str]) -> list[Speed]:
-    """Turn about, so that whatever else the machine does slows both alike."""
-    ours, theirs = [], []
-    for question in asked[:WARMING]:
-        library.search(question), stock.find(question)
-    for question in asked[WARMING : WARMING + LATENCY_SAMPLE]:
-        ours.append(milliseconds(partial(library.search, question, 5)))
-        theirs.append(milliseconds(partial(stock.find, question, 5)))
+    """One after the other: PyTorch's threads go on spinning after their work, and would slow whoever is
+    next.
+    """
+    ours = times(partial(library.search, k=5), asked)
+    theirs = times(partial(stock.find, k=5), asked)
     return [
         Speed(each.name, each.language, f"question → passages, {name}, ms", mine, other, other / mine)
         for name, at in (("p50", 50), ("p95", 95))
         for mine, other in [(float(np.percentile(ours, at)), float(np.percentile(theirs, at)))]
     ]
+
+
+def times(search: Callable[[str], Any], asked: Sequence[str]) -> list[float]:
+    for question in asked[:WARMING]:
+        search(question)
+    return [milliseconds(partial(search, question)) for question in asked[WARMING : WARMING + LATENCY_SAMPLE]]
 
 
 def milliseconds(work: Callable[[], Any]) -> float:
