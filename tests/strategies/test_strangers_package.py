@@ -81,7 +81,7 @@ def test_its_options_are_checked_like_ours(option: dict[str, str], sentence: str
 
 
 def test_its_own_tests_pass_where_it_is_installed(site: Path) -> None:
-    options = ["-q", "-n0", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE), str(EXAMPLE)]
+    options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE), str(EXAMPLE)]
     code = f"import sys, pytest; sys.path.insert(0, {str(site)!r}); sys.exit(pytest.main({options!r}))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, cwd=site
