@@ -69,7 +69,8 @@ translations: $(TESTABLE)  ## collect the interface's sentences and compile thei
 	@$(BIN)/pybabel -q update --ignore-obsolete --no-wrap --ignore-pot-creation-date -N -i build/messages.pot -d web/translations
 	@$(BIN)/pybabel -q compile -d web/translations
 
-constraints: $(TESTABLE)  ## pin what is installed now
+constraints: $(TESTABLE)  ## pin what is installed now, all extras included
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[local,lora,postgresql,redis,dev]'
 	@$(PIP) freeze --exclude-editable | sed -E 's/\+cpu$$//' | grep -v '^kotae' | sort -f > constraints.txt
 
 clean:  ## remove the environment and what tools left behind (the data directory stays)
