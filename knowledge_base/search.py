@@ -27,7 +27,7 @@ from knowledge_base.passages import Passage
 CANDIDATES = 20  # from each of the two searches; more change nothing but the time it takes
 
 # What each kind of evidence weighs; MEANING as far as the embedder knows the script.
-MEANING, STRENGTH, ORDER, COVERAGE, HEADING = 1.5, 1.0, 0.5, 0.4, 0.1
+MEANING, STRENGTH, ORDER, COVERAGE, HEADING = 1.0, 1.0, 0.5, 0.4, 0.1
 WORDS = STRENGTH + ORDER + COVERAGE + HEADING
 
 
