@@ -40,8 +40,7 @@ from knowledge_base.words import terms
 
 K = 10
 SPEED_SAMPLE = 300  # passages that both pipelines embed and index for the comparison of speed
-LATENCY_SAMPLE = 100  # questions
-WARMING = 10  # questions before them
+LATENCY_SAMPLE = 100  # questions, or half of them where there are fewer
 
 Find = Callable[[str], list[str]]  # a question → file names of the passages found, best first
 
@@ -258,9 +257,11 @@ def latency(each: QuestionSet, library: Library, stock: Stock, asked: Sequence[s
 
 
 def times(search: Callable[[str], Any], asked: Sequence[str]) -> list[float]:
-    for question in asked[:WARMING]:
+    """Of questions that are new to a search which has answered others."""
+    new = asked[:: max(2, len(asked) // LATENCY_SAMPLE)]
+    for question in set(asked) - set(new):
         search(question)
-    return [milliseconds(partial(search, question)) for question in asked[WARMING : WARMING + LATENCY_SAMPLE]]
+    return [milliseconds(partial(search, question)) for question in new]
 
 
 def milliseconds(work: Callable[[], Any]) -> float:
