@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 SHIPPED = "all-MiniLM-L6-v2"
+USUAL_QUESTIONS = range(4, 60, 8)  # tokens
 TOKENS_AT_ONCE = 1500  # a batch; a larger one is no faster, and a question would wait longer behind it
 
 
@@ -103,7 +104,9 @@ class MiniLM(Embedder):
         return f"{SHIPPED}@{WEIGHTS[:12]}/{DIMENSION}"
 
     def warm_up(self) -> None:
-        self.embed_query("warm")
+        """Also ready for questions of the usual lengths, so that the first of each does not wait longer."""
+        for length in USUAL_QUESTIONS:
+            self.embed_query("warm " * length)
 
     def count(self, text: str) -> int:
         return len(self._tokenizer.encode(_encodable(text)).ids)
