@@ -122,9 +122,9 @@ def load(name: str = SHIPPED, *, device: str = "", dtype: str = "", quantized: b
     kind = getattr(torch, dtype or ("float32" if device == "cpu" else "bfloat16"), None)
     if not isinstance(kind, torch.dtype):
         raise Misconfigured(f"torch knows no dtype {dtype!r}; try float32 or bfloat16")
-    from transformers.utils import logging
+    import transformers
 
-    logging.disable_progress_bar()  # a command shows its own
+    cast("Any", transformers).utils.logging.disable_progress_bar()  # a command shows its own
     folder = found(name)
     more = four_bit(device) if quantized else {}
     try:

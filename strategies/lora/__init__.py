@@ -1,0 +1,1 @@
+"""The product model: LoRA on the desk's own question–answer pairs."""
