@@ -1,10 +1,14 @@
 """Work that takes longer than a breath: handed over by Huey, told by a row of its own.
 
     enqueue ─▶ row "queued" ─▶ Huey: a file or Redis ─▶ a worker claims it: "running" ─▶ "done" | "failed"
+                  └───────────────────────── cancel ─────────────┴──────────────────────▶ "cancelled"
 
 The row is the truth and Huey the messenger: a message that arrives twice finds the row claimed, and one
 that was lost with a killed process is sent again by the next worker. Work is safe to run twice and resumes
-where it stopped.
+where it stopped. A worker whose job was cancelled finds that the row is no longer its own, and lets go.
+
+Long work has a messenger and a worker of its own, so that nobody waits an hour for a document; there is one
+piece of each kind at a time.
 """
 
 from __future__ import annotations
@@ -34,7 +38,7 @@ from knowledge_base.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-State = Literal["queued", "running", "done", "failed"]
+State = Literal["queued", "running", "done", "failed", "cancelled"]
 Progress = Callable[[str, float], None]
 Work = Callable[[Mapping[str, Any], Progress], None]
 Task = tuple[str, Mapping[str, Any]]  # kind and arguments
@@ -72,6 +76,14 @@ class WorkFailed(Exception):
     """The work cannot be done, and trying again will not help; the message is for the admin."""
 
 
+class AlreadyRunning(Exception):
+    """Long work of this kind waits or is being done, and there is one at a time."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"a job {job.kind!r} is {job.state} already")
+        self.job = job
+
+
 class Stopped(BaseException):
     """The worker goes home in the middle of a job.
 
@@ -79,15 +91,22 @@ class Stopped(BaseException):
     """
 
 
-def open_queue(data: Path, url: str) -> Huey:
+class Cancelled(BaseException):
+    """The job is no longer this worker's: it was cancelled, or another one took it over."""
+
+
+def open_queue(data: Path, url: str, name: str = "kotae") -> Huey:
     """The messenger: Redis at `url`, or a file in the data directory. ConfigurationError without redis-py."""
     if url:
-        return RedisHuey("kotae", url=url, results=False)
-    return SqliteHuey("kotae", filename=str(data / "jobs.db"), results=False)
+        return RedisHuey(name, url=url, results=False)
+    return SqliteHuey(name, filename=str(data / "jobs.db"), results=False)
 
 
 class Jobs:
-    """`work` does each kind of job; `left_over` tells what else a killed process left undone."""
+    """`work` does each kind of job; `left_over` tells what else a killed process left undone.
+
+    `long` names the kinds that have a queue and a worker of their own, each one at a time.
+    """
 
     def __init__(
         self,
@@ -97,28 +116,37 @@ class Jobs:
         *,
         left_over: Callable[[], Iterable[Task]] = tuple,
         patience: Sequence[float] = PATIENCE,
+        long: Mapping[str, Huey] | None = None,
     ) -> None:
         self._engine = engine
         self._queue = queue
+        self._long = dict(long or {})
         self._work = work
         self._left_over = left_over
         self._patience = patience
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex}"
         self._send = queue.task(name="run_job")(self.run)
-        self._consumer: Consumer | None = None
+        self._send_long = {kind: each.task(name="run_job")(self.run) for kind, each in self._long.items()}
+        self._consumers: tuple[Consumer, ...] = ()
         self._keeper: threading.Thread | None = None
         self._stopping = threading.Event()
 
     # ---- handing over ----
 
     def enqueue(self, kind: str, **arguments: Any) -> Job:
-        """Hand the work over; the same work already waiting is returned instead of queued twice."""
+        """Hand the work over; the same work already waiting is returned instead of queued twice.
+
+        Raises AlreadyRunning for long work of which there is one.
+        """
         if kind not in self._work:
             raise ValueError(f"there is no work {kind!r}; known: {', '.join(sorted(self._work))}")
         key = json.dumps(arguments, sort_keys=True)
         waiting = sa.select(JobRow).where(JobRow.state == "queued", JobRow.kind == kind, JobRow.key == key)
+        any_open = sa.select(JobRow).where(JobRow.state.in_(("queued", "running")), JobRow.kind == kind)
         moment = now()
         with writing(self._engine) as session:
+            if kind in self._long and (other := session.scalar(any_open.limit(1))) is not None:
+                raise AlreadyRunning(_job(other))
             row = session.scalar(waiting)
             if row is None:
                 row = JobRow(
@@ -136,8 +164,16 @@ class Jobs:
                 )
                 session.add(row)
             job = _job(row)
-        self._deliver(job.id)
+        self._deliver(job)
         return job
+
+    def cancel(self, job_id: str) -> Job:
+        """Take the job back. One in hand ends at its next step; one that has ended stays as it ended."""
+        self.get(job_id)
+        still_open = sa.update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(("queued", "running")))
+        with writing(self._engine) as session:
+            session.execute(still_open.values(state="cancelled", step="", error="", owner="", ended_at=now()))
+        return self.get(job_id)
 
     def get(self, job_id: str) -> Job:
         with reading(self._engine) as session:
@@ -146,11 +182,13 @@ class Jobs:
                 raise UnknownJob(f"there is no job {job_id!r}")
             return _job(row)
 
-    def list(self, state: State | None = None, limit: int = 50) -> Sequence[Job]:
+    def list(self, state: State | None = None, limit: int = 50, *, kind: str = "") -> Sequence[Job]:
         """The newest first."""
         rows = sa.select(JobRow).order_by(JobRow.created_at.desc(), JobRow.id).limit(limit)
         if state is not None:
             rows = rows.where(JobRow.state == state)
+        if kind:
+            rows = rows.where(JobRow.kind == kind)
         with reading(self._engine) as session:
             return [_job(row) for row in session.scalars(rows)]
 
@@ -160,23 +198,26 @@ class Jobs:
         """Work in threads of this process until `stop`; what a killed process left is taken up again."""
         self._stopping.clear()
         self.recover()
-        self._consumer = InThreads(
-            self._queue, workers=workers, periodic=False, max_delay=1.0, scheduler_interval=1
+        self._consumers = (
+            _consumer(self._queue, workers),
+            *(_consumer(each, 1) for each in self._long.values()),
         )
-        self._consumer.start()
+        for consumer in self._consumers:
+            consumer.start()
         self._keeper = threading.Thread(target=self._keep_alive, name="jobs", daemon=True)
         self._keeper.start()
 
     def stop(self) -> None:
         """End gracefully: the job in hand goes back to the queue at its next step, for the next worker."""
         self._stopping.set()
-        if self._consumer is not None:
-            self._consumer.stop(graceful=True)
-            self._consumer = None
+        for consumer in self._consumers:
+            consumer.stop(graceful=True)
+        self._consumers = ()
         if self._keeper is not None:
             self._keeper.join()
             self._keeper = None
-        self._queue.storage.close()
+        for each in (self._queue, *self._long.values()):
+            each.storage.close()
 
     def run_worker(self, workers: int = 1) -> None:
         """`start`, wait for SIGTERM or SIGINT, `stop`. For a process of its own, from its main thread."""
@@ -203,13 +244,13 @@ class Jobs:
     def recover(self) -> None:
         """Take up again what dead workers had in hand, what was never delivered, and what is left over."""
         self._release_dead()
-        waiting = sa.select(JobRow.id).where(JobRow.state == "queued").order_by(JobRow.created_at)
+        waiting = sa.select(JobRow).where(JobRow.state == "queued").order_by(JobRow.created_at)
         with reading(self._engine) as session:
-            ids = list(session.scalars(waiting))
+            jobs = [_job(row) for row in session.scalars(waiting)]
             open_ones = sa.select(JobRow.kind, JobRow.key).where(JobRow.state.in_(("queued", "running")))
             taken = {(kind, key) for kind, key in session.execute(open_ones)}
-        for job_id in ids:
-            self._deliver(job_id)
+        for job in jobs:
+            self._deliver(job)
         for kind, arguments in self._left_over():
             if (kind, json.dumps(arguments, sort_keys=True)) not in taken:
                 self.enqueue(kind, **arguments)
@@ -231,6 +272,8 @@ class Jobs:
             self._work[job.kind](job.arguments, self._teller(job.id))
         except Stopped:
             self._change(job.id, state="queued", step="", owner="", attempts=job.attempts - 1)
+        except Cancelled:
+            log.info("job %s (%s) was taken back", job.id, job.kind)
         except Unavailable as fault:
             self._postpone(job, str(fault))
         except WorkFailed as fault:
@@ -273,7 +316,9 @@ class Jobs:
             moment = now().timestamp()
             if step != last_step or moment - last_time >= TELL_SECONDS:
                 told[0] = (step, moment)
-                self._change(job_id, step=step, progress=min(max(share, 0.0), 1.0), beat_at=now())
+                share = min(max(share, 0.0), 1.0)
+                if not self._change(job_id, step=step, progress=share, beat_at=now()):
+                    raise Cancelled
 
         return tell
 
@@ -285,17 +330,22 @@ class Jobs:
         due_at = now() + timedelta(seconds=self._patience[job.attempts - 1])
         log.warning("job %s (%s) waits until %s: %s", job.id, job.kind, due_at, why)
         self._change(job.id, state="queued", step="waiting to try again", error=why, owner="", due_at=due_at)
-        self._deliver(job.id, due_at)
+        self._deliver(job, due_at)
 
     def _fail(self, job: Job, why: str) -> None:
         self._change(job.id, state="failed", step="", error=why, ended_at=now())
 
-    def _change(self, job_id: str, **values: Any) -> None:
+    def _change(self, job_id: str, **values: Any) -> bool:
+        """Write into the row of a job in hand. False when it is no longer ours."""
+        ours = sa.update(JobRow).where(
+            JobRow.id == job_id, JobRow.state == "running", JobRow.owner == self._owner
+        )
         with writing(self._engine) as session:
-            session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(values))
+            return bool(session.execute(ours.values(values).returning(JobRow.id)).all())
 
-    def _deliver(self, job_id: str, due_at: datetime | None = None) -> None:
-        self._send.schedule((job_id,), eta=due_at) if due_at else self._send(job_id)
+    def _deliver(self, job: Job, due_at: datetime | None = None) -> None:
+        send = self._send_long.get(job.kind, self._send)
+        send.schedule((job.id,), eta=due_at) if due_at else send(job.id)
 
     # ---- workers that die ----
 
@@ -304,10 +354,10 @@ class Jobs:
         while not self._stopping.wait(BEAT_SECONDS):
             try:
                 self._beat()
-                for job_id in self._release_dead():
-                    self._deliver(job_id)
-                if self._consumer is not None:
-                    self._consumer.check_worker_health()
+                for job in self._release_dead():
+                    self._deliver(job)
+                for consumer in self._consumers:
+                    consumer.check_worker_health()
             except Unavailable as fault:
                 log.warning("%s", fault)
 
@@ -316,7 +366,7 @@ class Jobs:
         with writing(self._engine) as session:
             session.execute(ours.values(beat_at=now()))
 
-    def _release_dead(self) -> Sequence[str]:
+    def _release_dead(self) -> Sequence[Job]:
         """Put back into the queue what a worker had in hand that is no more."""
         running = sa.select(JobRow).where(JobRow.state == "running", JobRow.owner != self._owner)
         with writing(self._engine) as session:
@@ -324,7 +374,7 @@ class Jobs:
             for row in dead:
                 log.warning("job %s (%s) was interrupted and is taken up again", row.id, row.kind)
                 row.state, row.owner = "queued", ""
-            return [row.id for row in dead]
+            return [_job(row) for row in dead]
 
     def _lives(self, row: JobRow) -> bool:
         host, pid = row.owner.rsplit(":", 2)[:2]
@@ -343,6 +393,10 @@ class InThreads(Consumer):  # type: ignore[misc]
 
     def _set_signal_handlers(self) -> None:
         """The process stops us by `stop`."""
+
+
+def _consumer(queue: Huey, workers: int) -> InThreads:
+    return InThreads(queue, workers=workers, periodic=False, max_delay=1.0, scheduler_interval=1)
 
 
 def _runs(pid: int) -> bool:

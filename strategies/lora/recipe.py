@@ -1,0 +1,42 @@
+"""How an adapter is trained: what an admin may choose, and what was found to be best when they do not."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Recipe(BaseModel):
+    """The defaults were searched on the demo's pairs with the shipped base (docs/decisions/training.md)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rank: int = Field(16, ge=1, le=256, description="How much an adapter can hold: the rank of its matrices.")
+    alpha: int = Field(
+        0, ge=0, description="How loud the adapter speaks; 0: twice the rank, as rates are tuned for."
+    )
+    rate: float = Field(3e-3, gt=0, le=1, description="The highest learning rate, after the warm-up.")
+    epochs: int = Field(8, ge=1, le=1000, description="How often every example is seen, at most.")
+    batch: int = Field(32, ge=1, le=4096, description="Pairs of usual length that are learned in one step.")
+    warm_up: float = Field(0.06, ge=0, lt=1, description="The share of steps in which the rate rises.")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="The share of the adapter's inputs left out at random."
+    )
+    encoder: bool = Field(
+        False, description="Adapt what reads as well as what speaks; it costs the shortcut of reading once."
+    )
+    vocabulary: bool = Field(False, description="Adapt the output layer too; for new words or scripts.")
+    dora: bool = Field(False, description="DoRA: direction and size apart. It is served merged, not mixed.")
+    rslora: bool = Field(False, description="rsLoRA: scaled by the root of the rank; for high ranks.")
+    quantized: bool = Field(False, description="QLoRA: four-bit base; needs CUDA and bitsandbytes.")
+    raft: bool = Field(False, description="Also learn to answer from passages, wrong ones among them.")
+    augment: bool = Field(True, description="Also learn from other wordings of each question.")
+    seconds: float = Field(
+        3600, gt=0, description="The longest a training may take; the best so far is kept."
+    )
+    patience: int = Field(5, ge=1, description="Measurements without a better held-out loss before it ends.")
+    seed: int = Field(0, ge=0, description="Another seed, another order and another beginning.")
+
+    @property
+    def scale(self) -> int:
+        """LoRA's alpha."""
+        return self.alpha or 2 * self.rank
