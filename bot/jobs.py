@@ -30,6 +30,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from huey import Huey, RedisHuey, SqliteHuey  # type: ignore[import-untyped]
 from huey.consumer import Consumer  # type: ignore[import-untyped]
+from sqlalchemy.orm import Session
 
 from bot.store import reading, writing
 from bot.store.tables import JobRow
@@ -142,11 +143,9 @@ class Jobs:
             raise ValueError(f"there is no work {kind!r}; known: {', '.join(sorted(self._work))}")
         key = json.dumps(arguments, sort_keys=True)
         waiting = sa.select(JobRow).where(JobRow.state == "queued", JobRow.kind == kind, JobRow.key == key)
-        any_open = sa.select(JobRow).where(JobRow.state.in_(("queued", "running")), JobRow.kind == kind)
         moment = now()
         with writing(self._engine) as session:
-            if kind in self._long and (other := session.scalar(any_open.limit(1))) is not None:
-                raise AlreadyRunning(_job(other))
+            self._refuse_a_second(session, kind)
             row = session.scalar(waiting)
             if row is None:
                 row = JobRow(
@@ -174,6 +173,19 @@ class Jobs:
         with writing(self._engine) as session:
             session.execute(still_open.values(state="cancelled", step="", error="", owner="", ended_at=now()))
         return self.get(job_id)
+
+    def reopen(self, job_id: str) -> Job:
+        """Let work that failed or was cancelled wait again, to go on where it stopped. Other work is left as
+        it is. Raises AlreadyRunning like `enqueue`.
+        """
+        moment = now()
+        ended = sa.update(JobRow).where(JobRow.id == job_id, JobRow.state.in_(("failed", "cancelled")))
+        with writing(self._engine) as session:
+            self._refuse_a_second(session, self.get(job_id).kind)
+            session.execute(ended.values(state="queued", error="", attempts=0, due_at=moment, ended_at=None))
+        job = self.get(job_id)
+        self._deliver(job)
+        return job
 
     def get(self, job_id: str) -> Job:
         with reading(self._engine) as session:
@@ -342,6 +354,11 @@ class Jobs:
         )
         with writing(self._engine) as session:
             return bool(session.execute(ours.values(values).returning(JobRow.id)).all())
+
+    def _refuse_a_second(self, session: Session, kind: str) -> None:
+        under_way = sa.select(JobRow).where(JobRow.state.in_(("queued", "running")), JobRow.kind == kind)
+        if kind in self._long and (other := session.scalar(under_way.limit(1))) is not None:
+            raise AlreadyRunning(_job(other))
 
     def _deliver(self, job: Job, due_at: datetime | None = None) -> None:
         send = self._send_long.get(job.kind, self._send)

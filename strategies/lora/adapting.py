@@ -88,6 +88,12 @@ def output_layer(base: Base) -> Any:
     return (model.decoder if base.family == "encoder-decoder" else model).get_output_embeddings()
 
 
+def width(base: Base) -> int:
+    """Of the part that speaks."""
+    config: Any = base.model.config
+    return int((config.decoder if base.family == "encoder-decoder" else config.get_text_config()).hidden_size)
+
+
 def speaks_in_conv1d(base: Base) -> bool:
     """GPT-2 keeps its weights the other way around."""
     from transformers.pytorch_utils import Conv1D

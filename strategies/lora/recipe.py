@@ -14,7 +14,9 @@ class Recipe(BaseModel):
     alpha: int = Field(
         0, ge=0, description="How loud the adapter speaks; 0: twice the rank, as rates are tuned for."
     )
-    rate: float = Field(3e-3, gt=0, le=1, description="The highest learning rate, after the warm-up.")
+    rate: float = Field(
+        0, ge=0, le=1, description="The highest learning rate, after the warm-up; 0: by the base's width."
+    )
     epochs: int = Field(8, ge=1, le=1000, description="How often every example is seen, at most.")
     batch: int = Field(32, ge=1, le=4096, description="Pairs of usual length that are learned in one step.")
     warm_up: float = Field(0.06, ge=0, lt=1, description="The share of steps in which the rate rises.")
@@ -35,6 +37,10 @@ class Recipe(BaseModel):
     )
     patience: int = Field(5, ge=1, description="Measurements without a better held-out loss before it ends.")
     seed: int = Field(0, ge=0, description="Another seed, another order and another beginning.")
+
+    def rate_of(self, width: int) -> float:
+        """Wide models want smaller steps; what was searched is 3e-3 at a width of 384."""
+        return self.rate or min(3e-3, max(2e-4, 3e-3 * 384 / width))
 
     @property
     def scale(self) -> int:

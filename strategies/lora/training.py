@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from strategies.errors import Misconfigured
 from strategies.lora.batches import Batch, Tensors, plan, within
 from strategies.lora.checkpoint import State, load, save
+from strategies.lora.preparing import prepare
 from strategies.lora.recipe import Recipe
 from strategies.lora.work import (
     CHECKPOINT,
@@ -73,6 +74,7 @@ def train(work: Work, told: Callable[[Told], None], stopped: Callable[[], bool],
         if work.adapter.exists():
             return work.adapter
         job = work.job
+        prepare(work)
         from strategies.lora import bases
 
         try:
@@ -90,7 +92,7 @@ class Course:
     ) -> None:
         import torch
 
-        from strategies.lora.adapting import adapted, learning
+        from strategies.lora.adapting import adapted, learning, width
         from strategies.lora.proving import rows_of, spread
 
         self.work, self.job, self.base = work, job, base
@@ -99,15 +101,12 @@ class Course:
         self.held_out = spread(work.held_out(), MEASURED_ROWS)
         self.rows = rows_of(base, work.train())
         self.held_out_rows = rows_of(base, self.held_out)
-        if not self.rows or not self.held_out_rows:
-            raise TrainingFailed(
-                "there are no pairs to learn from; import some first: kotae pairs import FILE"
-            )
         torch.manual_seed(self.recipe.seed)
         self.model = adapted(base, self.recipe)
         self.weights = learning(self.model)
+        self.highest = self.recipe.rate_of(width(base))
         self.optimizer = torch.optim.AdamW(
-            self.weights.values(), lr=self.recipe.rate, betas=MOMENTS, weight_decay=0.0, fused=True
+            self.weights.values(), lr=self.highest, betas=MOMENTS, weight_decay=0.0, fused=True
         )
         once = not self.recipe.encoder
         self.tensors = Tensors(base, self.rows, read_once=once)
@@ -245,7 +244,7 @@ class Course:
         rising = max(1, round(self.steps * self.recipe.warm_up))
         step = self.state.step
         share = (step + 1) / rising if step < rising else (self.steps - step) / max(1, self.steps - rising)
-        return self.recipe.rate * self.state.factor * min(1.0, share)
+        return self.highest * self.state.factor * min(1.0, share)
 
     def fall_back(self) -> None:
         """To the last good weights, with half the rate."""
@@ -419,7 +418,7 @@ class Course:
                 base_hash=self.base.hash,
                 template=template.fingerprint(self.base),
                 tokenizer=tokenizer_hash(self.base),
-                pairs=self.job.pairs_hash,
+                pairs=self.job.pairs,
                 made_at=datetime.now(UTC),
                 documents=self.job.documents,
                 seed=self.recipe.seed,

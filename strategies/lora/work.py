@@ -1,13 +1,13 @@
 """A training's folder: what it is made from, how far it is, and what came of it.
 
-job.json              name, base, recipe, documents: `Job`          written once
-pairs.jsonl           the pairs as they were given                   written once
-train.jsonl           what is learned                                written once
-held-out.jsonl        what is only measured on                       written once
-checkpoint.safetensors   everything a killed run needs to go on      replaced while it runs
-curve.jsonl           a `Told` a line                                grows
-samples.jsonl         held-out questions with answers on the way     grows
-adapter/              the finished adapter                           appears whole
+pairs.jsonl                the pairs as they were given                written once
+job.json                   name, base, recipe, documents: `Job`        written once, behind the pairs
+held-out.jsonl             what is only measured on                    written once
+train.jsonl                what is learned                             written once, behind that
+checkpoint.safetensors     everything a killed run needs to go on      replaced while it runs
+curve.jsonl                a `Told` a line                             grows
+samples.jsonl              held-out questions, answered on the way     grows
+adapter/                   the finished adapter                        appears whole
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +23,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from strategies.lora.pair import Pair, pairs_hash
+from strategies.lora.raft import Example
 from strategies.lora.recipe import Recipe
 
 ADAPTER = "adapter"
@@ -65,17 +67,8 @@ class Job:
     name: str
     base: str
     recipe: Recipe
-    pairs_hash: str = ""
+    pairs: str = ""  # their hash
     documents: Mapping[str, int] = field(default_factory=dict)  # id and version of what the pairs came from
-
-
-@dataclass(frozen=True)
-class Example:
-    """A question with what shall be answered; `answer` "" is the refusal."""
-
-    question: str
-    answer: str
-    passages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,13 +83,42 @@ class Work:
             raise TrainingFailed(f"{self.folder / JOB} cannot be read: {error}") from error
         return Job(**{**told, "recipe": Recipe(**told["recipe"])})
 
-    def begin(self, job: Job, train: Iterable[Example], held_out: Iterable[Example]) -> None:
-        """Write down what is to be done; the job comes last, so that a folder with one is complete."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write(self.folder / TRAIN, lines(asdict(example) for example in train))
+    @classmethod
+    def begin(
+        cls,
+        folder: Path,
+        *,
+        name: str,
+        base: str,
+        recipe: Recipe,
+        pairs: Sequence[Pair],
+        documents: Mapping[str, int] | None = None,
+    ) -> Work:
+        """A new folder that says what is to be done; one that has a job in it is complete."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritten(folder, error) from error
+        write(folder / PAIRS, lines(asdict(pair) for pair in pairs))
+        job = Job(name, base, recipe, pairs_hash(pairs), documents or {})
+        told = {**asdict(job), "recipe": recipe.model_dump()}
+        write(folder / JOB, json.dumps(told, ensure_ascii=False, indent=1).encode())
+        return cls(folder)
+
+    def prepare(self, train: Iterable[Example], held_out: Iterable[Example]) -> None:
         write(self.folder / HELD_OUT, lines(asdict(example) for example in held_out))
-        told = {**asdict(job), "recipe": job.recipe.model_dump()}
-        write(self.folder / JOB, json.dumps(told, ensure_ascii=False, indent=1).encode())
+        write(self.folder / TRAIN, lines(asdict(example) for example in train))
+
+    @property
+    def begun(self) -> bool:
+        return (self.folder / JOB).exists()
+
+    @property
+    def prepared(self) -> bool:
+        return (self.folder / TRAIN).exists()
+
+    def pairs(self) -> list[Pair]:
+        return [Pair(**{**line, "tags": tuple(line["tags"])}) for line in read_lines(self.folder / PAIRS)]
 
     def train(self) -> list[Example]:
         return list(self._examples(TRAIN))

@@ -1,0 +1,233 @@
+"""Training as people see it: started, watched, cancelled, resumed; each run is a folder and a job.
+
+    start ─▶ data/training/<run>/ ─▶ job "train" ─▶ a process of its own ─▶ adapter ─▶ shelf (─▶ promoted)
+
+The folder holds what is trained and how far it is (`strategies.lora.work`), the job's row says whether it is
+wanted. A server that is killed takes the training down with it, and the next one goes on from the checkpoint.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pydantic import TypeAdapter, ValidationError
+
+from bot.audit import Audit
+from bot.jobs import AlreadyRunning, Job, Jobs, Progress, UnknownJob, WorkFailed
+from knowledge_base.database import now
+from strategies.base import Search
+from strategies.errors import StrategyError
+from strategies.lora.card import CURRENT, Name
+from strategies.lora.pair import Pair
+from strategies.lora.parcel import Refused
+from strategies.lora.recipe import Recipe
+from strategies.lora.shelf import Shelf, ShelfError
+from strategies.lora.work import Told, TrainingFailed, Work, lines, read_lines, write
+
+KIND = "train"
+SHELVED = "shelved.jsonl"
+LEARNING = 0.95  # of the whole; the rest is for the shelf
+
+Versions = Callable[[Iterable[str]], Mapping[str, int]]
+Promote = Callable[[str, str], None]  # an adapter's hash, and who wants it to speak
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, known by its job. `adapter` is the hash of what came of it, "" until it is shelved."""
+
+    job: Job
+    name: str
+    base: str
+    recipe: Recipe
+    told: tuple[Told, ...]
+    folder: Path
+    adapter: str = ""
+
+    @property
+    def id(self) -> str:
+        return self.job.id
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until it ends, as far as one can say."""
+        return self.told[-1].left if self.job.state == "running" and self.told else None
+
+
+class Training:
+    """Everything about the trainings of this installation."""
+
+    def __init__(
+        self,
+        folder: Path,
+        jobs: Jobs,
+        audit: Audit,
+        shelf: Shelf,
+        *,
+        stored: Callable[[], Sequence[Pair]],
+        search: Search | None = None,
+        versions: Versions = lambda _ids: {},
+        promote: Promote | None = None,
+    ) -> None:
+        """`stored` has the desk's pairs, `search` finds passages for those that shall be read with them;
+        `versions` tells those of the documents that pairs were drawn from.
+        """
+        self.folder = folder
+        self._jobs = jobs
+        self._audit = audit
+        self._shelf = shelf
+        self._stored = stored
+        self._search = search
+        self._versions = versions
+        self._promote = promote
+
+    def start(
+        self,
+        name: str,
+        *,
+        by: str,
+        base: str = "shipped",
+        recipe: Recipe | None = None,
+        pairs: Sequence[Pair] | None = None,
+        promote: bool = False,
+    ) -> Job:
+        """Train an adapter of this name, on all stored pairs if none are given. Raises TrainingFailed."""
+        name = _checked(name)
+        _check_base(base)
+        pairs = list(self._stored() if pairs is None else pairs)
+        if not pairs:
+            raise TrainingFailed(
+                "there are no pairs to learn from; import some first: kotae pairs import FILE"
+            )
+        run = f"{now():%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
+        documents = self._versions({pair.document for pair in pairs if pair.document})
+        Work.begin(
+            self.folder / run,
+            name=name,
+            base=base,
+            recipe=recipe or Recipe(),
+            pairs=pairs,
+            documents=documents,
+        )
+        try:
+            with one_at_a_time():
+                job = self._jobs.enqueue(KIND, run=run, promote=promote, by=by)
+        except TrainingFailed:
+            shutil.rmtree(self.folder / run)
+            raise
+        self._audit.note(by, "train", name, job=job.id, base=base, pairs=len(pairs))
+        return job
+
+    def cancel(self, run_id: str, by: str) -> Job:
+        """Stop it at its next step; what was reached stays, to be resumed. Raises UnknownJob."""
+        run = self.run(run_id)
+        job = self._jobs.cancel(run_id)
+        self._audit.note(by, "cancel training", run.name, job=run_id)
+        return job
+
+    def resume(self, run_id: str, by: str) -> Job:
+        """Go on with a training that failed or was cancelled, from its last checkpoint."""
+        run = self.run(run_id)
+        with one_at_a_time():
+            job = self._jobs.reopen(run_id)
+        self._audit.note(by, "resume training", run.name, job=run_id)
+        return job
+
+    def runs(self, limit: int = 50) -> list[Run]:
+        """The newest first."""
+        jobs = self._jobs.list(limit=limit, kind=KIND)
+        return [self._run(job) for job in jobs if self._work(job).begun]
+
+    def run(self, run_id: str) -> Run:
+        """One training, by its job. Raises UnknownJob."""
+        job = self._jobs.get(run_id)
+        if job.kind != KIND:
+            raise UnknownJob(f"the job {run_id!r} is no training")
+        return self._run(job)
+
+    # ---- the job ----
+
+    def work(self, arguments: Mapping[str, Any], progress: Progress) -> None:
+        """What the worker does; it may have done a part of it before."""
+        from strategies.lora.apart import run_apart
+        from strategies.lora.preparing import prepare
+
+        work = Work(self.folder / arguments["run"])
+        learned = 0.0
+
+        def told(news: Told) -> None:
+            nonlocal learned
+            learned = news.step / news.steps
+
+        def stopped() -> bool:
+            progress("learning", LEARNING * learned)  # raises when the worker or the admin wants an end
+            return False
+
+        try:
+            if not (work.folder / SHELVED).exists():
+                progress("preparing", 0.0)
+                prepare(work, self._search)
+                adapter = self._shelf.put(run_apart(work.folder, told, stopped))
+                write(work.folder / SHELVED, lines([{"adapter": adapter.hash}]))
+                shutil.rmtree(work.adapter)  # it stands on the shelf
+            if arguments["promote"] and self._promote is not None:
+                progress("promoting", LEARNING)
+                self._promote(self._adapter(work), arguments["by"])
+        except (TrainingFailed, Refused, ShelfError, StrategyError) as fault:
+            raise WorkFailed(str(fault)) from fault
+
+    # ---- parts ----
+
+    def _run(self, job: Job) -> Run:
+        work = self._work(job)
+        told, spec = tuple(work.told()), work.job
+        return Run(job, spec.name, spec.base, spec.recipe, told, work.folder, self._adapter(work))
+
+    def _work(self, job: Job) -> Work:
+        return Work(self.folder / job.arguments["run"])
+
+    @staticmethod
+    def _adapter(work: Work) -> str:
+        for line in read_lines(work.folder / SHELVED):
+            return str(line["adapter"])
+        return ""
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    try:
+        yield
+    except AlreadyRunning as fault:
+        raise TrainingFailed(
+            f"a training is {fault.job.state} already; wait until it has ended, or cancel it"
+        ) from fault
+
+
+def _checked(name: str) -> str:
+    try:
+        name = TypeAdapter(Name).validate_python(name)
+    except ValidationError as error:
+        raise TrainingFailed(
+            f"an adapter cannot be called {name!r}; up to 80 characters, without slashes, are accepted"
+        ) from error
+    if name == CURRENT:
+        raise TrainingFailed(f"an adapter cannot be called {CURRENT!r}: that is whichever is promoted")
+    return name
+
+
+def _check_base(base: str) -> None:
+    """What is on this machine is found or missed at once; a name of the hub shows when it is fetched."""
+    from strategies.lora import bases
+
+    if base.count("/") == 1 and not base.startswith((".", "/", "~")) and not Path(base).exists():
+        return
+    try:
+        bases.found(base)
+    except StrategyError as fault:
+        raise TrainingFailed(str(fault)) from fault
