@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,13 +13,14 @@ from huey import Huey  # type: ignore[import-untyped]
 from huey.exceptions import ConfigurationError  # type: ignore[import-untyped]
 from limits.errors import ConfigurationError as UncountableError
 
-from bot import limits
+from bot import limits, training
 from bot.audit import Audit
 from bot.conversation import Conversations, Record
 from bot.feedback import Feedback
 from bot.jobs import Jobs, Progress, Work, WorkFailed, open_queue
 from bot.question import clean, language_of
 from bot.settings import BadSettings, Settings
+from bot.shelf import Shelf
 from bot.store.migrate import upgrade
 from bot.switch import Switch
 from bot.turn import Reply, reply
@@ -50,8 +51,24 @@ class Kotae:
         self.conversations = Conversations(engine)
         self.feedback = Feedback(engine)
         self.users = Users(engine)
-        self.jobs = Jobs(engine, queue, work_of(library), left_over=partial(left_over, library))
         self.audit = Audit(engine)
+        self.shelf = Shelf.of(settings.data, settings.strategies, self.audit)
+        self.jobs = Jobs(
+            engine,
+            queue,
+            {**work_of(library, self.shelf), training.KIND: lambda arguments, tell: self.training.work(arguments, tell)},
+            left_over=partial(left_over, library),
+            long={training.KIND: queue_of(settings, f"kotae-{training.KIND}")},
+        )
+        self.training = training.Training(
+            settings.data / "training",
+            self.jobs,
+            self.audit,
+            self.shelf,
+            stored=list,
+            search=lambda query, k=5: library.search(query, k),
+            versions=partial(versions, library),
+        )
         self._pace = pace_of(settings)
 
     @classmethod
@@ -184,9 +201,9 @@ def open_store(settings: Settings) -> sa.Engine:
         raise BadSettings([f"store.url: no database can be opened by this URL ({fault})"]) from fault
 
 
-def queue_of(settings: Settings) -> Huey:
+def queue_of(settings: Settings, name: str = "kotae") -> Huey:
     try:
-        return open_queue(settings.data, settings.jobs.url.get_secret_value())
+        return open_queue(settings.data, settings.jobs.url.get_secret_value(), name)
     except (ConfigurationError, ValueError) as fault:
         raise BadSettings([f"jobs.url: {NO_REDIS}"]) from fault
 
@@ -218,7 +235,7 @@ def kit(settings: Settings, library: Library) -> Kit:
     )
 
 
-def work_of(library: Library) -> dict[str, Work]:
+def work_of(library: Library, shelf: Shelf) -> dict[str, Work]:
     """The kinds of jobs. Each may run twice, and what it is about may be gone meanwhile."""
 
     def ingest(arguments: Mapping[str, Any], progress: Progress) -> None:
@@ -228,7 +245,9 @@ def work_of(library: Library) -> dict[str, Work]:
 
     def remove(arguments: Mapping[str, Any], progress: Progress) -> None:
         progress("removing", 0.0)
-        library.remove(arguments["document_id"])
+        document = library.document(arguments["document_id"])
+        shelf.outdate(document.id, f"the document {document.title!r} was deleted")
+        library.remove(document.id)
 
     def reindex(_arguments: Mapping[str, Any], progress: Progress) -> None:
         library.reindex(progress)
@@ -250,6 +269,12 @@ def _told(work: Work) -> Work:
             raise WorkFailed(str(fault)) from fault
 
     return tell
+
+
+def versions(library: Library, ids: Iterable[str]) -> dict[str, int]:
+    """Which version of each document is live; one that is gone is left out."""
+    live = {document.id: document.version for document in library.documents()}
+    return {each: live[each] for each in sorted(ids) if each in live}
 
 
 def left_over(library: Library) -> list[tuple[str, dict[str, Any]]]:

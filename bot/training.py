@@ -38,6 +38,14 @@ Versions = Callable[[Iterable[str]], Mapping[str, int]]
 Promote = Callable[[str, str], None]  # an adapter's hash, and who wants it to speak
 
 
+class TrainingRefused(TrainingFailed):
+    """A training cannot be started; the message is for the admin."""
+
+
+class UnknownRun(UnknownJob):
+    """There is no such training."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One training, known by its job. `adapter` is the hash of what came of it, "" until it is shelved."""
@@ -97,35 +105,29 @@ class Training:
         pairs: Sequence[Pair] | None = None,
         promote: bool = False,
     ) -> Job:
-        """Train an adapter of this name, on all stored pairs if none are given. Raises TrainingFailed."""
+        """Train an adapter of this name, on all stored pairs if none are given. Raises TrainingRefused."""
         name = _checked(name)
         _check_base(base)
         pairs = list(self._stored() if pairs is None else pairs)
         if not pairs:
-            raise TrainingFailed(
+            raise TrainingRefused(
                 "there are no pairs to learn from; import some first: kotae pairs import FILE"
             )
         run = f"{now():%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
         documents = self._versions({pair.document for pair in pairs if pair.document})
-        Work.begin(
-            self.folder / run,
-            name=name,
-            base=base,
-            recipe=recipe or Recipe(),
-            pairs=pairs,
-            documents=documents,
-        )
+        recipe = recipe or Recipe()
+        Work.begin(self.folder / run, name=name, base=base, recipe=recipe, pairs=pairs, documents=documents)
         try:
             with one_at_a_time():
                 job = self._jobs.enqueue(KIND, run=run, promote=promote, by=by)
-        except TrainingFailed:
+        except TrainingRefused:
             shutil.rmtree(self.folder / run)
             raise
         self._audit.note(by, "train", name, job=job.id, base=base, pairs=len(pairs))
         return job
 
     def cancel(self, run_id: str, by: str) -> Job:
-        """Stop it at its next step; what was reached stays, to be resumed. Raises UnknownJob."""
+        """Stop it at its next step; what was reached stays, to be resumed. Raises UnknownRun."""
         run = self.run(run_id)
         job = self._jobs.cancel(run_id)
         self._audit.note(by, "cancel training", run.name, job=run_id)
@@ -145,10 +147,13 @@ class Training:
         return [self._run(job) for job in jobs if self._work(job).begun]
 
     def run(self, run_id: str) -> Run:
-        """One training, by its job. Raises UnknownJob."""
-        job = self._jobs.get(run_id)
-        if job.kind != KIND:
-            raise UnknownJob(f"the job {run_id!r} is no training")
+        """One training, by its job. Raises UnknownRun."""
+        try:
+            job = self._jobs.get(run_id)
+        except UnknownJob:
+            raise UnknownRun(f"there is no training {run_id!r}") from None
+        if job.kind != KIND or not self._work(job).begun:
+            raise UnknownRun(f"there is no training {run_id!r}")
         return self._run(job)
 
     # ---- the job ----
@@ -204,7 +209,7 @@ def one_at_a_time() -> Iterator[None]:
     try:
         yield
     except AlreadyRunning as fault:
-        raise TrainingFailed(
+        raise TrainingRefused(
             f"a training is {fault.job.state} already; wait until it has ended, or cancel it"
         ) from fault
 
@@ -213,11 +218,11 @@ def _checked(name: str) -> str:
     try:
         name = TypeAdapter(Name).validate_python(name)
     except ValidationError as error:
-        raise TrainingFailed(
+        raise TrainingRefused(
             f"an adapter cannot be called {name!r}; up to 80 characters, without slashes, are accepted"
         ) from error
     if name == CURRENT:
-        raise TrainingFailed(f"an adapter cannot be called {CURRENT!r}: that is whichever is promoted")
+        raise TrainingRefused(f"an adapter cannot be called {CURRENT!r}: that is whichever is promoted")
     return name
 
 
@@ -230,4 +235,4 @@ def _check_base(base: str) -> None:
     try:
         bases.found(base)
     except StrategyError as fault:
-        raise TrainingFailed(str(fault)) from fault
+        raise TrainingRefused(str(fault)) from fault
