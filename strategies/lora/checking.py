@@ -1,0 +1,386 @@
+"""What is wrong with pairs, told before a minute is spent on training.
+
+conflict    one question with answers that disagree                                   error
+long        longer than the base reads or says                                        error
+empty       nothing asked, or nothing answered                                        error
+near        questions that mean nearly the same, answered differently                 warning
+language    asked in one language and answered in another, or not as labelled         warning
+facts       facts with a single wording; too few pairs to teach anything              warning
+duplicate   the same pair again: it counts once                                       note
+alike       two wordings that are hardly two                                          note
+personal    personal data, taken out                                                  note
+
+An error should be mended before training. What a note tells of is done already, in `Report.pairs`.
+
+Nearness by the embedder alone calls "the Kettle" and "the Kettle S" the same question (cosine .99; wordings
+of one question hardly reach .93). So words have a say: numbers, codes and names that differ keep two
+questions apart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge_base.embedding import Embedder
+from knowledge_base.readers.language import UNKNOWN, language_of
+from strategies.evidence import content, numbers
+from strategies.lora.pair import Pair, fact_of
+from strategies.lora.redaction import Found, redact
+from strategies.lora.splits import split
+from strategies.lora.wording import TURNING, bare, telling
+
+Kind = Literal["conflict", "long", "empty", "near", "language", "facts", "duplicate", "alike", "personal"]
+Severity = Literal["error", "warning", "note"]
+Progress = Callable[[str, float], None]
+
+SAME_QUESTION = 0.93  # cosine
+SAME_WORDING = 0.95
+SAME_ANSWER = 0.97
+AGREEING = 0.8  # of two answers to one question, with the same numbers
+FAMILIAR = 0.5  # below, the embedder knows the script too little for its cosine to count alone
+ENOUGH = 20  # pairs
+MOST_NEAR = 100  # findings of one kind by meaning; more help nobody
+QUOTED = 60  # characters of a question in a sentence
+ROWS = 1024  # compared at once
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to know. `places` are positions among the pairs that were checked, `lines` their lines."""
+
+    kind: Kind
+    severity: Severity
+    sentence: str
+    places: tuple[int, ...] = ()
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the check found, and the pairs as they should be kept: redacted, each once, their facts named.
+
+    `parts` says how many would be taught and held out.
+    """
+
+    findings: tuple[Finding, ...]
+    pairs: tuple[Pair, ...] = field(repr=False)
+    checked: int
+    facts: int
+    languages: Mapping[str, int]
+    redacted: Mapping[str, int]
+    parts: Mapping[str, int]
+
+    @property
+    def sound(self) -> bool:
+        """Nothing has to be mended."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+    def of(self, kind: Kind) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.kind == kind)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All but the pairs, for JSON."""
+        told = {name: getattr(self, name) for name in ("checked", "facts", "languages", "redacted", "parts")}
+        return {
+            "sound": self.sound,
+            **told,
+            "kept": len(self.pairs),
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+
+def check(
+    pairs: Iterable[Pair],
+    embedder: Embedder,
+    *,
+    lines: Sequence[int] = (),
+    count: Callable[[str], int] | None = None,
+    longest: int = 256,
+    keep: Collection[str] = (),
+    progress: Progress = lambda _step, _share: None,
+) -> Report:
+    """Look at all pairs. `count` tells how many tokens of the base a text takes, `longest` how many it has
+    room for in a question or an answer; the embedder's count stands in. `keep` is what is not personal
+    although it looks so: the desk's own address.
+    """
+    given = list(pairs)
+    progress("redacting", 0.0)
+    cleaned, taken = _redacted(given, keep)
+    progress("reading", 0.1)
+    questions = _vectors([pair.question for pair in cleaned], embedder)
+    progress("reading", 0.5)
+    answers = _vectors([pair.answer for pair in cleaned], embedder)
+    progress("comparing", 0.8)
+    sight = _Sight(cleaned, questions, answers, embedder)
+    findings = [
+        *_empty(cleaned),
+        *_conflicts(sight),
+        *_long(cleaned, count or embedder.count, longest),
+        *_near(sight),
+        *_languages(cleaned),
+        *_duplicates(cleaned),
+        *_alike(sight),
+        *_personal(taken),
+    ]
+    kept = _each_once(_with_facts(sight))
+    findings += _facts(kept)
+    numbered = [
+        replace(found, lines=tuple(lines[place] for place in found.places)) if lines else found
+        for found in findings
+    ]
+    order = ("error", "warning", "note")
+    parted = split(kept)
+    progress("comparing", 1.0)
+    return Report(
+        findings=tuple(sorted(numbered, key=lambda found: order.index(found.severity))),
+        pairs=tuple(kept),
+        checked=len(given),
+        facts=len({pair.about for pair in kept}),
+        languages=dict(Counter(language(pair) for pair in kept).most_common()),
+        redacted=dict(Counter(found.kind for all_found in taken.values() for found in all_found)),
+        parts={
+            "train": len(parted.train),
+            "held-out paraphrases": len(parted.held_out_paraphrases),
+            "held-out facts": len(parted.held_out_facts),
+        },
+    )
+
+
+def language(pair: Pair) -> str:
+    """As labelled, else as it looks; `und` when it does not."""
+    return pair.language or language_of(f"{pair.question}\n{pair.answer}")
+
+
+def name_facts(pairs: Iterable[Pair], embedder: Embedder) -> list[Pair]:
+    """Every pair with the id of its fact: pairs whose answers say the same are about one."""
+    pairs = list(pairs)
+    return _with_facts(_Sight(pairs, None, _vectors([pair.answer for pair in pairs], embedder), embedder))
+
+
+# ---- what is compared ----
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """The pairs, with their texts as vectors."""
+
+    pairs: Sequence[Pair]
+    questions: Floats | None  # (pairs, dimension)
+    answers: Floats
+    embedder: Embedder
+
+    def near_questions(self, cosine: float) -> Iterator[tuple[int, int]]:
+        """The positions of two questions that mean nearly the same."""
+        assert self.questions is not None
+        for one, other in _near_rows(self.questions, cosine):
+            asked = self.pairs[one].question, self.pairs[other].question
+            if numbers(content(asked[0])) == numbers(content(asked[1])) and self._readable(*asked):
+                yield one, other
+
+    def agree(self, one: int, other: int) -> bool:
+        """Whether two answers say the same."""
+        first, second = self.pairs[one].answer, self.pairs[other].answer
+        if telling(first) == telling(second):
+            return True
+        if numbers(content(first)) != numbers(content(second)):
+            return False
+        a, b = self.pairs[one].fact, self.pairs[other].fact
+        turned = (telling(first) ^ telling(second)) & TURNING
+        near = float(self.answers[one] @ self.answers[other]) >= AGREEING
+        return bool(a and a == b) or (near and not turned)
+
+    def _readable(self, one: str, other: str) -> bool:
+        """Of a script that the embedder hardly knows, all texts are near: there the words decide."""
+        if min(self.embedder.familiarity(one), self.embedder.familiarity(other)) >= FAMILIAR:
+            return True
+        return telling(one) == telling(other)
+
+
+def _vectors(texts: Sequence[str], embedder: Embedder) -> Floats:
+    """One row for each text; a text that comes again is read once."""
+    unique = list(dict.fromkeys(texts))
+    rows = dict(zip(unique, embedder.embed_documents(unique), strict=True)) if unique else {}
+    return np.array([rows[text] for text in texts], np.float32)
+
+
+def _near_rows(vectors: Floats, cosine: float) -> Iterator[tuple[int, int]]:
+    for start in range(0, len(vectors), ROWS):
+        block = vectors[start : start + ROWS] @ vectors[start:].T
+        for one, other in np.argwhere(block >= cosine):
+            if one < other:
+                yield start + int(one), start + int(other)
+
+
+def _redacted(pairs: Sequence[Pair], keep: Collection[str]) -> tuple[list[Pair], dict[int, list[Found]]]:
+    cleaned: list[Pair] = []
+    taken: dict[int, list[Found]] = {}
+    for place, pair in enumerate(pairs):
+        question, answer = redact(pair.question, keep=keep), redact(pair.answer, keep=keep)
+        cleaned.append(replace(pair, question=question.text, answer=answer.text))
+        if found := [*question.found, *answer.found]:
+            taken[place] = found
+    return cleaned, taken
+
+
+def _with_facts(sight: _Sight) -> list[Pair]:
+    """A pair without a fact joins the one whose answer it has, by its words or its meaning."""
+    named = {bare(pair.answer): pair.fact for pair in reversed(sight.pairs) if pair.fact}
+    joined = {bare(pair.answer): named.get(bare(pair.answer), "") for pair in sight.pairs}
+    first = {answer: place for place, answer in reversed(list(enumerate(map(_answer, sight.pairs))))}
+    places = sorted(first.values())
+    for one, other in _near_rows(sight.answers[places], SAME_ANSWER) if places else ():
+        here, there = sight.pairs[places[one]].answer, sight.pairs[places[other]].answer
+        if telling(here) == telling(there) and not joined[bare(there)]:
+            joined[bare(there)] = joined[bare(here)] or fact_of(here)
+    return [
+        pair if pair.fact else replace(pair, fact=joined[bare(pair.answer)] or fact_of(pair.answer))
+        for pair in sight.pairs
+    ]
+
+
+def _answer(pair: Pair) -> str:
+    return bare(pair.answer)
+
+
+def _each_once(pairs: Iterable[Pair]) -> list[Pair]:
+    """The first of equal pairs; held out if any of them is."""
+    kept: dict[str, Pair] = {}
+    for pair in pairs:
+        first = kept.setdefault(pair.key, pair)
+        if pair.split == "held-out" != first.split:
+            kept[pair.key] = replace(first, split="held-out")
+    return list(kept.values())
+
+
+# ---- what is found ----
+
+
+def _empty(pairs: Sequence[Pair]) -> Iterator[Finding]:
+    for place, pair in enumerate(pairs):
+        if not pair.question.strip():
+            yield Finding("empty", "error", f"nothing is asked for the answer {_said(pair.answer)}", (place,))
+        if not pair.answer.strip():
+            yield Finding("empty", "error", f"{_said(pair.question)} has no answer", (place,))
+
+
+def _conflicts(sight: _Sight) -> Iterator[Finding]:
+    for places in _together(sight.pairs, lambda pair: pair.wording):
+        answers = {_answer(sight.pairs[place]): place for place in reversed(places)}
+        ways: list[int] = []
+        for place in sorted(answers.values()):
+            if not any(sight.agree(place, way) for way in ways):
+                ways.append(place)
+        if len(ways) > 1:
+            question = _said(sight.pairs[places[0]].question)
+            told = f"{question} is answered in {len(ways)} ways that disagree: keep one"
+            yield Finding("conflict", "error", told, tuple(places))
+
+
+def _near(sight: _Sight) -> Iterator[Finding]:
+    """Not where somebody named two facts, nor where each answer speaks of what sets its question apart."""
+    told = 0
+    for one, other in sight.near_questions(SAME_QUESTION):
+        here, there = sight.pairs[one], sight.pairs[other]
+        if here.wording == there.wording or (here.fact and there.fact) or sight.agree(one, other):
+            continue
+        own, others = telling(here.question), telling(there.question)
+        apart = own - others <= telling(here.answer) and others - own <= telling(there.answer)
+        if apart and own != others:
+            continue
+        sentence = (
+            f"{_said(here.question)} and {_said(there.question)} mean nearly the same "
+            "and are answered differently: is each answer right?"
+        )
+        yield Finding("near", "warning", sentence, (one, other))
+        told += 1
+        if told == MOST_NEAR:
+            return
+
+
+def _long(pairs: Sequence[Pair], count: Callable[[str], int], longest: int) -> Iterator[Finding]:
+    for place, pair in enumerate(pairs):
+        for what, text in (("question", pair.question), ("answer", pair.answer)):
+            if (tokens := count(text)) > longest:
+                room = f"has {tokens} tokens, and the base has room for {longest}"
+                yield Finding("long", "error", f"the {what} of {_said(pair.question)} {room}", (place,))
+
+
+def _languages(pairs: Sequence[Pair]) -> Iterator[Finding]:
+    for place, pair in enumerate(pairs):
+        asked, answered = language_of(pair.question), language_of(pair.answer)
+        if UNKNOWN not in (asked, answered) and asked != answered:
+            told = f"{_said(pair.question)} is asked in {asked!r} and answered in {answered!r}"
+            yield Finding("language", "warning", told, (place,))
+        elif pair.language and answered != UNKNOWN and pair.language != answered:
+            told = f"{_said(pair.question)} is labelled {pair.language!r} and answered in {answered!r}"
+            yield Finding("language", "warning", told, (place,))
+
+
+def _duplicates(pairs: Sequence[Pair]) -> Iterator[Finding]:
+    for places in _together(pairs, lambda pair: pair.key):
+        told = (
+            f"{_said(pairs[places[0]].question)} is there {len(places)} times with one answer: it counts once"
+        )
+        yield Finding("duplicate", "note", told, tuple(places))
+
+
+def _alike(sight: _Sight) -> Iterator[Finding]:
+    told = 0
+    for one, other in sight.near_questions(SAME_WORDING):
+        here, there = sight.pairs[one], sight.pairs[other]
+        if here.key == there.key or not sight.agree(one, other):
+            continue
+        if telling(here.question) == telling(there.question):
+            sentence = f"{_said(here.question)} and {_said(there.question)} are hardly two wordings"
+            yield Finding("alike", "note", sentence, (one, other))
+            told += 1
+        if told == MOST_NEAR:
+            return
+
+
+def _personal(taken: Mapping[int, Sequence[Found]]) -> Iterator[Finding]:
+    places: dict[Found, list[int]] = defaultdict(list)
+    for place, found in taken.items():
+        for one in dict.fromkeys(found):
+            places[one].append(place)
+    for one, where in places.items():
+        told = f"{one.kind} {one.masked} is taken out of {_times(len(where), 'pair')}"
+        yield Finding("personal", "note", f"{told}; keep it if it is the desk's own", tuple(where))
+
+
+def _facts(pairs: Sequence[Pair]) -> Iterator[Finding]:
+    if len(pairs) < ENOUGH:
+        told = f"{len(pairs)} of the {ENOUGH} pairs that a model needs at least to learn a desk's manner"
+        yield Finding("facts", "warning", told)
+    wordings = Counter(pair.about for pair in pairs)
+    if alone := sum(count == 1 for count in wordings.values()):
+        told = (
+            f"facts with a single wording: {alone} of {len(wordings)}; "
+            "a question in other words is understood better when each has three or more"
+        )
+        yield Finding("facts", "warning", told)
+
+
+def _together(pairs: Sequence[Pair], what: Callable[[Pair], str]) -> Iterator[list[int]]:
+    """The positions of the pairs that have something in common."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, pair in enumerate(pairs):
+        places[what(pair)].append(place)
+    yield from (found for found in places.values() if len(found) > 1)
+
+
+def _times(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _said(text: str) -> str:
+    text = " ".join(text.split())
+    return f"“{text}”" if len(text) <= QUOTED else f"“{text[:QUOTED].rstrip()}…”"
