@@ -56,7 +56,10 @@ class Kotae:
         self.jobs = Jobs(
             engine,
             queue,
-            {**work_of(library, self.shelf), training.KIND: lambda arguments, tell: self.training.work(arguments, tell)},
+            {
+                **work_of(library, self.remove),
+                training.KIND: lambda arguments, tell: self.training.work(arguments, tell),
+            },
             left_over=partial(left_over, library),
             long={training.KIND: queue_of(settings, f"kotae-{training.KIND}")},
         )
@@ -137,6 +140,14 @@ class Kotae:
         question = replace(self._read(text, "en"), history=tuple(history))
         speaker = (strategy, self.switch.ready(strategy)) if strategy else self.switch.current()
         return self._reply(speaker, question, _forget, self.library.version())
+
+    def remove(self, document_id: str) -> None:
+        """Delete a document from every answer: an adapter that was trained on it is marked first, for it
+        still knows what stood there.
+        """
+        document = self.library.document(document_id)
+        self.shelf.outdate(document.id, f"the document {document.title!r} was deleted")
+        self.library.remove(document.id)
 
     def _read(self, text: str, otherwise: str) -> Question:
         """The question cleaned and its language told, or Refused."""
@@ -235,7 +246,7 @@ def kit(settings: Settings, library: Library) -> Kit:
     )
 
 
-def work_of(library: Library, shelf: Shelf) -> dict[str, Work]:
+def work_of(library: Library, take_out: Callable[[str], None]) -> dict[str, Work]:
     """The kinds of jobs. Each may run twice, and what it is about may be gone meanwhile."""
 
     def ingest(arguments: Mapping[str, Any], progress: Progress) -> None:
@@ -245,9 +256,7 @@ def work_of(library: Library, shelf: Shelf) -> dict[str, Work]:
 
     def remove(arguments: Mapping[str, Any], progress: Progress) -> None:
         progress("removing", 0.0)
-        document = library.document(arguments["document_id"])
-        shelf.outdate(document.id, f"the document {document.title!r} was deleted")
-        library.remove(document.id)
+        take_out(arguments["document_id"])
 
     def reindex(_arguments: Mapping[str, Any], progress: Progress) -> None:
         library.reindex(progress)

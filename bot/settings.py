@@ -165,6 +165,8 @@ class Settings(BaseSettings):
         validate_default=True,
         default_factory=lambda: {
             "manuals": {"use": "rag", "inner": "quotes", "k": 8},
+            "product": {"use": "lora"},
+            "both": {"use": "rag", "inner": "product"},
             "echo": {"use": "echo"},
         },
         min_length=1,

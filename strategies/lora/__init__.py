@@ -1,1 +1,10 @@
-"""The product model: LoRA on the desk's own question–answer pairs."""
+"""The product model: LoRA on the desk's own question–answer pairs.
+
+    pairs ─▶ training ─▶ an adapter's folder ─▶ shelf ─▶ promoted ─▶ Lora speaks with it
+
+`pairs`, `training`, `shelf` and `engine` are the doors; `docs/product-model.md` tells the whole way.
+"""
+
+from strategies.lora.strategy import Lora, LoraOptions
+
+__all__ = ["Lora", "LoraOptions"]

@@ -55,11 +55,16 @@ class Shelf:
     def status(self) -> Status:
         return Status("v3", "now", True, self.missing)
 
+    def document(self, document_id: str) -> Document:
+        if self.fails is not None:
+            raise self.fails
+        state: Any = "failed" if self.unreadable else "live"
+        return Document(document_id, "", "", state, self.unreadable, 1, 1, "", 0, "", "", 0, "", now(), now())
+
     def ingest(self, document_id: str, progress: Callable[[str, float], None]) -> Document:
         progress("cut", 0.5)
         self._do("ingest", document_id)
-        state: Any = "failed" if self.unreadable else "live"
-        return Document(document_id, "", "", state, self.unreadable, 1, 1, "", 0, "", "", 0, "", now(), now())
+        return self.document(document_id)
 
     def remove(self, document_id: str) -> None:
         self._do("remove", document_id)

@@ -43,7 +43,7 @@ def test_whatever_is_commented_out_in_the_shipped_file_is_accepted(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     shipped = (ROOT / "kotae.toml").read_text("utf-8")
     settings = Settings.load(toml(tmp_path, re.sub(r"(?m)^# (\[|\w+ = )", r"\1", shipped)))
-    assert set(settings.strategies) == {"manuals", "echo", "model", "gpt", "best"}
+    assert set(settings.strategies) == {"manuals", "product", "both", "echo", "model", "gpt", "best"}
     assert settings.limits.model_dump(exclude={"url"}) == Settings().limits.model_dump(exclude={"url"})
     assert settings.web.port == Settings().web.port
 

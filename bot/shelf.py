@@ -1,0 +1,100 @@
+"""The shelf of this installation: what is done to it is proven first and written down.
+
+`strategies.lora.shelf` keeps adapters; here an adapter is tried on the base that speaks before it is
+promoted, and the audit says who did what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from bot.audit import Audit
+from strategies.errors import StrategyError
+from strategies.lora import parcel, shelf
+from strategies.lora.bases import SHIPPED, identity
+from strategies.lora.card import CURRENT
+from strategies.lora.pointer import Change
+from strategies.lora.shelf import Adapter, Proof, Prove, UnknownAdapter
+
+KIND = "lora"
+FOLDER = "adapters"
+
+
+class Shelf(shelf.Shelf):
+    """`bases` speak with whichever adapter is promoted; `named` are adapters that strategies name."""
+
+    def __init__(
+        self, folder: Path, audit: Audit, *, bases: Sequence[str] = (), named: Collection[str] = ()
+    ) -> None:
+        super().__init__(folder)
+        self._audit = audit
+        self._bases = bases
+        self._named = named
+
+    @classmethod
+    def of(cls, data: Path, strategies: Mapping[str, Mapping[str, Any]], audit: Audit) -> Shelf:
+        """The shelf in a data directory, with what the configured strategies use of it."""
+        ours = [options for options in strategies.values() if options.get("use") == KIND]
+        follow = [options for options in ours if options.get("adapter", CURRENT) == CURRENT]
+        bases = dict.fromkeys(str(options.get("base", SHIPPED)) for options in follow)
+        named = {str(options["adapter"]) for options in ours if options not in follow}
+        return cls(data / FOLDER, audit, bases=list(bases), named=named)
+
+    def promote(self, which: str, by: str, prove: Prove | None = None) -> Change:
+        """Let an adapter speak once the canary is content with it, within a second in every process."""
+        change = super().promote(which, by, prove or self.proof)
+        self._audit.note(by, "promote adapter", self.get(change.hash).called, previous=change.previous)
+        return change
+
+    def back(self, by: str) -> Change:
+        change = super().back(by)
+        self._audit.note(by, "adapter back", change.hash or "none", previous=change.previous)
+        return change
+
+    def import_(
+        self,
+        source: Path | BinaryIO,
+        *,
+        base: str = "",
+        largest: int = parcel.LARGEST,
+        by: str = "",
+    ) -> Adapter:
+        adapter = super().import_(source, base=base, largest=largest)
+        self._audit.note(by, "import adapter", adapter.called)
+        return adapter
+
+    def remove(self, which: str, *, speaking: Collection[str] = (), by: str = "") -> Adapter:
+        adapter = super().remove(which, speaking={*speaking, *self._speaking()})
+        self._audit.note(by, "remove adapter", adapter.called)
+        return adapter
+
+    def proof(self, adapter: Adapter) -> Proof:
+        """What the canary says of an adapter on the base that is to speak with it."""
+        from strategies.lora import canary, engines
+
+        try:
+            base = next((base for base in self._bases if identity(base) == adapter.base_hash), None)
+            if base is None and self._bases:
+                return Proof((self._no_base_for(adapter),))
+            return canary.prove(adapter, engines.any_of(base or adapter.base).engine)
+        except StrategyError as fault:
+            return Proof((str(fault),))
+
+    def _no_base_for(self, adapter: Adapter) -> str:
+        known = " or ".join(map(repr, self._bases))
+        return (
+            f"it was trained on the base {adapter.base!r}, and what follows the promoted adapter speaks with "
+            f"{known}; set base = {adapter.base!r} in that strategy"
+        )
+
+    def _speaking(self) -> list[str]:
+        """The adapters that strategies name themselves, by hash."""
+        found = []
+        for which in self._named:
+            try:
+                found.append(self.get(which).hash)
+            except UnknownAdapter:
+                continue
+        return found

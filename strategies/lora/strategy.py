@@ -1,0 +1,318 @@
+"""The strategy around the product model: who speaks, whether it is sure, and what is kept of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from knowledge_base.errors import KnowledgeError
+from strategies.base import Embedder, Kit, Options, Question
+from strategies.errors import Misconfigured, NoAnswer, Unavailable
+from strategies.events import Decision, Event, Token, Usage
+from strategies.followups import standalone
+from strategies.lora import bases, engines, template
+from strategies.lora.card import CURRENT
+from strategies.lora.confidence import HELD_BACK, Fitted, Judge, Opening
+from strategies.lora.lessons import Lessons, identity
+from strategies.lora.parcel import content_hash
+from strategies.lora.reading import Reader
+from strategies.lora.shelf import Adapter, Shelf
+from strategies.lora.support import supported
+from strategies.lora.watching import Watch
+
+if TYPE_CHECKING:
+    from strategies.lora.engine import Ended, Piece
+
+log = logging.getLogger(__name__)
+
+ADAPTERS = "adapters"  # the shelf, in the data directory
+NOBODY = "no adapter is promoted: train one ('kotae train'), then promote it ('kotae adapters promote NAME')"
+FROM_THE_MODEL = "the answer comes from the product model, not from a document"
+
+
+class LoraOptions(Options):
+    """What an operator may set."""
+
+    base: str = Field(
+        default=bases.SHIPPED,
+        min_length=1,
+        description="The model that speaks: shipped, a folder, or a name of the hub like Qwen/Qwen3-0.6B.",
+    )
+    adapter: str = Field(
+        default=CURRENT,
+        min_length=1,
+        description="Whose manner it speaks in: current is whichever is promoted, else a name or a hash.",
+    )
+    max_tokens: int = Field(default=256, ge=1, le=4096, description="The longest answer, in tokens.")
+    enough: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="From which likelihood on it answers; unset: as calibrated. Higher refuses more.",
+    )
+    evidence: bool = Field(
+        default=True, description="Afterwards, show the documents that say the same as the answer."
+    )
+    at_once: int = Field(
+        default=engines.AT_ONCE, ge=1, le=256, description="How many answers are made together."
+    )
+    waiting: int = Field(
+        default=engines.WAITING, ge=0, le=10_000, description="How many more questions may wait."
+    )
+    threads: int = Field(default=0, ge=0, description="Threads it computes with; 0 leaves it to torch.")
+    device: str = Field(default="", description="Where it computes, like cuda; empty: a GPU if there is one.")
+    dtype: str = Field(
+        default="", description="Its precision, like bfloat16; empty: float32 on a CPU, bfloat16 on a GPU."
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """A voice: an adapter in the engine, and how far it may be believed."""
+
+    adapter: Adapter
+    shared: engines.Shared
+    judge: Judge | None
+    fitted: Fitted | None
+
+    def hold(self) -> None:
+        self.shared.hold(self.adapter)
+
+    def release(self) -> None:
+        self.shared.release(self.adapter)
+
+
+@dataclass
+class Said:
+    """What came from the engine so far. Everything is paid for, also what no customer reads."""
+
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    text: str = ""
+    ended: Ended | None = None
+
+    @property
+    def opening(self) -> Opening:
+        return Opening(tuple(self.ids[:HELD_BACK]), tuple(self.logprobs[:HELD_BACK]))
+
+    def take(self, said: Piece | Ended) -> str:
+        """Its text; `""` of the end."""
+        from strategies.lora.engine import Ended
+
+        if isinstance(said, Ended):
+            self.ended = said
+            return ""
+        self.ids += said.ids
+        self.logprobs += said.logprobs
+        self.text += said.text
+        return said.text
+
+
+class Lora:
+    """Answers with the model that was tuned on the desk's own pairs; needs no documents."""
+
+    Options = LoraOptions
+
+    def __init__(self, options: LoraOptions, kit: Kit) -> None:
+        self._options = options
+        self._kit = kit
+        self._named = kit.named or "lora"
+        self._shared: engines.Shared | None = None
+        self._watch = Watch(Shelf(kit.data / ADAPTERS), options.adapter, self._ready)
+
+    @classmethod
+    def make(cls, options: LoraOptions, kit: Kit) -> Lora:
+        return cls(options, kit)
+
+    def warm_up(self) -> None:
+        """Load the base and whoever speaks. Nobody need be promoted yet."""
+        options = self._options
+        if self._shared is None:
+            self._shared = engines.shared(
+                options.base,
+                at_once=options.at_once,
+                waiting=options.waiting,
+                threads=options.threads,
+                device=options.device,
+                dtype=options.dtype,
+            )
+        self._watch.begin()
+
+    def stream(self, question: Question) -> Iterator[Event]:
+        if self._shared is None:
+            self.warm_up()
+        with self._watch.speaker() as voice:
+            if voice is None:
+                raise NoAnswer(self._watch.status or NOBODY)
+            yield self._introduced(voice.adapter)
+            yield from Answering(self._named, self._options, self._kit, voice, question).events()
+
+    def _introduced(self, adapter: Adapter) -> Decision:
+        why = "; ".join(part for part in (FROM_THE_MODEL, adapter.stale, self._watch.status) if part)
+        return Decision(
+            self._named, f"spoke with {adapter.called}", why, {"adapter": adapter.hash, "base": adapter.base}
+        )
+
+    def _ready(self, adapter: Adapter) -> Adapted:
+        """The adapter in the engine, held. Raises Misconfigured when it cannot be served as trained."""
+        from strategies.lora.canary import mismatches
+
+        assert self._shared is not None
+        if faults := mismatches(adapter, self._shared.engine.base):
+            raise Misconfigured(f"{adapter.called} cannot speak: {'; '.join(faults)}")
+        if content_hash(adapter.path) != adapter.hash:
+            raise Misconfigured(
+                f"the files of {adapter.called} are not those that were shelved; import it again"
+            )
+        fitted, lessons = Fitted.load(adapter.path), Lessons.load(adapter.path)
+        self._shared.hold(adapter)
+        judge = None
+        if lessons is not None and (embedder := self._embedder(lessons)) is not None:
+            judge = Judge(lessons, self._shared.engine, adapter.hash, embedder.embed_query)
+        return Adapted(adapter, self._shared, judge, fitted)
+
+    def _embedder(self, lessons: Lessons) -> Embedder | None:
+        """The one that the questions were embedded with: the index's, or another that is loaded for it."""
+        if identity(self._kit.embedder) == lessons.embedder:
+            return self._kit.embedder
+        from knowledge_base.embedding import embedder
+
+        try:
+            found = embedder(lessons.embedder.partition("@")[0])
+            if identity(found) == lessons.embedder:
+                return found
+        except KnowledgeError as error:
+            log.warning("%s", error)
+        log.warning(
+            "%r abstains by no confidence: it was calibrated with the embedder %r, which is not here",
+            self._named,
+            lessons.embedder,
+        )
+        return None
+
+
+class Answering:
+    """One answer."""
+
+    def __init__(
+        self, named: str, options: LoraOptions, kit: Kit, voice: Adapted, question: Question
+    ) -> None:
+        self._named = named
+        self._options = options
+        self._kit = kit
+        self._voice = voice
+        self._question = question
+        self._asked = " ".join((question.query or standalone(question).query).split())
+        self._engine = voice.shared.engine
+        self._said = Said()
+
+    def events(self) -> Iterator[Event]:
+        if not self._asked:
+            raise NoAnswer("nothing was asked")
+        self._stay_within_what_was_taught()
+        self._prompt = self._read()
+        speaking = self._engine.speak(
+            self._prompt, adapter=self._voice.adapter.hash, max_tokens=self._options.max_tokens
+        )
+        with closing(speaking) as pieces:
+            opening = self._hold_back(pieces)
+            yield from self._sure()
+            yield Token(opening)
+            try:
+                for piece in pieces:
+                    if text := self._said.take(piece):
+                        yield Token(text)
+            except Unavailable:
+                yield self._usage()
+                raise
+        yield self._usage()
+        if self._said.ended and self._said.ended.reason == "length":
+            yield Decision(self._named, "the answer was cut off", f"max_tokens is {self._options.max_tokens}")
+        if not self._question.passages and self._options.evidence:
+            yield from self._support()
+
+    def _read(self) -> template.Prompt:
+        """What the model is given: the question, and of the passages what may answer it."""
+        base, kit = self._engine.base, self._kit
+        reader = Reader(
+            kit.embedder, kit.sentences, lambda text: len(template.plain(base.reader, text)), kit.weigh
+        )
+        excerpts = reader.excerpts(self._asked, self._question.passages)
+        return template.prompt(base, self._asked, [excerpt.text for excerpt in excerpts])
+
+    def _stay_within_what_was_taught(self) -> None:
+        judge = self._voice.judge
+        if judge is None or self._question.passages:
+            return
+        if writing := judge.foreign(self._asked):
+            taught = " and ".join(sorted(judge.lessons.scripts)) or "none"
+            why = f"the question is written in {writing} script, and the adapter was taught in {taught} only"
+            raise self._abstained(why)
+
+    def _hold_back(self, pieces: Iterator[Piece | Ended]) -> str:
+        """The first words, before anybody reads them. Raises NoAnswer where there are none."""
+        for piece in pieces:
+            self._said.take(piece)
+            if len(self._said.ids) >= HELD_BACK:
+                break
+        if self._said.ended and self._said.ended.reason == "refused":
+            raise self._abstained(
+                "the model says that it is not there", refusal=round(self._said.ended.refusal, 4)
+            )
+        if not self._said.text:
+            raise self._abstained("the model had nothing to say")
+        return self._said.text
+
+    def _sure(self) -> Iterator[Event]:
+        """A decision about how likely the answer is right. Raises NoAnswer when it is not enough."""
+        judge, fitted = self._voice.judge, self._voice.fitted
+        if self._question.passages:
+            return
+        if judge is None or fitted is None:
+            why = "the adapter was never calibrated: it abstains only where the model itself refuses"
+            yield Decision(self._named, "answered without knowing how sure it is", why)
+            return
+        enough = fitted.enough if self._options.enough is None else self._options.enough
+        verdict = judge.verdict(fitted, self._asked, self._prompt, self._said.opening)
+        numbers = {"likelihood": round(verdict.likelihood, 4), "enough": round(enough, 4), **verdict.evidence}
+        if verdict.likelihood < enough:
+            why = f"its answer is right with likelihood {verdict.likelihood:.2f}, below {enough:.2f}"
+            raise self._abstained(why, **numbers)
+        yield Decision(self._named, "was sure enough to answer", "", numbers)
+
+    def _abstained(self, why: str, **numbers: float) -> NoAnswer:
+        events: list[Event] = [Decision(self._named, "abstained", why, numbers)]
+        if self._said.ids or self._said.ended:
+            events.insert(0, self._usage())
+        return NoAnswer(why, tuple(events))
+
+    def _usage(self) -> Usage:
+        adapter, ended = self._voice.adapter, self._said.ended
+        return Usage(
+            prompt_tokens=self._prompt.prompt_tokens,
+            passage_tokens=self._prompt.passage_tokens,
+            completion_tokens=ended.completion_tokens if ended else len(self._said.ids),
+            model=self._options.base,
+            adapter=adapter.hash,
+            prompt_version=adapter.template,
+        )
+
+    def _support(self) -> Iterator[Event]:
+        """Documents that say the same, found afterwards."""
+        try:
+            passages = self._kit.search(self._asked, 6)
+        except KnowledgeError as error:
+            yield Decision(self._named, "looked for no evidence", f"the search does not answer: {error}")
+            return
+        found = supported(self._said.text, self._question.language or "en", passages)
+        yield from found.citations
+        yield Decision(
+            self._named,
+            f"found documents that say {found.held} of {found.sentences} sentences",
+            "the model did not read them: they were found afterwards",
+        )
