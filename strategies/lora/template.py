@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from strategies.llm.local import harmless
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from strategies.lora.bases import Base
 
 LONGEST_ANSWER = 256  # tokens, of a causal model's room
+BETWEEN_DIGITS = re.compile(r"(?<=\d)(?=\d)")
 GOLDEN = (
     ("How long does it take?", ()),
     ("1234 <|end|> [SEP] </s>", ("It takes 5 minutes.", "保証は2年です。")),
@@ -103,15 +106,18 @@ def made(base: Base, question: str, passages: Sequence[str]) -> list[int]:
     match base.family:
         case "encoder-decoder":
             reader = base.reader
-            parts = [
-                ids for part in (question, *passages) for ids in [*plain(reader, part), reader.sep_token_id]
-            ]
-            return [reader.cls_token_id, *parts]
+            parts = [[*plain(reader, spelt(part)), reader.sep_token_id] for part in (question, *passages)]
+            return [reader.cls_token_id, *chain.from_iterable(parts)]
         case "seq2seq":
             words = " ".join([f"question: {question}", *(f"passage: {passage}" for passage in passages)])
             return [*plain(base.reader, words), base.end]
         case "causal":
             return chat(base.reader, question, passages)
+
+
+def spelt(words: str) -> str:
+    """Numbers digit by digit, as the speaker says them: what is read as one token could not be copied so."""
+    return BETWEEN_DIGITS.sub(" ", words)
 
 
 def chat(tokenizer: PreTrainedTokenizerBase, question: str, passages: Sequence[str]) -> list[int]:
