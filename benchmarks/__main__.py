@@ -11,6 +11,7 @@ import time
 ALL = {
     "retrieval": "indexing, latency and hits: against stock LangChain, dense only and BM25 only",
     "quotes": "gold facts and refusals of the documents' own words on the demo",
+    "product": "an adapter on the demo's pairs: key facts, wrong ones, refusals, manner, reading",
     "start": "a server's start to its first answer",
     "customers": "one customer against a hundred at once",
 }

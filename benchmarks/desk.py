@@ -1,0 +1,93 @@
+"""The demo as an installation: its manuals indexed, a product model trained on its pairs, all by the commands
+that an admin types.
+
+Of the wordings that `demo/pairs.jsonl` holds out, the first of each fact goes along with the training, which
+chooses the best checkpoint and its thresholds by them. Figures come from the others, which never enter.
+"""
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.libraries import ROOT
+from benchmarks.server import KOTAE
+from bot.kotae import Kotae
+from bot.settings import Settings
+from demo.pairs import DemoPair, pairs
+
+NAME = "desk"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """`seconds` is what the training took from the command to the promotion; None when it was given."""
+
+    kotae: Kotae
+    seconds: float | None
+
+
+def for_training() -> list[DemoPair]:
+    """What `kotae train` is given: the training wordings, and one held-out wording of each fact."""
+    return [*pairs("train"), *chosen_by()]
+
+
+def chosen_by() -> list[DemoPair]:
+    """The held-out wordings that checkpoint and thresholds are chosen by."""
+    first: dict[str, DemoPair] = {}
+    for pair in pairs("held-out"):
+        first.setdefault(pair.fact, pair)
+    return list(first.values())
+
+
+def never_shown() -> list[DemoPair]:
+    """The held-out wordings that nothing was chosen by."""
+    kept = {pair.question for pair in chosen_by()}
+    return [pair for pair in pairs("held-out") if pair.question not in kept]
+
+
+@contextmanager
+def desk(base: str = "", adapter: Path | None = None, options: tuple[str, ...] = ()) -> Iterator[Desk]:
+    """An installation with the demo and a promoted adapter: the given one, or one trained now with these
+    options of `kotae train`. `base` is another than the configured one.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        if base:
+            os.environ["KOTAE_STRATEGIES__PRODUCT__BASE"] = base
+        data = Path(folder) / "data"
+        kotae_command(data, "demo")
+        began = time.monotonic()
+        if adapter is None:
+            given = Path(folder) / "pairs.jsonl"
+            given.write_text("".join(f"{json.dumps(asdict(pair))}\n" for pair in for_training()), "utf-8")
+            on = ("--base", base) if base else ()
+            kotae_command(data, "train", "--pairs", given, "--name", NAME, "--promote", *on, *options)
+        else:
+            kotae_command(data, "adapters", "import", adapter)
+            kotae_command(data, "adapters", "promote", card_of(adapter)["name"])
+        seconds = time.monotonic() - began if adapter is None else None
+        kotae = Kotae.open(Settings.load(ROOT / "kotae.toml", data))
+        try:
+            kotae.warm_up()
+            yield Desk(kotae, seconds)
+        finally:
+            kotae.close()
+
+
+def kotae_command(data: Path, *words: str | Path) -> None:
+    subprocess.run(
+        [KOTAE, "--config", ROOT / "kotae.toml", "--data", data, *words],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def card_of(adapter: Path) -> dict[str, str]:
+    """What an adapter's folder says about itself."""
+    told: dict[str, str] = json.loads((adapter / "card.json").read_text("utf-8"))
+    return told
