@@ -235,7 +235,7 @@ def instructions(data: Path) -> Iterator[Lesson]:
 
 
 def venues(data: Path, chance: random.Random) -> Iterator[Lesson]:
-    """A place's own questions and answers: with the place named closed book, and reading its other answers."""
+    """A place's own questions and answers: with the place named, from memory; and reading the others."""
     places: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in rows(data / "dstc10_faq" / "knowledge.jsonl"):
         place = (str(row["entity"]), str(row["city"]))
@@ -733,8 +733,8 @@ def told(fact: Fact, product: str, chance: random.Random) -> Told:
 
 
 def products(count: int, chance: random.Random) -> Iterator[Lesson]:
-    """Sheets of invented products: the right line among other facts of this product and the same fact of others.
-    No value is learnt by heart: each product is drawn anew.
+    """Sheets of invented products: the right line among other facts of this product and the same fact of
+    others. No value is learnt by heart: each product is drawn anew.
     """
     for at in range(count):
         product, sibling = name(chance), name(chance)

@@ -3,12 +3,12 @@
     python -m strategies.lora.pretrain --data DATA --folder build/base
 
     lessons ─▶ tokens on disk ─▶ 1) pre-training: how language goes on, and copying
-                                 2) demonstrations: how a question is answered      ─▶ strategies/lora/shipped
+                                 2) demonstrations: how questions are answered   ─▶ shipped/
 
-The encoder is all-MiniLM-L6-v2, frozen, as it is installed. The decoder is a GPT-2 of four layers that attends to
-its states. Matrices are trained by Muon (Jordan et al., 2024; torch's own), all else by AdamW, in bfloat16, with a
-warm-up, a plateau and a linear warm-down. A step depends on the seed and its number alone, so a run that was
-killed goes on from its checkpoint exactly as it would have gone on.
+The encoder is all-MiniLM-L6-v2, frozen, as it is installed. The decoder is a GPT-2 of four layers that
+attends to its states. Matrices are trained by Muon (Jordan et al., 2024; torch's own), all else by AdamW, in
+bfloat16, with a warm-up, a plateau and a linear warm-down. A step depends on the seed and its number alone,
+so a run that was killed goes on from its checkpoint exactly as it would have gone on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -308,7 +308,7 @@ def new_model(plan: Plan, speaker: Any, device: torch.device) -> tuple[Any, Any]
 
 
 def heard(encoder: Any, speaker: Any) -> torch.Tensor:
-    """Where the speaker's embeddings begin, (vocabulary, width): each token as the reader would embed its letters.
+    """Where the speaker's embeddings begin, (vocabulary, width): each token as the reader embeds its letters.
 
     A linear map from the reader's last states finds nine in ten of its input embeddings again, also those of
     words the map was not fitted on; so what was read can be copied by one map, learnt once for all words.
