@@ -281,9 +281,8 @@ def new_model(plan: Plan, speaker: Any, device: torch.device) -> tuple[Any, Any]
     from transformers import BertModel, GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(plan.seed)
-    encoder = (
-        BertModel.from_pretrained(get_model_path(), add_pooling_layer=False).eval().requires_grad_(False)
-    )
+    reads: Any = BertModel
+    encoder = reads.from_pretrained(get_model_path(), add_pooling_layer=False).eval().requires_grad_(False)
     config: Any = GPT2Config
     decoder = GPT2LMHeadModel(
         config(

@@ -32,7 +32,7 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class Reader:
-    """Chooses excerpts. `count` gives the tokens of a text, `sentences` the vectors of passages' sentences."""
+    """Chooses excerpts. `count` tells a text's tokens; `sentences`, the vectors of passages' sentences."""
 
     embedder: Embedder
     sentences: Callable[[Sequence[Passage]], Sequence[Any]]
