@@ -18,6 +18,7 @@ from bot.audit import Audit
 from bot.conversation import Conversations, Record
 from bot.feedback import Feedback
 from bot.jobs import Jobs, Progress, Work, WorkFailed, open_queue
+from bot.pairs import Pairs
 from bot.question import clean, language_of
 from bot.settings import BadSettings, Settings
 from bot.shelf import Shelf
@@ -52,6 +53,7 @@ class Kotae:
         self.feedback = Feedback(engine)
         self.users = Users(engine)
         self.audit = Audit(engine)
+        self.pairs = Pairs(engine, library.embedder, partial(ids_of_files, library))
         self.shelf = Shelf.of(settings.data, settings.strategies, self.audit)
         self.jobs = Jobs(
             engine,
@@ -68,7 +70,7 @@ class Kotae:
             self.jobs,
             self.audit,
             self.shelf,
-            stored=list,
+            stored=self.pairs.all,
             search=lambda query, k=5: library.search(query, k),
             versions=partial(versions, library),
         )
@@ -142,11 +144,13 @@ class Kotae:
         return self._reply(speaker, question, _forget, self.library.version())
 
     def remove(self, document_id: str) -> None:
-        """Delete a document from every answer: an adapter that was trained on it is marked first, for it
-        still knows what stood there.
+        """Delete a document from every answer: pairs drawn from it are taught no longer, and an adapter that
+        was trained on it is marked first, for it still knows what stood there.
         """
         document = self.library.document(document_id)
-        self.shelf.outdate(document.id, f"the document {document.title!r} was deleted")
+        why = f"the document {document.title!r} was deleted"
+        self.pairs.withdraw(document.id, why)
+        self.shelf.outdate(document.id, why)
         self.library.remove(document.id)
 
     def _read(self, text: str, otherwise: str) -> Question:
@@ -284,6 +288,11 @@ def versions(library: Library, ids: Iterable[str]) -> dict[str, int]:
     """Which version of each document is live; one that is gone is left out."""
     live = {document.id: document.version for document in library.documents()}
     return {each: live[each] for each in sorted(ids) if each in live}
+
+
+def ids_of_files(library: Library) -> dict[str, str]:
+    """The documents by the names of their files, as a file of pairs names them."""
+    return {document.source: document.id for document in library.documents()}
 
 
 def left_over(library: Library) -> list[tuple[str, dict[str, Any]]]:

@@ -1,6 +1,6 @@
 """The tables of the bot. The knowledge base keeps its own in the same database (knowledge_base/catalogue.py).
 
-conversations ──< messages ── feedback        users        switches        jobs        audit
+conversations ──< messages ── feedback        users        switches        jobs        audit        pairs
 """
 
 from __future__ import annotations
@@ -135,6 +135,25 @@ class JobRow(Base):
     started_at: Mapped[datetime | None]
     beat_at: Mapped[datetime | None]  # its worker was alive then
     ended_at: Mapped[datetime | None]
+
+
+class PairRow(Base):
+    __tablename__ = "pairs"
+
+    position: Mapped[int] = mapped_column(primary_key=True)  # the order in which they came
+    id: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    key: Mapped[str] = mapped_column(sa.String(64), unique=True)  # the same pair is kept once
+    question: Mapped[str]
+    answer: Mapped[str]
+    fact: Mapped[str] = mapped_column(index=True)
+    language: Mapped[str] = mapped_column(sa.String(16))
+    tags: Mapped[str]  # ";one;other;", as no two databases search a list alike
+    document: Mapped[str] = mapped_column(index=True)  # the id of the one it was drawn from, or ""
+    split: Mapped[str] = mapped_column(sa.String(16))
+    withdrawn: Mapped[str] = mapped_column(default="")  # why it is not taught any longer
+    by: Mapped[str]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
 
 
 class AuditRow(Base):

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +30,14 @@ from numpy.typing import NDArray
 from knowledge_base.embedding import Embedder
 from knowledge_base.readers.language import UNKNOWN, language_of
 from strategies.evidence import content, numbers
-from strategies.lora.pair import Pair, fact_of
+from strategies.lora.pair import Pair
 from strategies.lora.redaction import Found, redact
 from strategies.lora.splits import split
 from strategies.lora.wording import TURNING, bare, telling
 
 Kind = Literal["conflict", "long", "empty", "near", "language", "facts", "duplicate", "alike", "personal"]
 Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # the gravest first
 Progress = Callable[[str, float], None]
 
 SAME_QUESTION = 0.93  # cosine
@@ -65,7 +66,7 @@ class Finding:
 class Report:
     """What the check found, and the pairs as they should be kept: redacted, each once, their facts named.
 
-    `parts` says how many would be taught and held out.
+    `facts`, `languages` and `parts` (how many would be taught and held out) count the known pairs, too.
     """
 
     findings: tuple[Finding, ...]
@@ -99,26 +100,33 @@ def check(
     pairs: Iterable[Pair],
     embedder: Embedder,
     *,
+    known: Iterable[Pair] = (),
     lines: Sequence[int] = (),
     count: Callable[[str], int] | None = None,
     longest: int = 256,
+    redacting: bool = True,
     keep: Collection[str] = (),
     progress: Progress = lambda _step, _share: None,
 ) -> Report:
-    """Look at all pairs. `count` tells how many tokens of the base a text takes, `longest` how many it has
-    room for in a question or an answer; the embedder's count stands in. `keep` is what is not personal
-    although it looks so: the desk's own address.
+    """Look at the pairs, also beside those that are `known` already.
+
+    `count` tells how many tokens of the base a text takes, `longest` how many it has room for in a question
+    or an answer; the embedder's count stands in. `keep` is what is not personal although it looks so: the
+    desk's own address. `lines` are those of the file that the pairs came from.
     """
     given = list(pairs)
     progress("redacting", 0.0)
-    cleaned, taken = _redacted(given, keep)
+    cleaned, taken = _redacted(given, keep) if redacting else (given, {})
+    both = [*cleaned, *known]
     progress("reading", 0.1)
-    questions = _vectors([pair.question for pair in cleaned], embedder)
+    questions = _vectors([pair.question for pair in both], embedder)
     progress("reading", 0.5)
-    answers = _vectors([pair.answer for pair in cleaned], embedder)
+    answers = _vectors([pair.answer for pair in both], embedder)
     progress("comparing", 0.8)
-    sight = _Sight(cleaned, questions, answers, embedder)
-    findings = [
+    sight = _Sight(both, questions, answers, embedder)
+    named = _with_facts(sight)
+    whole = _each_once(named)
+    found = [
         *_empty(cleaned),
         *_conflicts(sight),
         *_long(cleaned, count or embedder.count, longest),
@@ -127,29 +135,33 @@ def check(
         *_duplicates(cleaned),
         *_alike(sight),
         *_personal(taken),
+        *_facts(whole),
     ]
-    kept = _each_once(_with_facts(sight))
-    findings += _facts(kept)
-    numbered = [
-        replace(found, lines=tuple(lines[place] for place in found.places)) if lines else found
-        for found in findings
-    ]
-    order = ("error", "warning", "note")
-    parted = split(kept)
+    parted = split(whole)
     progress("comparing", 1.0)
     return Report(
-        findings=tuple(sorted(numbered, key=lambda found: order.index(found.severity))),
-        pairs=tuple(kept),
+        findings=tuple(_told(found, len(given), lines)),
+        pairs=tuple(_each_once(named[: len(given)])),
         checked=len(given),
-        facts=len({pair.about for pair in kept}),
-        languages=dict(Counter(language(pair) for pair in kept).most_common()),
-        redacted=dict(Counter(found.kind for all_found in taken.values() for found in all_found)),
+        facts=len({pair.about for pair in whole}),
+        languages=dict(Counter(language(pair) for pair in whole).most_common()),
+        redacted=dict(Counter(one.kind for each in taken.values() for one in each)),
         parts={
             "train": len(parted.train),
             "held-out paraphrases": len(parted.held_out_paraphrases),
             "held-out facts": len(parted.held_out_facts),
         },
     )
+
+
+def _told(found: Iterable[Finding], given: int, lines: Sequence[int]) -> Iterator[Finding]:
+    """The gravest first, without those about known pairs alone."""
+    for finding in sorted(found, key=lambda one: SEVERITIES.index(one.severity)):
+        places = tuple(place for place in finding.places if place < given)
+        if places or not finding.places:
+            yield replace(
+                finding, places=places, lines=tuple(lines[place] for place in places) if lines else ()
+            )
 
 
 def language(pair: Pair) -> str:
@@ -232,16 +244,18 @@ def _redacted(pairs: Sequence[Pair], keep: Collection[str]) -> tuple[list[Pair],
 
 def _with_facts(sight: _Sight) -> list[Pair]:
     """A pair without a fact joins the one whose answer it has, by its words or its meaning."""
-    named = {bare(pair.answer): pair.fact for pair in reversed(sight.pairs) if pair.fact}
-    joined = {bare(pair.answer): named.get(bare(pair.answer), "") for pair in sight.pairs}
-    first = {answer: place for place, answer in reversed(list(enumerate(map(_answer, sight.pairs))))}
+    named = {pair.key: pair.fact for pair in sight.pairs if pair.fact}
+    facts = {pair.subject: pair.fact for pair in reversed(sight.pairs) if pair.fact}
+    first = {pair.subject: place for place, pair in reversed(list(enumerate(sight.pairs)))}
     places = sorted(first.values())
-    for one, other in _near_rows(sight.answers[places], SAME_ANSWER) if places else ():
-        here, there = sight.pairs[places[one]].answer, sight.pairs[places[other]].answer
-        if telling(here) == telling(there) and not joined[bare(there)]:
-            joined[bare(there)] = joined[bare(here)] or fact_of(here)
+    for here, there in _near_rows(sight.answers[places], SAME_ANSWER) if places else ():
+        one, other = sight.pairs[places[here]], sight.pairs[places[there]]
+        if len(content(one.answer)) > 1 and telling(one.answer) == telling(other.answer):
+            fact = facts.get(one.subject) or facts.get(other.subject) or one.about
+            facts.setdefault(one.subject, fact)
+            facts.setdefault(other.subject, fact)
     return [
-        pair if pair.fact else replace(pair, fact=joined[bare(pair.answer)] or fact_of(pair.answer))
+        replace(pair, fact=pair.fact or named.get(pair.key) or facts.get(pair.subject) or pair.about)
         for pair in sight.pairs
     ]
 

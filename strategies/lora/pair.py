@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from strategies.evidence import content
 from strategies.lora.wording import bare, folded
 
 Part = Literal["train", "held-out", ""]
@@ -43,9 +44,14 @@ class Pair:
         return bare(self.question)
 
     @property
+    def subject(self) -> str:
+        """What tells the fact where nobody named it: the answer, and the question if that is a mere Yes."""
+        return bare(self.answer if len(content(self.answer)) > 1 else f"{self.question}\n{self.answer}")
+
+    @property
     def about(self) -> str:
-        """The fact's id; where none is given, pairs of one answer are about one fact."""
-        return self.fact or fact_of(self.answer)
+        """The fact's id. Where none is given, pairs of one answer are about one fact."""
+        return self.fact or digest(self.subject)[:12]
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,6 @@ class BadPairs(ValueError):
         more = len(faults) - TOLD
         told = [str(fault) for fault in faults[:TOLD]] + ([f"and {more} more"] if more > 0 else [])
         super().__init__("; ".join(told))
-
-
-def fact_of(answer: str) -> str:
-    """The id of a fact that nobody named: what is answered."""
-    return digest(bare(answer))[:12]
 
 
 def pairs_hash(pairs: Iterable[Pair]) -> str:
