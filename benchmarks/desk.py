@@ -20,13 +20,14 @@ from benchmarks.server import KOTAE
 from bot.kotae import Kotae
 from bot.settings import Settings
 from demo.pairs import DemoPair, pairs
+from strategies.lora.card import CARD
 
 NAME = "desk"
 
 
 @dataclass(frozen=True)
 class Desk:
-    """`seconds` is what the training took from the command to the promotion; None when it was given."""
+    """`seconds` is what the command for the training took; None when an adapter was given."""
 
     kotae: Kotae
     seconds: float | None
@@ -61,16 +62,16 @@ def desk(base: str = "", adapter: Path | None = None, options: tuple[str, ...] =
             os.environ["KOTAE_STRATEGIES__PRODUCT__BASE"] = base
         data = Path(folder) / "data"
         kotae_command(data, "demo")
-        began = time.monotonic()
+        began, seconds = time.monotonic(), None
         if adapter is None:
             given = Path(folder) / "pairs.jsonl"
             given.write_text("".join(f"{json.dumps(asdict(pair))}\n" for pair in for_training()), "utf-8")
             on = ("--base", base) if base else ()
-            kotae_command(data, "train", "--pairs", given, "--name", NAME, "--promote", *on, *options)
+            kotae_command(data, "train", "--pairs", given, "--name", NAME, *on, *options)
+            seconds = time.monotonic() - began
         else:
             kotae_command(data, "adapters", "import", adapter)
-            kotae_command(data, "adapters", "promote", card_of(adapter)["name"])
-        seconds = time.monotonic() - began if adapter is None else None
+        kotae_command(data, "adapters", "promote", name_of(adapter) if adapter else NAME)
         kotae = Kotae.open(Settings.load(ROOT / "kotae.toml", data))
         try:
             kotae.warm_up()
@@ -87,7 +88,6 @@ def kotae_command(data: Path, *words: str | Path) -> None:
     )
 
 
-def card_of(adapter: Path) -> dict[str, str]:
-    """What an adapter's folder says about itself."""
-    told: dict[str, str] = json.loads((adapter / "card.json").read_text("utf-8"))
-    return told
+def name_of(adapter: Path) -> str:
+    """What an adapter's folder says it is called."""
+    return str(json.loads((adapter / CARD).read_text("utf-8"))["name"])
