@@ -77,6 +77,9 @@ class Taught(Sequence[Pair]):
     def __hash__(self) -> int:
         return hash(self._pairs)
 
+    def __repr__(self) -> str:
+        return f"<{len(self)} pairs that may be taught>"
+
     def with_more(self, more: Iterable[Pair]) -> Taught:
         """These and more; what happens to be a held-out question is left out."""
         return Taught((*self, *(pair for pair in more if not self.held_out.holds(pair))), self.held_out)
