@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -40,8 +40,8 @@ class Lesson:
     held_out: bool = False
 
 
-def lessons(data: Path, seed: int = 0) -> dict[str, list[Lesson]]:
-    """All lessons by their source, in an order that depends on the seed alone."""
+def lessons(data: Path, seed: int = 0, invented: int = 60_000) -> dict[str, list[Lesson]]:
+    """All lessons by their source, `invented` of them about products of our own. The seed decides all."""
     chance = random.Random(seed)
     docs = [*documents(data, chance)]
     return {
@@ -53,7 +53,7 @@ def lessons(data: Path, seed: int = 0) -> dict[str, list[Lesson]]:
         "instructions": [*instructions(data)],
         "venues": [*venues(data, chance)],
         "squad": [*squad(data, chance)],
-        "products": [*products(60_000, chance)],
+        "products": [*products(invented, chance)],
     }
 
 
@@ -761,7 +761,3 @@ def mannered(said: str, chance: random.Random) -> str:
     if chance.random() < 0.67:
         return said
     return f"{chance.choice(OPENINGS)} {said} {chance.choice(CLOSINGS)}"
-
-
-def held_out(taught: Iterable[Lesson]) -> list[Lesson]:
-    return [lesson for lesson in taught if lesson.held_out]

@@ -39,6 +39,7 @@ START, END, PAD = "<|start|>", "<|end|>", "<|pad|>"
 VOCABULARY = 8192
 READS, SAYS = 208, 160  # tokens of a lesson; longer ones are left out
 CHUNK = 64  # batches are sorted by length within so many
+EXAMINED = 75  # steps from one examination and checkpoint to the next
 
 # How many times a stage goes through each source, at most; shares of one go through a part.
 STAGES: Mapping[str, Mapping[str, float]] = {
@@ -393,7 +394,7 @@ def train(plan: Plan, folder: Path) -> None:
             bar.set_postfix(loss=f"{mean:.3f}", stage=name)
             if step % 20 == 0:
                 tell(folder, {"step": step, "stage": name, "loss": round(mean, 4), "time": time.time()})
-            if step % 75 == 0 or step in (ends, last):
+            if step % EXAMINED == 0 or step in (ends, last):
                 tell(
                     folder,
                     {"step": step, "held_out": examine(encoder, decoder, exams, speaker.pad_token_id, plan)},
