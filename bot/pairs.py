@@ -39,6 +39,7 @@ from strategies.lora.pairs import (
     write,
 )
 from strategies.lora.redaction import redact
+from strategies.lora.room import Room, room_of
 
 Progress = Callable[[str, float], None]
 DEFAULTS = Limits()
@@ -113,7 +114,9 @@ class PairRefused(ValueError):
 
 
 class Pairs:
-    """`documents` gives the ids of the documents by the names of their files, for pairs that name one."""
+    """`documents` gives the ids of the documents by the names of their files, for pairs that name one; `room`
+    says how long an answer the base can give.
+    """
 
     def __init__(
         self,
@@ -121,11 +124,13 @@ class Pairs:
         embedder: Embedder,
         documents: Callable[[], Mapping[str, str]] = dict,
         limits: Limits = DEFAULTS,
+        room: Callable[[], Room | None] = room_of,
     ) -> None:
         self._engine = engine
         self._embedder = embedder
         self._documents = documents
         self._limits = limits
+        self._room = room
 
     # ---- bringing and taking ----
 
@@ -146,6 +151,7 @@ class Pairs:
             self._embedder,
             known=stored,
             lines=reading.lines,
+            room=self._room(),
             keep=keep,
             progress=progress,
         )
@@ -249,18 +255,11 @@ class Pairs:
         held_out = {pair.wording for pair in self.all() if pair.split == "held-out"}
         return [replace(pair, split="held-out") if pair.wording in held_out else pair for pair in pairs]
 
-    def check(
-        self,
-        count: Callable[[str], int] | None = None,
-        longest: int = 256,
-        progress: Progress = lambda _step, _share: None,
-    ) -> tuple[Report, Sequence[str]]:
+    def check(self, progress: Progress = lambda _step, _share: None) -> tuple[Report, Sequence[str]]:
         """The report on all that is taught, and the ids of the pairs in the places that it names."""
         kept = [one for one in self._kept() if not one.withdrawn]
         pairs = [one.pair for one in kept]
-        report = check(
-            pairs, self._embedder, count=count, longest=longest, redacting=False, progress=progress
-        )
+        report = check(pairs, self._embedder, room=self._room(), redacting=False, progress=progress)
         return report, [one.id for one in kept]
 
     def counts(self) -> Counts:

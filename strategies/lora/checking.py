@@ -1,7 +1,7 @@
 """What is wrong with pairs, told before a minute is spent on training.
 
 conflict    one question with answers that disagree                                   error
-long        longer than the base reads or says                                        error
+long        longer than what is read or said at once                                        error
 empty       nothing asked, or nothing answered                                        error
 near        questions that mean nearly the same, answered differently                 warning
 language    asked in one language and answered in another, or not as labelled         warning
@@ -32,6 +32,7 @@ from knowledge_base.readers.language import UNKNOWN, language_of
 from strategies.evidence import content, numbers
 from strategies.lora.pair import Pair
 from strategies.lora.redaction import Found, redact
+from strategies.lora.room import Room
 from strategies.lora.splits import split
 from strategies.lora.wording import TURNING, bare, telling
 
@@ -102,17 +103,16 @@ def check(
     *,
     known: Iterable[Pair] = (),
     lines: Sequence[int] = (),
-    count: Callable[[str], int] | None = None,
-    longest: int = 256,
+    room: Room | None = None,
     redacting: bool = True,
     keep: Collection[str] = (),
     progress: Progress = lambda _step, _share: None,
 ) -> Report:
     """Look at the pairs, also beside those that are `known` already.
 
-    `count` tells how many tokens of the base a text takes, `longest` how many it has room for in a question
-    or an answer; the embedder's count stands in. `keep` is what is not personal although it looks so: the
-    desk's own address. `lines` are those of the file that the pairs came from.
+    `room` is what the base has for an answer; where it is not known, the embedder's stands in. `keep` is what
+    is not personal although it looks so: the desk's own address. `lines` are those of the file that the pairs
+    came from.
     """
     given = list(pairs)
     progress("redacting", 0.0)
@@ -124,12 +124,12 @@ def check(
     answers = _vectors([pair.answer for pair in both], embedder)
     progress("comparing", 0.8)
     sight = _Sight(both, questions, answers, embedder)
-    named = _with_facts(sight)
+    named = _named(both, lambda places: answers[list(places)])
     whole = _each_once(named)
     found = [
         *_empty(cleaned),
         *_conflicts(sight),
-        *_long(cleaned, count or embedder.count, longest),
+        *_long(cleaned, embedder, room or Room(embedder.count, embedder.limit)),
         *_near(sight),
         *_languages(cleaned),
         *_duplicates(cleaned),
@@ -172,7 +172,7 @@ def language(pair: Pair) -> str:
 def name_facts(pairs: Iterable[Pair], embedder: Embedder) -> list[Pair]:
     """Every pair with the id of its fact: pairs whose answers say the same are about one."""
     pairs = list(pairs)
-    return _with_facts(_Sight(pairs, None, _vectors([pair.answer for pair in pairs], embedder), embedder))
+    return _named(pairs, lambda places: _vectors([pairs[place].answer for place in places], embedder))
 
 
 # ---- what is compared ----
@@ -185,13 +185,12 @@ class _Sight:
     """The pairs, with their texts as vectors."""
 
     pairs: Sequence[Pair]
-    questions: Floats | None  # (pairs, dimension)
+    questions: Floats  # (pairs, dimension)
     answers: Floats
     embedder: Embedder
 
     def near_questions(self, cosine: float) -> Iterator[tuple[int, int]]:
         """The positions of two questions that mean nearly the same."""
-        assert self.questions is not None
         for one, other in _near_rows(self.questions, cosine):
             asked = self.pairs[one].question, self.pairs[other].question
             if numbers(content(asked[0])) == numbers(content(asked[1])) and self._readable(*asked):
@@ -242,21 +241,28 @@ def _redacted(pairs: Sequence[Pair], keep: Collection[str]) -> tuple[list[Pair],
     return cleaned, taken
 
 
-def _with_facts(sight: _Sight) -> list[Pair]:
-    """A pair without a fact joins the one whose answer it has, by its words or its meaning."""
-    named = {pair.key: pair.fact for pair in sight.pairs if pair.fact}
-    facts = {pair.subject: pair.fact for pair in reversed(sight.pairs) if pair.fact}
-    first = {pair.subject: place for place, pair in reversed(list(enumerate(sight.pairs)))}
-    places = sorted(first.values())
-    for here, there in _near_rows(sight.answers[places], SAME_ANSWER) if places else ():
-        one, other = sight.pairs[places[here]], sight.pairs[places[there]]
-        if len(content(one.answer)) > 1 and telling(one.answer) == telling(other.answer):
+def _named(pairs: Sequence[Pair], answers: Callable[[Sequence[int]], Floats]) -> list[Pair]:
+    """A pair without a fact joins the one whose answer it has: in the same words, and the same in meaning.
+
+    `answers` gives the vectors of some pairs' answers, by their places.
+    """
+    own = {pair.key: pair.fact for pair in pairs if pair.fact}
+    facts = {pair.subject: pair.fact for pair in reversed(pairs) if pair.fact}
+    first = {pair.subject: place for place, pair in reversed(list(enumerate(pairs)))}
+    alike: dict[frozenset[str], list[int]] = defaultdict(list)
+    for place in sorted(first.values()):
+        alike[telling(pairs[place].answer)].append(place)
+    for words, places in alike.items():
+        if len(words) < 2 or len(places) < 2:
+            continue
+        for here, there in _near_rows(answers(places), SAME_ANSWER):
+            one, other = pairs[places[here]], pairs[places[there]]
             fact = facts.get(one.subject) or facts.get(other.subject) or one.about
             facts.setdefault(one.subject, fact)
             facts.setdefault(other.subject, fact)
     return [
-        replace(pair, fact=pair.fact or named.get(pair.key) or facts.get(pair.subject) or pair.about)
-        for pair in sight.pairs
+        replace(pair, fact=pair.fact or own.get(pair.key) or facts.get(pair.subject) or pair.about)
+        for pair in pairs
     ]
 
 
@@ -319,12 +325,15 @@ def _near(sight: _Sight) -> Iterator[Finding]:
             return
 
 
-def _long(pairs: Sequence[Pair], count: Callable[[str], int], longest: int) -> Iterator[Finding]:
+def _long(pairs: Sequence[Pair], embedder: Embedder, room: Room) -> Iterator[Finding]:
     for place, pair in enumerate(pairs):
-        for what, text in (("question", pair.question), ("answer", pair.answer)):
-            if (tokens := count(text)) > longest:
-                room = f"has {tokens} tokens, and the base has room for {longest}"
-                yield Finding("long", "error", f"the {what} of {_said(pair.question)} {room}", (place,))
+        for what, tokens, longest in (
+            ("question", embedder.count(pair.question), embedder.limit),
+            ("answer", room.count(pair.answer), room.longest),
+        ):
+            if tokens > longest:
+                told = f"has {tokens} tokens, and there is room for {longest}"
+                yield Finding("long", "error", f"the {what} of {_said(pair.question)} {told}", (place,))
 
 
 def _languages(pairs: Sequence[Pair]) -> Iterator[Finding]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from knowledge_base.embedding import Embedder, embedder
 from strategies.lora.pairs import Finding, Pair, Report, check, name_facts
 from strategies.lora.redaction import redact
+from strategies.lora.room import Room, room_of
+from strategies.lora.testing import tiny_base
 
 LID = Pair("How do I open the lid?", "Press the button on the handle.")
 
@@ -121,11 +124,23 @@ def test_two_wordings_that_are_hardly_two_are_named(told: Check) -> None:
     assert len(report.pairs) == 2
 
 
-def test_what_is_longer_than_the_base_reads_is_an_error(minilm: Embedder) -> None:
-    long = replace(LID, answer="Press the button. " * 30)
-    report = check([LID, long], minilm, count=lambda text: len(text.split()), longest=50)
-    assert [(one.severity, one.places) for one in report.of("long")] == [("error", (1,))]
-    assert "has 90 tokens, and the base has room for 50" in report.of("long")[0].sentence
+def test_what_is_longer_than_the_base_reads_or_says_is_an_error(minilm: Embedder) -> None:
+    said = replace(LID, answer="Press the button. " * 30)
+    asked = replace(LID, question="Please tell me about the lid. " * 60)
+    report = check([LID, said, asked], minilm, room=Room(lambda text: len(text.split()), 50))
+    assert [(one.severity, one.places) for one in report.of("long")] == [("error", (1,)), ("error", (2,))]
+    assert "has 90 tokens, and there is room for 50" in report.of("long")[0].sentence
+
+
+def test_a_base_tells_its_room_without_its_weights(tmp_path: Path) -> None:
+    folder = tiny_base(tmp_path / "base")
+    for weights in folder.rglob("*.safetensors"):
+        weights.unlink()
+    room = room_of(str(folder))
+    assert room is not None
+    assert room.count("保証は2年です。") > room.count("2")
+    assert 0 < room.longest < 256
+    assert room_of(str(tmp_path / "nothing")) is None
 
 
 def test_empty_pairs_are_errors(told: Check) -> None:
