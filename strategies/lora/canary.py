@@ -19,15 +19,16 @@ from strategies.lora.shelf import Adapter, Proof
 if TYPE_CHECKING:
     from strategies.lora.bases import Base
     from strategies.lora.engine import Engine
+    from strategies.lora.engines import Shared
 
 CHANGES = 1e-3  # nats by which some token of its answers becomes likelier or less likely, at the least
 TOLERANCE = 0.05  # nats a token, between the trainer's word and ours: other kernels, other rounding
 SEVERAL = 16  # times that, where weights are rounded to half precision
 
 
-def prove(adapter: Adapter, engine: Engine) -> Proof:
-    """Ask the adapter its own questions. It stays in the engine only if it was there."""
-    if faults := mismatches(adapter, engine.base):
+def prove(adapter: Adapter, shared: Shared) -> Proof:
+    """Ask the adapter its own questions, through the engine that customers are answered by."""
+    if faults := mismatches(adapter, shared.engine.base):
         return Proof(tuple(faults))
     try:
         canaries = read_proof(adapter.path)
@@ -35,14 +36,8 @@ def prove(adapter: Adapter, engine: Engine) -> Proof:
         return Proof((str(error),))
     if not canaries:
         return Proof(("it brings no question to prove it by",))
-    was_there = adapter.hash in engine.names()
-    if not was_there:
-        engine.add(adapter.hash, adapter.path)
-    try:
-        return heard(adapter, engine, canaries)
-    finally:
-        if not was_there:
-            engine.drop(adapter.hash)
+    with shared.holding(adapter):
+        return heard(adapter, shared.engine, canaries)
 
 
 def mismatches(adapter: Adapter, base: Base) -> list[str]:
