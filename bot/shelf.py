@@ -78,7 +78,7 @@ class Shelf(shelf.Shelf):
             base = next((base for base in self._bases if identity(base) == adapter.base_hash), None)
             if base is None and self._bases:
                 return Proof((self._no_base_for(adapter),))
-            return canary.prove(adapter, engines.any_of(base or adapter.base).engine)
+            return canary.prove(adapter, engines.any_of(base or adapter.base))
         except StrategyError as fault:
             return Proof((str(fault),))
 
