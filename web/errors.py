@@ -28,6 +28,7 @@ from bot.switch import NoWayBack
 from bot.users import UserRefused
 from knowledge_base import errors as knowledge
 from strategies import errors as strategies
+from strategies.lora.shelf import ShelfError
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ def _domain() -> dict[type[Exception], Callable[[Any], Said]]:
         knowledge.TooLarge: lambda error: Said(413, _for_the_house(error, _("This is too large."))),
         knowledge.Unreadable: lambda error: Said(422, _for_the_house(error, _busy())),
         knowledge.KnowledgeError: lambda error: Said(503, _for_the_house(error, _busy()), retry=True),
+        ShelfError: lambda error: Said(409, str(error)),
         strategies.StrategyError: lambda error: Said(503, _for_the_house(error, _busy()), retry=True),
     }
 

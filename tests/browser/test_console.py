@@ -391,7 +391,10 @@ def test_the_language_is_chosen_in_the_menu_and_kept(operator: Colleague) -> Non
 def test_an_operator_is_not_shown_the_way_to_the_library(operator: Colleague, admin: Colleague) -> None:
     for colleague, pages in (
         (operator, ["Strategy", "Conversations", "Search"]),
-        (admin, ["Strategy", "Conversations", "Search", "Documents"]),
+        (
+            admin,
+            ["Strategy", "Conversations", "Search", "Documents", "Pairs", "Train", "Adapters"],
+        ),
     ):
         expect(colleague.page.locator("header .nav-link")).to_have_text(pages)
 

@@ -1,7 +1,7 @@
-"""The admin's console: the product documents that answers rest on."""
+"""The admin's console: the documents that answers rest on, and the model that is trained on pairs."""
 
 from flask import Blueprint
 
-bp = Blueprint("admin", __name__, url_prefix="/console/documents")
+bp = Blueprint("admin", __name__, url_prefix="/console")
 
-from web.admin import documents  # noqa: E402, F401 - it adds its views to bp
+from web.admin import adapters, documents, pairs, training  # noqa: E402, F401 - they add their views to bp

@@ -41,7 +41,7 @@ def upload_bytes() -> int:
     return kotae().settings.limits.upload_megabytes * 1024 * 1024 + FORM_BYTES
 
 
-@bp.get("")
+@bp.get("/documents")
 @requires("admin")
 def documents() -> ResponseReturnValue:
     return render_template(
@@ -49,7 +49,7 @@ def documents() -> ResponseReturnValue:
     )
 
 
-@bp.get("/state.json")
+@bp.get("/documents/state.json")
 @requires("admin")
 def state() -> Response:
     """How far every document is, for the page that watches."""
@@ -59,7 +59,7 @@ def state() -> Response:
     )
 
 
-@bp.post("")
+@bp.post("/documents")
 @accepts_bytes(upload_bytes)
 @requires("admin")
 def upload() -> ResponseReturnValue:
@@ -74,7 +74,7 @@ def upload() -> ResponseReturnValue:
     return redirect(url_for("admin.documents"))
 
 
-@bp.get("/<document_id>")
+@bp.get("/documents/<document_id>")
 @requires("admin")
 def document(document_id: str) -> ResponseReturnValue:
     shown = known(document_id)
@@ -83,7 +83,7 @@ def document(document_id: str) -> ResponseReturnValue:
     )
 
 
-@bp.get("/<document_id>/file")
+@bp.get("/documents/<document_id>/file")
 @requires("admin")
 def original(document_id: str) -> ResponseReturnValue:
     """The uploaded bytes, always as a download: a stranger's HTML never runs in the console's origin."""
@@ -96,7 +96,7 @@ def original(document_id: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/<document_id>/retire")
+@bp.post("/documents/<document_id>/retire")
 @requires("admin")
 def retire(document_id: str) -> ResponseReturnValue:
     shown = known(document_id)
@@ -109,7 +109,7 @@ def retire(document_id: str) -> ResponseReturnValue:
     return redirect(url_for("admin.document", document_id=document_id))
 
 
-@bp.post("/<document_id>/restore")
+@bp.post("/documents/<document_id>/restore")
 @requires("admin")
 def restore(document_id: str) -> ResponseReturnValue:
     shown = known(document_id)
@@ -120,7 +120,7 @@ def restore(document_id: str) -> ResponseReturnValue:
     return redirect(url_for("admin.document", document_id=document_id))
 
 
-@bp.post("/<document_id>/retry")
+@bp.post("/documents/<document_id>/retry")
 @requires("admin")
 def retry(document_id: str) -> ResponseReturnValue:
     shown = known(document_id)
@@ -130,7 +130,7 @@ def retry(document_id: str) -> ResponseReturnValue:
     return redirect(url_for("admin.documents"))
 
 
-@bp.post("/<document_id>/remove")
+@bp.post("/documents/<document_id>/remove")
 @requires("admin")
 def remove(document_id: str) -> ResponseReturnValue:
     shown = known(document_id)
@@ -140,7 +140,7 @@ def remove(document_id: str) -> ResponseReturnValue:
     return redirect(url_for("admin.documents"))
 
 
-@bp.post("/reindex")
+@bp.post("/documents/reindex")
 @requires("admin")
 def reindex() -> ResponseReturnValue:
     kotae().jobs.enqueue("reindex")

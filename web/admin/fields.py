@@ -20,7 +20,7 @@ class Field:
 
     name: str
     label: str
-    kind: Literal["text", "number", "checkbox", "search"] = "text"
+    kind: Literal["text", "number", "checkbox", "area"] = "text"
     value: Any = ""
     about: str = ""
     fault: str = ""

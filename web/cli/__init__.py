@@ -7,7 +7,19 @@ from __future__ import annotations
 
 import click
 
-from web.cli import database, demo, documents, questions, serve, strategy, users
+from web.cli import (
+    adapters,
+    database,
+    demo,
+    documents,
+    pairs,
+    questions,
+    serve,
+    stages,
+    strategy,
+    train,
+    users,
+)
 from web.cli.shell import Root
 
 
@@ -25,6 +37,10 @@ for command in (
     questions.search,
     questions.ask,
     strategy.strategy,
+    pairs.pairs,
+    train.train,
+    adapters.adapters,
+    stages.stages,
     database.db,
     demo.demo,
 ):

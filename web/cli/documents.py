@@ -81,8 +81,8 @@ def remove(installation: Installation, id: str) -> None:  # noqa: A002  # as abo
     """Remove a document from every answer."""
     with installation.open() as kotae:
         document = kotae.library.document(id)
-        if _own(kotae):
-            kotae.library.remove(id)
+        if own(kotae):
+            kotae.remove(id)
         else:
             _wait_for_job(kotae, kotae.jobs.enqueue("remove", document_id=id).id)
         kotae.audit.note(somebody(), "remove", id, source=document.source)
@@ -141,7 +141,7 @@ def add_files(kotae: Kotae, files: Sequence[Found]) -> list[Added]:
     """Receive the files, then make them live: here, or by the server that owns the data directory."""
     added = receive(kotae, files)
     waiting = [one.id for one in added if one.id and not is_live(one)]
-    if waiting and _own(kotae):
+    if waiting and own(kotae):
         _ingest(kotae, waiting)
     elif waiting:
         _wait_for_server(kotae, waiting)
@@ -157,7 +157,7 @@ def _as_it_is_now(kotae: Kotae, one: Added) -> Added:
     )
 
 
-def _own(kotae: Kotae) -> bool:
+def own(kotae: Kotae) -> bool:
     """Whether this process may work on the index; otherwise a running server does."""
     from knowledge_base.errors import InUse
 

@@ -21,3 +21,11 @@ def meter(total: int, unit: str) -> Any:
 
     form = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} {unit} [{elapsed}<{remaining}]"
     return tqdm(total=total, unit=unit, disable=None, leave=False, bar_format=form)
+
+
+def course() -> Any:
+    """A bar for a training: its steps, and in words what stands behind them."""
+    from tqdm import tqdm
+
+    form = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps [{elapsed}{postfix}]"
+    return tqdm(total=1, unit="steps", desc="preparing", disable=None, leave=False, bar_format=form)

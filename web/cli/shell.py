@@ -188,11 +188,17 @@ def _code(error: Exception) -> int | None:
     from bot.users import UserRefused
     from knowledge_base.errors import InUse, KnowledgeError
     from strategies.errors import StrategyError
+    from strategies.lora.card import BadCard
+    from strategies.lora.pair import BadPairs
+    from strategies.lora.parcel import Refused as AdapterRefused
+    from strategies.lora.shelf import ShelfError
+    from strategies.lora.work import TrainingFailed
 
     if isinstance(error, (BadSettings, InUse)):
         return CANNOT_BEGIN
     foreseen = (KnowledgeError, StrategyError, Refused, UserRefused, NoWayBack, UnknownJob)
-    return FAILED if isinstance(error, foreseen) else None
+    of_the_model = (TrainingFailed, ShelfError, AdapterRefused, BadCard, BadPairs)
+    return FAILED if isinstance(error, (*foreseen, *of_the_model)) else None
 
 
 here = click.make_pass_decorator(Installation, ensure=True)

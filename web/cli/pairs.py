@@ -1,0 +1,171 @@
+"""`kotae pairs`: the desk's questions and answers that the product model is trained on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from web.cli.progress import meter
+from web.cli.shell import FAILED, Group, Installation, Sentence, here, somebody, table
+
+if TYPE_CHECKING:
+    from bot.kotae import Kotae
+    from bot.pairs import Preview
+    from strategies.lora.pairs import Format
+
+FORMATS = ("openai", "alpaca", "sharegpt", "plain", "csv")
+TOLD = 10  # findings of a kind that are told; --json tells all
+FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
+NONE_YET = "No pairs yet. Import some: kotae pairs import FILE"
+MARKS = {"error": "✗", "warning": "!", "note": "·"}
+
+
+@click.group(cls=Group)
+def pairs() -> None:
+    """The desk's questions and answers that the product model is trained on."""
+
+
+@pairs.command()
+@click.argument("file", type=FILE)
+@here
+def check(installation: Installation, file: Path) -> None:
+    """Say what is wrong with a file of pairs, before a minute is spent on training.
+
+    JSON lines (OpenAI chat, Alpaca, ShareGPT, or question and answer) or CSV. Nothing is kept. The exit code
+    is 1 when something has to be mended.
+    """
+    with installation.open() as kotae:
+        preview = looked_at(kotae, file)
+    installation.show(as_object(preview), as_text(preview))
+    if not is_sound(preview):
+        raise click.exceptions.Exit(FAILED)
+
+
+@pairs.command("import")
+@click.argument("file", type=FILE)
+@click.option("--despite-faults", is_flag=True, help="Keep the others where some lines cannot be taken.")
+@here
+def import_file(installation: Installation, file: Path, despite_faults: bool) -> None:
+    """Keep the pairs of a file, with personal data taken out; what the check finds is told.
+
+    The same pair twice is one. A part is held out, by which the adapters are judged.
+    """
+    with installation.open() as kotae:
+        preview = looked_at(kotae, file)
+        if preview.reading.faults and not despite_faults:
+            faults = "\n".join(findings(preview))
+            raise Sentence(f"nothing was kept; mend these lines, or say --despite-faults:\n{faults}")
+        kept = kotae.pairs.keep(preview, by=somebody(), despite_faults=despite_faults)
+    done = f"{kept.added} pairs are new, {preview.known} were here already."
+    result = {**as_object(preview), "added": kept.added, "changed": kept.changed}
+    installation.show(result, f"{as_text(preview)}\n{done}")
+
+
+@pairs.command("list")
+@click.argument("text", default="")
+@click.option("--language", default="", help="A code such as en or ja.")
+@click.option("--tag", default="", help="Those with this tag.")
+@click.option("--split", type=click.Choice(["train", "held-out"]), help="Those of this part.")
+@click.option("-n", "count", default=50, show_default=True, type=click.IntRange(1), help="How many.")
+@here
+def list_pairs(
+    installation: Installation, text: str, language: str, tag: str, split: str | None, count: int
+) -> None:
+    """The pairs that are kept; TEXT is what they say."""
+    with installation.open() as kotae:
+        page = kotae.pairs.list(text, language=language, tag=tag, split=split or "", limit=count)
+    rows = [
+        (
+            one.id[:8],
+            one.pair.language,
+            "withdrawn" if one.withdrawn else one.pair.split,
+            one.pair.fact[:24],
+            shortened(one.pair.question),
+            shortened(one.pair.answer),
+        )
+        for one in page.pairs
+    ]
+    shown = (
+        table(rows, ("id", "language", "part", "fact", "question", "answer"))
+        if rows
+        else ("No pair matches." if text or language or tag or split else NONE_YET)
+    )
+    rest = page.total - len(rows)
+    more = f"\n… and {rest} more (-n {page.total})" if rest else ""
+    told = {"total": page.total, "pairs": [asdict(one) for one in page.pairs]}
+    installation.show(told, shown + more)
+
+
+@pairs.command()
+@click.argument("to", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="plain", show_default=True)
+@here
+def export(installation: Installation, to: Path, form: Format) -> None:
+    """Write all pairs to the file TO, or to standard output."""
+    with installation.open() as kotae:
+        if str(to) == "-":
+            kotae.pairs.export(sys.stdout.buffer, form)
+            return
+        with to.open("wb") as file:
+            count = kotae.pairs.export(file, form)
+    installation.show({"file": str(to), "pairs": count}, f"{count} pairs are in {to}.")
+
+
+def looked_at(kotae: Kotae, file: Path) -> Preview:
+    """What the file would bring, and what the check found in it."""
+    with file.open("rb") as stream, meter(1, "") as progress:
+
+        def moved(step: str, share: float) -> None:
+            progress.n = share
+            progress.set_description(step)
+
+        return kotae.pairs.preview(stream, file.name, progress=moved)
+
+
+def is_sound(preview: Preview) -> bool:
+    return preview.report.sound and not preview.reading.faults
+
+
+def as_object(preview: Preview) -> dict[str, Any]:
+    return {**preview.as_dict(), "sound": is_sound(preview)}
+
+
+def as_text(preview: Preview) -> str:
+    return "\n".join([*findings(preview), *counted(preview)])
+
+
+def findings(preview: Preview) -> Iterator[str]:
+    """What is wrong, the worst first, some of each kind."""
+    reading, report = preview.reading, preview.report
+    yield from (f"{MARKS['error']} {fault}" for fault in reading.faults)
+    yield from (f"{MARKS['note']} {note}" for note in reading.notes)
+    for _kind, found in groupby(report.findings, key=lambda one: (one.severity, one.kind)):
+        all_of_it = list(found)
+        for finding in all_of_it[:TOLD]:
+            lines = ", ".join(map(str, finding.lines[:TOLD]))
+            where = f"  (line {lines})" if lines else ""
+            yield f"{MARKS[finding.severity]} {finding.sentence}{where}"
+        if len(all_of_it) > TOLD:
+            yield f"  … and {len(all_of_it) - TOLD} more like this (--json tells all)"
+
+
+def counted(preview: Preview) -> Iterator[str]:
+    report = preview.report
+    languages = ", ".join(f"{code} {count}" for code, count in report.languages.items())
+    parts = ", ".join(f"{part} {count}" for part, count in report.parts.items())
+    taken = ", ".join(f"{kind} {count}" for kind, count in report.redacted.items())
+    yield f"{len(report.pairs)} pairs in {preview.name}; the desk has {report.facts} facts with them"
+    yield f"{languages or 'no language'}; {parts}"
+    if taken:
+        yield f"taken out: {taken}"
+
+
+def shortened(text: str, most: int = 48) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"

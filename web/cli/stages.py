@@ -1,0 +1,26 @@
+"""`kotae stages`: what teaching changes, told by one question."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from web.cli.shell import Command, Installation, here
+
+
+@click.command(cls=Command)
+@click.argument("question")
+@here
+def stages(installation: Installation, question: str) -> None:
+    """Ask the shipped model as it was before it was taught to answer, after that, and with the adapter that
+    speaks: it continues, answers, answers as your desk does.
+    """
+    from strategies.lora.stages import stages as asked
+
+    told = asked(question, installation.settings().data)
+    parts = [
+        f"{stage.name}\n  {stage.text or '(nothing)'}" + (f"\n  — {stage.note}" if stage.note else "")
+        for stage in told
+    ]
+    installation.show([asdict(stage) for stage in told], "\n\n".join(parts))
