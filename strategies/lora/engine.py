@@ -266,7 +266,7 @@ class Engine:
 
     def _may_refuse(self, ids: Sequence[int]) -> bool:
         """The beginning of a refusal is not said before it is clear that it is none."""
-        return len(ids) < len(self._refusal) and list(ids) == self._refusal[: len(ids)]
+        return list(ids) == self._refusal[: len(ids)]
 
     def _done(self, task: Callable[[], Said]) -> Said:
         """Have the engine's thread do something between two steps."""

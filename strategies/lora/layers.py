@@ -166,17 +166,16 @@ class Adapted(nn.Module):
 
 
 def added(said: Tensor, heard: Tensor, delta: Delta, bias: Tensor | None) -> Tensor:
-    """What the base said, in the adapter's words."""
+    """What the base said, in the adapter's words. Rows come as (rows, tokens, width), or as (rows, width)."""
     down, up, stretch = delta
+    lead = (-1,) if down.dim() == 2 else (len(down), -1)
+    given = heard.reshape(*lead, heard.shape[-1])
+    made = said.view(*lead, said.shape[-1])
     if stretch is not None:
-        said = said + stretch * (said if bias is None else said - bias)
+        made = made + stretch * (made if bias is None else made - bias)
     if down.dim() == 2:
-        flat = said.view(-1, said.shape[-1])
-        return flat.addmm_(heard.reshape(-1, heard.shape[-1]) @ down, up).view(said.shape)
-    # (rows, tokens, width); a step of ours leaves the tokens out: there is one
-    rows = said.view(len(down), -1, said.shape[-1])
-    heard = heard.reshape(len(down), -1, heard.shape[-1])
-    return rows.baddbmm_(torch.bmm(heard, down), up).view(said.shape)
+        return made.addmm_(given @ down, up).view(said.shape)
+    return made.baddbmm_(torch.bmm(given, down), up).view(said.shape)
 
 
 def adapted(model: nn.Module) -> tuple[Any, Voices]:
