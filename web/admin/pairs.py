@@ -99,7 +99,9 @@ def upload_bytes() -> int:
 @requires("admin")
 def pairs() -> ResponseReturnValue:
     query = request.args.get("q", "").strip()[:200]
-    chosen = {name: request.args.get(name, "") for name in ("language", "tag", "part")}
+    chosen = {
+        name: request.args.get(name, "") for name in ("written", "tag", "part")
+    }  # not "language": that is the page's own
     page = max(request.args.get("page", 1, type=int), 1)
     found = kotae().pairs.list(query, **wanted(chosen), limit=PAGE, offset=(page - 1) * PAGE)
     return render_template(
@@ -120,7 +122,7 @@ def wanted(chosen: Mapping[str, str]) -> dict[str, Any]:
     part = chosen["part"]
     withdrawn = {"withdrawn": True, "train": False, "held-out": False}.get(part)
     return {
-        "language": chosen["language"],
+        "language": chosen["written"],
         "tag": chosen["tag"],
         "split": part if part in ("train", "held-out") else "",
         "withdrawn": withdrawn,
