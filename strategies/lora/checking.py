@@ -246,7 +246,7 @@ def _named(pairs: Sequence[Pair], answers: Callable[[Sequence[int]], Floats]) ->
 
     `answers` gives the vectors of some pairs' answers, by their places.
     """
-    own = {pair.key: pair.fact for pair in pairs if pair.fact}
+    own = {pair.key: pair.fact for pair in reversed(pairs) if pair.fact}
     facts = {pair.subject: pair.fact for pair in reversed(pairs) if pair.fact}
     first = {pair.subject: place for place, pair in reversed(list(enumerate(pairs)))}
     alike: dict[frozenset[str], list[int]] = defaultdict(list)

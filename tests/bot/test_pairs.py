@@ -10,11 +10,15 @@ import pytest
 import sqlalchemy as sa
 
 from bot.audit import Audit
+from bot.kotae import Kotae
 from bot.pairs import PairRefused, Pairs, UnknownPair
+from bot.store.migrate import upgrade
+from knowledge_base.database import open_engine
 from knowledge_base.embedding import Embedder
 from knowledge_base.limits import Limits
-from knowledge_base.testing import HashEmbedder
+from knowledge_base.testing import HashEmbedder, add
 from strategies.lora.pairs import BadPairs, Pair, read, split
+from tests.bot.test_store import postgresql  # noqa: F401
 
 LID = {"question": "How do I open the lid?", "answer": "Press the button on the handle.", "tags": "lid"}
 HEAT = {"question": "How hot does it get?", "answer": "It reaches 95 °C.", "language": "en", "fact": "heat"}
@@ -267,3 +271,34 @@ def test_pairs_of_a_deleted_document_are_not_taught_until_an_admin_has_looked(pa
     pairs.restore(kept.id, by="ann")
     assert LID["question"] in [pair.question for pair in pairs.all()]
     assert pairs.counts().withdrawn == 0
+
+
+def test_deleting_a_document_withdraws_what_was_drawn_from_its_file(kotae: Kotae) -> None:
+    document = add(kotae.library, "kettle.md", "# Kettle\n\nPress the button on the handle to open the lid.")
+    kotae.pairs.import_(file({**LID, "document": "kettle.md"}, JAPANESE), "pairs.jsonl", by="ann")
+    [drawn] = kotae.pairs.list(document=document.id).pairs
+    kotae.remove(document.id)
+    assert kotae.pairs.get(drawn.id).withdrawn == "the document 'Kettle' was deleted"
+    assert [pair.question for pair in kotae.pairs.all()] == [JAPANESE["question"]]
+
+
+# ---- PostgreSQL ----
+
+
+@pytest.mark.server
+def test_on_postgresql_the_same_desk_is_kept(postgresql: str, embedder: Embedder) -> None:  # noqa: F811
+    engine = open_engine(postgresql)
+    try:
+        upgrade(engine)
+        pairs = Pairs(engine, embedder, lambda: DOCUMENTS)
+        assert bring(pairs, LID, {**HEAT, "document": "mill.md"}, JAPANESE) == (3, 0)
+        assert bring(pairs, LID, HEAT, {**LID, "fact": "lid"}) == (0, 1)
+        assert questions(pairs, text="HANDLE lid", tag="lid", withdrawn=False) == [LID["question"]]
+        [kept] = pairs.list(document="doc2", limit=None).pairs
+        pairs.edit(kept.id, {"answer": "Mail bob@mailbox.example"}, by="ann")
+        assert pairs.withdraw("doc2", "gone") == 1
+        assert [pair.answer for pair in pairs.all()] == [LID["answer"], JAPANESE["answer"]]
+        pairs.remove(kept.id, by="ann")
+        assert pairs.counts().pairs == 2
+    finally:
+        engine.dispose()
