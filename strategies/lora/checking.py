@@ -50,6 +50,7 @@ ENOUGH = 20  # pairs
 MOST_NEAR = 100  # findings of one kind by meaning; more help nobody
 QUOTED = 60  # characters of a question in a sentence
 ROWS = 1024  # compared at once
+READ_AT_ONCE = 256  # texts
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,9 @@ def check(
     cleaned, taken = _redacted(given, keep) if redacting else (given, {})
     both = [*cleaned, *known]
     progress("reading", 0.1)
-    questions = _vectors([pair.question for pair in both], embedder)
-    progress("reading", 0.5)
-    answers = _vectors([pair.answer for pair in both], embedder)
+    texts = [text for pair in both for text in (pair.question, pair.answer)]
+    vectors = _vectors(texts, embedder, lambda share: progress("reading", 0.1 + 0.7 * share))
+    questions, answers = vectors[::2], vectors[1::2]
     progress("comparing", 0.8)
     sight = _Sight(both, questions, answers, embedder)
     named = _named(both, lambda places: answers[list(places)])
@@ -215,10 +216,16 @@ class _Sight:
         return telling(one) == telling(other)
 
 
-def _vectors(texts: Sequence[str], embedder: Embedder) -> Floats:
+def _vectors(
+    texts: Sequence[str], embedder: Embedder, progress: Callable[[float], None] = lambda _share: None
+) -> Floats:
     """One row for each text; a text that comes again is read once."""
     unique = list(dict.fromkeys(texts))
-    rows = dict(zip(unique, embedder.embed_documents(unique), strict=True)) if unique else {}
+    rows: dict[str, list[float]] = {}
+    for start in range(0, len(unique), READ_AT_ONCE):
+        some = unique[start : start + READ_AT_ONCE]
+        rows.update(zip(some, embedder.embed_documents(some), strict=True))
+        progress(len(rows) / len(unique))
     return np.array([rows[text] for text in texts], np.float32)
 
 

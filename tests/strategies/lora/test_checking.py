@@ -205,6 +205,14 @@ def test_findings_name_the_lines_of_the_file(minilm: Embedder) -> None:
     assert report.of("duplicate")[0].lines == (4, 9)
 
 
+def test_the_admin_sees_how_far_it_is(minilm: Embedder) -> None:
+    seen: list[tuple[str, float]] = []
+    check([LID], minilm, progress=lambda step, share: seen.append((step, share)))
+    assert [step for step, _ in seen] == ["redacting", "reading", "reading", "comparing", "comparing"]
+    assert [share for _, share in seen] == sorted(share for _, share in seen)
+    assert seen[-1][1] == 1.0
+
+
 def test_the_report_goes_out_as_json(told: Check) -> None:
     sent = json.loads(json.dumps(told(LID, LID).as_dict()))
     assert sent["checked"] == 2
