@@ -44,8 +44,10 @@ class Shelf(shelf.Shelf):
 
     def promote(self, which: str, by: str, prove: Prove | None = None) -> Change:
         """Let an adapter speak once the canary is content with it, within a second in every process."""
+        before = self.stamp()
         change = super().promote(which, by, prove or self.proof)
-        self._audit.note(by, "promote adapter", self.get(change.hash).called, previous=change.previous)
+        if self.stamp() != before:
+            self._audit.note(by, "promote adapter", self.get(change.hash).called, previous=change.previous)
         return change
 
     def back(self, by: str) -> Change:

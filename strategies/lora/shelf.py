@@ -15,8 +15,9 @@ import json
 import logging
 import re
 import shutil
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 HASH = re.compile(r"[0-9a-f]{16}")
 PREFIX = re.compile(r"[0-9a-f]{4,16}")
 LOCK_SECONDS = 30.0
+LEFT_SECONDS = 3600.0  # no import takes so long; one that seems to was killed
 
 
 class ShelfError(Exception):
@@ -267,9 +269,15 @@ class Shelf:
             if not place.exists():
                 made.rename(place)
                 sync(self.folder)
-            for left in self.folder.glob(".going-*"):
-                shutil.rmtree(left, ignore_errors=True)
+            self._sweep()
         return self._adapter(place, self._marked())
+
+    def _sweep(self) -> None:
+        """Take away what a killed process left half done."""
+        for left in [*self.folder.glob(".going-*"), *self.folder.glob(".coming-*")]:
+            with suppress(FileNotFoundError):  # one that is just leaving
+                if time.time() - left.stat().st_mtime > LEFT_SECONDS:
+                    shutil.rmtree(left, ignore_errors=True)
 
     def _marked(self) -> dict[str, str]:
         try:

@@ -250,8 +250,11 @@ class Answering:
         if judge is None or self._question.passages:
             return
         if writing := judge.foreign(self._asked):
-            taught = " and ".join(sorted(judge.lessons.scripts)) or "none"
-            why = f"the question is written in {writing} script, and the adapter was taught in {taught} only"
+            taught = " and ".join(sorted(map(str.title, judge.lessons.scripts))) or "none"
+            why = (
+                f"the question is written in {writing.title()} script, and the adapter was taught questions "
+                f"in {taught} only"
+            )
             raise self._abstained(why)
 
     def _hold_back(self, pieces: Iterator[Piece | Ended]) -> str:

@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import multiprocessing
+import os
 import stat
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -432,3 +433,12 @@ def test_an_adapter_trained_on_a_deleted_document_is_marked_and_its_folder_is_no
     assert content_hash(taught.path) == taught.hash
     shelf.remove("taught")
     assert shelf.put(tmp_path / "taught").stale == ""
+
+
+def test_what_a_killed_import_left_is_swept_away_with_the_next(shelf: Shelf, tmp_path: Path) -> None:
+    left, running = shelf.folder / ".coming-left", shelf.folder / ".coming-running"
+    for folder in (left, running):
+        folder.mkdir(parents=True)
+    os.utime(left, (0, 0))
+    shelf.put(on_paper(tmp_path / "made"))
+    assert (left.exists(), running.exists()) == (False, True)
