@@ -202,7 +202,8 @@ class Engine:
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join()
+        if threading.current_thread() is not self._thread:  # a finalizer may run in it
+            self._thread.join()
 
     # What the customer's thread does
 
