@@ -31,7 +31,9 @@ from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
 from knowledge_base.library import Library
 from knowledge_base.limits import MEBIBYTE
 from knowledge_base.limits import Limits as DocumentLimits
+from knowledge_base.passages import Passage
 from strategies.base import Kit, Question, Strategy, Turn
+from strategies.lora.reading import Reader
 from strategies.registry import Strategies
 
 NO_REDIS = "a URL such as redis://host:6379/0 is accepted, with 'pip install kotae[redis]'"
@@ -72,7 +74,10 @@ class Kotae:
             self.shelf,
             stored=self.pairs.all,
             search=lambda query, k=5: library.search(query, k),
+            read=partial(excerpts, library),
             versions=partial(versions, library),
+            embedding=settings.embedding.model,
+            promote=self.shelf.promote,
         )
         self._pace = pace_of(settings)
 
@@ -282,6 +287,12 @@ def _told(work: Work) -> Work:
             raise WorkFailed(str(fault)) from fault
 
     return tell
+
+
+def excerpts(library: Library, question: str, passages: Sequence[Passage]) -> list[str]:
+    """What a small model is given to read of passages, in training as in serving."""
+    reader = Reader(library.embedder, library.sentences, library.embedder.count, library.weigh)
+    return [excerpt.text for excerpt in reader.excerpts(question, passages)]
 
 
 def versions(library: Library, ids: Iterable[str]) -> dict[str, int]:

@@ -26,6 +26,7 @@ from strategies.errors import StrategyError
 from strategies.lora.card import CURRENT, Name
 from strategies.lora.pair import Pair
 from strategies.lora.parcel import Refused
+from strategies.lora.raft import Read, whole
 from strategies.lora.recipe import Recipe
 from strategies.lora.shelf import Shelf, ShelfError
 from strategies.lora.work import Told, TrainingFailed, Work, lines, read_lines, write
@@ -35,7 +36,7 @@ SHELVED = "shelved.jsonl"
 LEARNING = 0.95  # of the whole; the rest is for the shelf
 
 Versions = Callable[[Iterable[str]], Mapping[str, int]]
-Promote = Callable[[str, str], None]  # an adapter's hash, and who wants it to speak
+Promote = Callable[[str, str], object]  # an adapter's hash, and who wants it to speak
 
 
 class TrainingRefused(TrainingFailed):
@@ -80,11 +81,14 @@ class Training:
         *,
         stored: Callable[[], Sequence[Pair]],
         search: Search | None = None,
+        read: Read = whole,
         versions: Versions = lambda _ids: {},
+        embedding: str = "",
         promote: Promote | None = None,
     ) -> None:
-        """`stored` has the desk's pairs, `search` finds passages for those that shall be read with them;
-        `versions` tells those of the documents that pairs were drawn from.
+        """`stored` has the desk's pairs; `search` finds passages for those that shall be answered from them,
+        and `read` is what serving gives of passages. `versions` tells those of the documents that pairs were
+        drawn from, `embedding` names the model that their questions are compared by.
         """
         self.folder = folder
         self._jobs = jobs
@@ -92,6 +96,8 @@ class Training:
         self._shelf = shelf
         self._stored = stored
         self._search = search
+        self._read = read
+        self._embedding = embedding
         self._versions = versions
         self._promote = promote
 
@@ -114,9 +120,15 @@ class Training:
                 "there are no pairs to learn from; import some first: kotae pairs import FILE"
             )
         run = f"{now():%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
-        documents = self._versions({pair.document for pair in pairs if pair.document})
-        recipe = recipe or Recipe()
-        Work.begin(self.folder / run, name=name, base=base, recipe=recipe, pairs=pairs, documents=documents)
+        Work.begin(
+            self.folder / run,
+            name=name,
+            base=base,
+            recipe=recipe or Recipe(),
+            pairs=pairs,
+            documents=self._versions({pair.document for pair in pairs if pair.document}),
+            embedding=self._embedding,
+        )
         try:
             with one_at_a_time():
                 job = self._jobs.enqueue(KIND, run=run, promote=promote, by=by)
@@ -177,7 +189,7 @@ class Training:
         try:
             if not (work.folder / SHELVED).exists():
                 progress("preparing", 0.0)
-                prepare(work, self._search)
+                prepare(work, self._search, self._read)
                 adapter = self._shelf.put(run_apart(work.folder, told, stopped))
                 write(work.folder / SHELVED, lines([{"adapter": adapter.hash}]))
                 shutil.rmtree(work.adapter)  # it stands on the shelf

@@ -63,7 +63,7 @@ def targets(base: Base, recipe: Recipe) -> list[str] | str:
     last = sorted({name.rpartition(".")[2] for name in linear})
     if both:
         return last
-    return rf"(?:.*\.)?decoder\.(?:.*\.)?(?:{'|'.join(map(re.escape, last))})"
+    return rf"(?!encoder\.)(?:.*\.)?(?:{'|'.join(map(re.escape, last))})"
 
 
 def reads(name: str) -> bool:

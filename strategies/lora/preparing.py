@@ -30,11 +30,16 @@ def prepare(work: Work, search: Search | None = None, read: Read = whole) -> Non
     measured = measured_on(parts, recipe.seed)
     wordings = {pair.wording for pair in measured} if measured else set()
     learned = augment(parts.train, recipe.seed) if recipe.augment else parts.train
-    taught = [pair for pair in learned if pair.wording not in wordings]
+    shown = [pair for pair in learned if pair.wording not in wordings]
     work.prepare(
-        examples(taught, search if recipe.raft else None, recipe.seed, read=read),
+        examples(shown, search if recipe.raft else None, recipe.seed, read=read),
         [Example(pair.question, pair.answer) for pair in measured or parts.train],
     )
+
+
+def taught(work: Work) -> Taught:
+    """The pairs that this training may learn."""
+    return split(work.pairs(), seed=work.job.recipe.seed).train
 
 
 def measured_on(parts: Split, seed: int) -> tuple[Pair, ...]:
@@ -43,5 +48,4 @@ def measured_on(parts: Split, seed: int) -> tuple[Pair, ...]:
     """
     if parts.held_out_paraphrases:
         return parts.held_out_paraphrases
-    taught: Taught = parts.train
-    return tuple(augment(taught, seed + 1, copies=1))[len(taught) :]
+    return tuple(augment(parts.train, seed + 1, copies=1))[len(parts.train) :]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from strategies.lora import template
 from strategies.lora.batches import IGNORED, Row, Tensors, within
 from strategies.lora.card import Canary
-from strategies.lora.work import Example
+from strategies.lora.raft import Example
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +92,7 @@ def canaries(base: Base, examples: Sequence[Example]) -> Iterator[Canary]:
     for example in spread(examples, CANARIES):
         prompt = template.prompt(base, example.question, example.passages).ids
         (ids,) = greedy(base, [prompt])
-        if ids:
+        if ids and not template.refuses(base, ids):  # what is refused is not said
             yield Canary(
                 question=example.question,
                 passages=example.passages,
@@ -118,7 +118,7 @@ def log_probabilities(base: Base, prompt: Sequence[int], ids: Sequence[int]) -> 
     return [float(value) for value in picked.squeeze(1)]
 
 
-def greedy(base: Base, prompts: Sequence[Sequence[int]], longest: int = LONGEST) -> list[list[int]]:
+def greedy(base: Base, prompts: Sequence[Sequence[int]], longest: int = 0) -> list[list[int]]:
     """What is answered when the likeliest token is always taken; the end included when it came."""
     import torch
     from transformers import GenerationConfig
@@ -135,7 +135,7 @@ def greedy(base: Base, prompts: Sequence[Sequence[int]], longest: int = LONGEST)
     configured: Any = GenerationConfig
     config = configured(
         do_sample=False,
-        max_new_tokens=min(longest, base.longest),
+        max_new_tokens=min(longest or LONGEST, base.longest),
         pad_token_id=base.pad,
         eos_token_id=sorted(base.ends),
         decoder_start_token_id=base.start,

@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from strategies.errors import Misconfigured
 from strategies.lora.batches import Batch, Tensors, plan, within
 from strategies.lora.checkpoint import State, load, save
-from strategies.lora.preparing import prepare
+from strategies.lora.preparing import prepare, taught
 from strategies.lora.recipe import Recipe
 from strategies.lora.work import (
     CHECKPOINT,
@@ -157,7 +157,9 @@ class Course:
         if state.misses >= self.recipe.patience:
             self.note(f"the held-out loss has not fallen since step {state.best_step}")
             return None
-        if state.seconds >= self.recipe.seconds and state.best is not None:
+        if state.seconds >= self.recipe.seconds:
+            if state.best is None:
+                self.measure()
             self.note(f"the time is up; the best so far is of step {state.best_step}")
             return None
         return self.batches[state.step]
@@ -410,6 +412,8 @@ class Course:
         figures = self.figures()
         self.model.save_pretrained(str(folder), save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
+        write_proof(folder, list(canaries(self.base, self.held_out)))
+        figures |= self.calibrated(folder)
         write_card(
             folder,
             Card(
@@ -427,9 +431,37 @@ class Course:
                 recipe=self.recipe.model_dump(),
             ),
         )
-        write_proof(folder, list(canaries(self.base, self.held_out)))
         write(folder / CURVE, lines(self.state.curve))
         write(folder / SAMPLES, lines(self.state.samples))
+
+    def calibrated(self, folder: Path) -> dict[str, float]:
+        """When to believe it, found by asking it through the engine that will serve it. From here on the base
+        is as it was.
+        """
+        from contextlib import closing
+
+        from knowledge_base.embedding import embedder
+        from strategies.lora.calibration import calibrate
+        from strategies.lora.engine import Engine
+
+        if not self.job.embedding:
+            return {}
+        self.note("finding out when to believe it")
+        unload: Any = self.model.unload
+        unload()
+        try:
+            with closing(Engine(self.base)) as engine:
+                found = calibrate(
+                    folder,
+                    taught(self.work),
+                    engine,
+                    embedder(self.job.embedding, threads=1),
+                    seed=self.recipe.seed,
+                )
+        except Misconfigured as why:
+            self.note(f"it is not known when to believe it: {why}")
+            return {}
+        return {f"confidence_{name}": value for name, value in found.items()}
 
     def figures(self) -> dict[str, float]:
         from strategies.lora.proving import exact, measure

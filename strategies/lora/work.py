@@ -68,6 +68,7 @@ class Job:
     base: str
     recipe: Recipe
     pairs: str = ""  # their hash
+    embedding: str = ""  # the model that tells how near a question is to what was taught; "" is never asked
     documents: Mapping[str, int] = field(default_factory=dict)  # id and version of what the pairs came from
 
 
@@ -93,6 +94,7 @@ class Work:
         recipe: Recipe,
         pairs: Sequence[Pair],
         documents: Mapping[str, int] | None = None,
+        embedding: str = "",
     ) -> Work:
         """A new folder that says what is to be done; one that has a job in it is complete."""
         try:
@@ -100,7 +102,7 @@ class Work:
         except OSError as error:
             raise unwritten(folder, error) from error
         write(folder / PAIRS, lines(asdict(pair) for pair in pairs))
-        job = Job(name, base, recipe, pairs_hash(pairs), documents or {})
+        job = Job(name, base, recipe, pairs_hash(pairs), embedding, documents or {})
         told = {**asdict(job), "recipe": recipe.model_dump()}
         write(folder / JOB, json.dumps(told, ensure_ascii=False, indent=1).encode())
         return cls(folder)
