@@ -15,6 +15,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8420
 DATA ?= data
 TESTS ?=
+BASE_DATA ?= data/public
 
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
@@ -30,12 +31,12 @@ $(BIN)/python:
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what Kotae needs into $(VENV) (minutes the first time) ..."
 	@$(PIP) install --quiet --constraint constraints.txt torch
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[local]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[local,lora]'
 	@touch $@
 
 $(TESTABLE): $(INSTALLED)
 	@echo "Installing what the tests need ..."
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[local,postgresql,redis,dev]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[local,lora,postgresql,redis,dev]'
 	@touch $@
 
 setup: $(INSTALLED)  ## make the environment in .venv
@@ -60,6 +61,9 @@ format: $(TESTABLE)  ## write the code as ruff would
 bench: $(TESTABLE)  ## measure, each figure beside its neighbour's in the same run
 	@$(BIN)/python -m benchmarks
 
+base: $(TESTABLE)  ## train the base that ships again, on BASE_DATA=folder of public data (hours on two cores)
+	@$(BIN)/python -m strategies.lora.pretrain --data $(BASE_DATA) --folder build/base --ship strategies/lora/shipped
+
 docs: $(TESTABLE)  ## write the pages that are made from the code
 	@$(BIN)/python -m bot.settings_page
 	@$(BIN)/python -m web.cli.page
@@ -76,4 +80,4 @@ constraints: $(TESTABLE)  ## pin what is installed now, all extras included
 clean:  ## remove the environment and what tools left behind (the data directory stays)
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 
-.PHONY: help setup run test lint format bench docs translations constraints clean
+.PHONY: help setup run test lint format bench base docs translations constraints clean

@@ -3,7 +3,8 @@
     python -m strategies.lora.pretrain --data DATA --folder build/base
 
     lessons ─▶ tokens on disk ─▶ 1) pre-training: how language goes on, and copying
-                                 2) demonstrations: how questions are answered   ─▶ shipped/
+                                 2) demonstrations: how questions are answered
+                                 3) reading: more of what is read                ─▶ shipped/
 
 The encoder is all-MiniLM-L6-v2, frozen, as it is installed. The decoder is a GPT-2 of four layers that
 attends to its states. Matrices are trained by Muon (Jordan et al., 2024; torch's own), all else by AdamW, in
@@ -37,6 +38,7 @@ from strategies.lora.template import spelt
 
 START, END, PAD = "<|start|>", "<|end|>", "<|pad|>"
 VOCABULARY = 8192
+SAVED = {"pre-training": "pre-trained", "reading": "base"}  # after these stages
 READS, SAYS = 208, 160  # tokens of a lesson; longer ones are left out
 CHUNK = 64  # batches are sorted by length within so many
 EXAMINED = 75  # steps from one examination and checkpoint to the next
@@ -55,6 +57,17 @@ STAGES: Mapping[str, Mapping[str, float]] = {
         "squad": 1.0,
         "products": 0.5,
     },
+    "reading": {
+        "continue": 0.05,
+        "find": 0.4,
+        "sections": 1.0,
+        "converse": 0.15,
+        "desk": 0.8,
+        "instructions": 0.6,
+        "venues": 1.0,
+        "squad": 1.0,
+        "products": 1.0,
+    },
 }
 
 
@@ -63,7 +76,7 @@ class Plan:
     """What is trained, and for how long."""
 
     seed: int = 0
-    steps: tuple[int, int] = (450, 1050)  # of each stage
+    steps: tuple[int, ...] = (450, 300, 750)  # of each stage
     lessons: int = 96  # a step
     layers: int = 4
     width: int = 384
@@ -81,9 +94,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data", type=Path, required=True, help="the folders of public data")
     parser.add_argument("--folder", type=Path, required=True, help="tokens, checkpoints and the result")
-    parser.add_argument("--steps", type=int, nargs=2, default=Plan.steps, help="of each stage")
+    parser.add_argument("--steps", type=int, nargs=len(STAGES), default=Plan.steps, help="of each stage")
     parser.add_argument("--lessons", type=int, default=Plan.lessons, help="in a step")
     parser.add_argument("--rate", type=float, default=Plan.rate)
+    parser.add_argument("--ship", type=Path, help="where the finished base is put")
     parser.add_argument("--threads", type=int, default=0)
     asked = parser.parse_args(arguments)
     if not asked.data.is_dir():
@@ -93,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plan = Plan(steps=tuple(asked.steps), lessons=asked.lessons, rate=asked.rate)
     prepare(asked.data, asked.folder, plan.seed)
     train(plan, asked.folder)
+    if asked.ship:
+        ship(asked.folder, asked.ship)
     return 0
 
 
@@ -365,7 +381,7 @@ def rate_at(step: int, plan: Plan) -> float:
 
 
 def train(plan: Plan, folder: Path) -> None:
-    """Both stages, from the checkpoint when there is one; the results are `pre-trained/` and `base/`."""
+    """All stages, from the checkpoint when there is one; the results are `pre-trained/` and `base/`."""
     from transformers import AutoTokenizer
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -400,8 +416,8 @@ def train(plan: Plan, folder: Path) -> None:
                     {"step": step, "held_out": examine(encoder, decoder, exams, speaker.pad_token_id, plan)},
                 )
                 keep(folder, step, decoder, steering, plan)
-        if step == ends:
-            save(decoder, speaker, folder / ("base" if ends == last else "pre-trained"))
+        if step == ends and name in SAVED:
+            save(decoder, speaker, folder / SAVED[name])
     draw(folder)
 
 
@@ -478,6 +494,18 @@ def save(decoder: Any, speaker: Any, folder: Path) -> None:
     weights = Path(get_model_path()) / "model.safetensors"
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     (folder / READER).write_text(json.dumps({"reads": MINILM, "sha256": digest}, indent=1) + "\n")
+
+
+def ship(folder: Path, to: Path) -> None:
+    """Put the result where Kotae finds it; what was only pre-trained goes along in eight bits, to be shown."""
+    from safetensors.torch import load_file, save_file
+
+    weights, early = "model.safetensors", SAVED["pre-training"]
+    shutil.copytree(folder / SAVED["reading"], to, dirs_exist_ok=True)
+    shutil.copytree(folder / early, to / early, dirs_exist_ok=True)
+    eight = {name: held.to(torch.float8_e4m3fn) for name, held in load_file(folder / early / weights).items()}
+    save_file(eight, to / early / weights, metadata={"format": "pt"})
+    shutil.copy(folder / "loss.svg", to)
 
 
 def tell(folder: Path, what: Mapping[str, Any]) -> None:

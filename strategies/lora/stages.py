@@ -63,11 +63,14 @@ def product(base: bases.Base, question: str, adapter: Adapter | None) -> Stage:
     return Stage("product", said(base, question, tuned), f"{adapter.called}: {TOLD['product']}")
 
 
-def said(base: bases.Base, question: str, model: Any = None) -> str:
-    """The likeliest words, greedily; no four of them twice, which a base would go on repeating."""
+def said(base: bases.Base, question: str, tuned: Any = None) -> str:
+    """The likeliest words, greedily; no four of them twice, which a base would go on repeating. Only a tuned
+    model may refuse: the others are here to be heard.
+    """
     import torch
 
-    model = model or base.model
+    model = tuned or base.model
+    mute = [base.nothing] if tuned is None and base.nothing is not None else None
     prompt = torch.tensor([template.prompt(base, question).ids], device=base.device)
     with torch.inference_mode():
         made = model.generate(
@@ -76,6 +79,7 @@ def said(base: bases.Base, question: str, model: Any = None) -> str:
             max_new_tokens=LONGEST,
             do_sample=False,
             no_repeat_ngram_size=4,
+            suppress_tokens=mute,
         )
     ids = made[0].tolist()
     ids = ids[len(prompt[0]) :] if base.family == "causal" else ids[1:]

@@ -131,7 +131,7 @@ def test_lessons_of_one_place_are_held_out_together(taught: dict[str, list[corpu
 def test_a_run_that_was_killed_ends_as_one_that_was_not(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = pretrain.Plan(steps=(2, 3), lessons=4, layers=1, heads=6, warm_up=1)
+    plan = pretrain.Plan(steps=(2, 1, 2), lessons=4, layers=1, heads=6, warm_up=1)
     monkeypatch.setattr(pretrain, "lessons", lambda data, seed: corpus.lessons(data, seed, invented=60))
     monkeypatch.setattr(pretrain, "EXAMINED", 2)
     for name in ("through", "killed"):
