@@ -496,7 +496,7 @@ def save(decoder: Any, speaker: Any, folder: Path) -> None:
 
 
 def ship(folder: Path, to: Path) -> None:
-    """Put the result where Kotae finds it; what was only pre-trained goes along in eight bits, to be shown."""
+    """Put the result where Kotae finds it; what was only pre-trained goes along in eight bits."""
     from safetensors.torch import load_file, save_file
 
     weights, early = "model.safetensors", SAVED["pre-training"]
