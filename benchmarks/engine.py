@@ -263,6 +263,7 @@ def speed(engine: Engine, neighbours: Neighbours, adapters: Sequence[str], turns
             8,
             lambda _: neighbours.mixed(QUESTIONS[:8], adapters[:8]),
         ),
+        "batch 8   engine, no adapter": (8, asked(8, [""] * 8)),
         "batch 8   engine, 8 adapters": (8, asked(8, adapters[:8])),
         "batch 16  engine, 1 adapter": (16, asked(16, same)),
         "batch 16  engine, 16 adapters": (16, asked(16, adapters)),
@@ -282,7 +283,9 @@ def speed(engine: Engine, neighbours: Neighbours, adapters: Sequence[str], turns
         "  8 mixed adapters against generate of PEFT one after the other "
         f"{ours / best['batch 8   generate of PEFT, one after the other']:.2f}×, "
         f"its mixed batch {ours / best['batch 8   generate of PEFT, adapter_names']:.2f}×, "
-        f"one batch without adapters {ours / best['batch 8   generate, no adapters, one batch']:.2f}×"
+        f"one batch without adapters {ours / best['batch 8   generate, no adapters, one batch']:.2f}×; "
+        "without adapters on both sides "
+        f"{best['batch 8   engine, no adapter'] / best['batch 8   generate, no adapters, one batch']:.2f}×"
     )
     print(
         "  16 adapters against one "

@@ -64,77 +64,101 @@ class Voices:
     """Whose LoRA is added to which row in the forward that runs now. One thread uses it."""
 
     def __init__(self) -> None:
-        self.now: Mapping[str, Delta] = {}
-        self._mixed: dict[str, Delta] = {}  # room for as many rows as were ever mixed
-        self._held: list[weakref.ref[Adapter] | None] = []  # whose weights lie in a row of that room
+        self._same: Mapping[str, Delta] | None = {}  # what all rows hear; None when they differ
+        self._rows: list[Adapter | None] = []  # who spoke in each when they last differed
+        self._mixed: dict[str, Delta | None] = {}  # their deltas, of the layers that were asked so far
+        self._seats: dict[str, Seats] = {}
 
     def one(self, adapter: Adapter | None) -> None:
         """All rows hear the same adapter, or none."""
-        self.now = adapter.deltas if adapter else {}
+        self._same = adapter.deltas if adapter else {}
 
     def each(self, adapters: Sequence[Adapter | None]) -> None:
-        """Row by row. Weights are copied only for a row that heard another one before."""
+        """Row by row."""
         if all(adapter is adapters[0] for adapter in adapters):
-            return self.one(adapters[0])
-        self._make_room(adapters)
-        for row, adapter in enumerate(adapters):
-            self._seat(row, adapter)
-        rows = len(adapters)
-        self.now = {
-            layer: Delta(down[:rows], up[:rows], None if stretch is None else stretch[:rows])
-            for layer, (down, up, stretch) in self._mixed.items()
-        }
-        return None
+            self.one(adapters[0])
+            return
+        self._same = None
+        if adapters != self._rows:
+            self._rows, self._mixed = list(adapters), {}
+
+    def delta(self, layer: str) -> Delta | None:
+        """What is added to this layer. Rows are put together when a layer first asks: most of an encoder's
+        never do.
+        """
+        if self._same is not None:
+            return self._same.get(layer)
+        if layer not in self._mixed:
+            self._mixed[layer] = self._together(layer)
+        return self._mixed[layer]
 
     def forget(self) -> None:
         """Give back the room for mixed rows."""
-        self._mixed, self._held, self.now = {}, [], {}
+        self._same, self._rows, self._mixed, self._seats = {}, [], {}, {}
 
-    def _make_room(self, adapters: Sequence[Adapter | None]) -> None:
-        for adapter in {adapter for adapter in adapters if adapter}:
-            for layer, delta in adapter.deltas.items():
-                mixed = self._mixed.get(layer)
-                if (
-                    mixed is None
-                    or len(mixed.down) < len(adapters)
-                    or mixed.down.shape[-1] < delta.down.shape[-1]
-                    or (mixed.stretch is None and delta.stretch is not None)
-                ):
-                    self._mixed[layer] = room_for(mixed, delta, len(adapters))
-                    self._held = []
-        self._held += [None] * (len(adapters) - len(self._held))
+    def _together(self, layer: str) -> Delta | None:
+        deltas = [adapter.deltas.get(layer) if adapter else None for adapter in self._rows]
+        if not any(deltas):
+            return None
+        seats = self._seats.get(layer)
+        if seats is None or not seats.fit(deltas):
+            seats = self._seats[layer] = Seats(deltas, seats)
+        for row, (adapter, delta) in enumerate(zip(self._rows, deltas, strict=True)):
+            seats.take(row, adapter, delta)
+        return seats.rows(len(deltas))
 
-    def _seat(self, row: int, adapter: Adapter | None) -> None:
+
+class Seats:
+    """Room for the deltas of one layer, row by row. A row is written when another adapter takes it."""
+
+    def __init__(self, deltas: Sequence[Delta | None], before: Seats | None) -> None:
+        """Zeros; in no direction less than there was `before`."""
+        self._held: list[weakref.ref[Adapter] | None]
+        self._down: Tensor
+        self._up: Tensor
+        self._stretch: Tensor | None
+        known = [delta for delta in deltas if delta]
+        rows = len(deltas)
+        rank = max(delta.down.shape[1] for delta in known)
+        stretched = any(delta.stretch is not None for delta in known)
+        if before is not None:
+            rows = max(rows, len(before._held))
+            rank = max(rank, before._up.shape[1])
+            stretched = stretched or before._stretch is not None
+        down, up = known[0].down, known[0].up
+        self._down = down.new_zeros(rows, down.shape[0], rank)
+        self._up = up.new_zeros(rows, rank, up.shape[1])
+        self._stretch = up.new_zeros(rows, 1, up.shape[1]) if stretched else None
+        self._held = [None] * rows
+
+    def fit(self, deltas: Sequence[Delta | None]) -> bool:
+        return len(deltas) <= len(self._held) and all(
+            delta is None
+            or (
+                delta.down.shape[1] <= self._up.shape[1]
+                and (delta.stretch is None or self._stretch is not None)
+            )
+            for delta in deltas
+        )
+
+    def take(self, row: int, adapter: Adapter | None, delta: Delta | None) -> None:
         held = self._held[row]
         if adapter and held and held() is adapter:
             return
-        for layer, mixed in self._mixed.items():
-            mixed.up[row].zero_()
-            if mixed.stretch is not None:
-                mixed.stretch[row].zero_()
-            delta = adapter.deltas.get(layer) if adapter else None
-            if delta is not None:
-                rank = delta.down.shape[1]
-                mixed.down[row, :, :rank] = delta.down
-                mixed.up[row, :rank] = delta.up
-                if mixed.stretch is not None and delta.stretch is not None:
-                    mixed.stretch[row, 0] = delta.stretch
+        rank = delta.down.shape[1] if delta else 0
+        self._up[row, rank:].zero_()  # what is multiplied by zero may stay
+        if self._stretch is not None:
+            self._stretch[row].zero_()
+        if delta:
+            self._down[row, :, :rank] = delta.down
+            self._up[row, :rank] = delta.up
+            if self._stretch is not None and delta.stretch is not None:
+                self._stretch[row, 0] = delta.stretch
         self._held[row] = weakref.ref(adapter) if adapter else None
 
-
-def room_for(mixed: Delta | None, delta: Delta, rows: int) -> Delta:
-    """Zeros for so many rows of a delta, and no less than there was room for."""
-    rank, stretched = delta.down.shape[1], delta.stretch is not None
-    if mixed is not None:
-        rank = max(rank, mixed.down.shape[-1])
-        rows = max(rows, len(mixed.down))
-        stretched = stretched or mixed.stretch is not None
-    wide, out = delta.down.shape[0], delta.up.shape[1]
-    return Delta(
-        delta.down.new_zeros(rows, wide, rank),
-        delta.up.new_zeros(rows, rank, out),
-        delta.up.new_zeros(rows, 1, out) if stretched else None,
-    )
+    def rows(self, count: int) -> Delta:
+        stretch = self._stretch
+        return Delta(self._down[:count], self._up[:count], None if stretch is None else stretch[:count])
 
 
 class Adapted(nn.Module):
@@ -161,7 +185,7 @@ class Adapted(nn.Module):
             said: Tensor = self.layer(heard)
         else:
             said = torch.ops.mkldnn._linear_pointwise(heard, self._packed, self.bias, "none", [], "")
-        delta = self._voices.now.get(self.name)
+        delta = self._voices.delta(self.name)
         return said if delta is None else added(said, heard, delta, self.bias)
 
 
