@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 Reason = Literal["stop", "length", "refused"]
 Said = TypeVar("Said")
 
-REMEMBERED = 64 * 2**20  # bytes of prompts that are kept for when they come again
+# Bytes of prompts that are kept for when they come again; a large base keeps an eighth of its weights.
+REMEMBERED = 64 * 2**20
 
 
 # Up to so many bytes of weights one thread is nearly as quick as two; and where another process wants the
@@ -131,7 +132,7 @@ class Engine:
         # The engine's thread alone:
         self._rows = Rows()
         self._speaking: list[Asked] = []  # in the order of the rows
-        self._memory = Memory(REMEMBERED)
+        self._memory = Memory(max(REMEMBERED, weights_of(base) // 8))
         self._tree: Any
         self._voices: Voices
         self._speaker: Speaker
@@ -312,8 +313,7 @@ class Engine:
 
         from strategies.lora.layers import adapted
 
-        weights = sum(weight.nbytes for weight in self.base.model.parameters())
-        if threads or weights <= SMALL:
+        if threads or weights_of(self.base) <= SMALL:
             torch.set_num_threads(threads or 1)
             torch.get_num_threads()  # asked once, this thread no longer follows what others set later
         self._tree, self._voices = adapted(self.base.model)
@@ -455,6 +455,10 @@ class Memory:
         """Forget what others have heard."""
         for key in [key for key in self._held if key[0] not in adapters]:
             self.nbytes -= self._held.pop(key).nbytes
+
+
+def weights_of(base: Base) -> int:
+    return sum(weight.nbytes for weight in base.model.parameters())
 
 
 @contextmanager

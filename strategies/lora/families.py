@@ -111,7 +111,8 @@ class Encoded:
 
     def _nothing(self, seen: Tensor) -> BaseModelOutput:
         """What the encoder said is in the cache; the decoder asks for its shape only."""
-        return BaseModelOutput(torch.zeros((), device=seen.device).expand(*seen.shape, self._width))
+        states = torch.zeros((), device=seen.device, dtype=self._tree.dtype)
+        return BaseModelOutput(states.expand(*seen.shape, self._width))
 
 
 class Column(CacheLayerMixin):  # type: ignore[no-untyped-call]
