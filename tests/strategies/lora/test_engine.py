@@ -498,6 +498,7 @@ def test_the_memory_of_prompts_is_bounded(
     ours: Base, monkeypatch: pytest.MonkeyPatch, engines: Callable[..., Engine]
 ) -> None:
     monkeypatch.setattr("strategies.lora.engine.REMEMBERED", 20_000)
+    monkeypatch.setattr("strategies.lora.engine.weights_of", lambda _: 0)
     engine = engines(ours)
     for number in range(20):
         list(engine.speak(template.prompt(ours, f"{ASKED[0]} {number}"), max_tokens=1))
