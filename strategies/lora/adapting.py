@@ -48,6 +48,7 @@ def adapted(base: Base, recipe: Recipe) -> PeftModel:
     with warnings.catch_warnings():
         # A base of two parts has layers of both kinds, Linear and Conv1D; PEFT sets right each that differs.
         warnings.filterwarnings("ignore", message="fan_in_fan_out is set")
+        warnings.filterwarnings("ignore", message="Model has `tie_word_embeddings=True`")  # never merged
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")  # PEFT asks it
         model = get_peft_model(cast("Any", base.model), config, autocast_adapter_dtype=True)
     model.peft_config["default"].base_model_name_or_path = base.name

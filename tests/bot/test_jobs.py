@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.jobs import Jobs, Progress, UnknownJob, Work, WorkFailed, open_queue
+from bot.jobs import AlreadyRunning, Jobs, Progress, UnknownJob, Work, WorkFailed, open_queue
 from bot.store import writing
 from bot.store.tables import JobRow
 from knowledge_base.database import now
@@ -190,6 +190,101 @@ def test_what_is_left_over_is_taken_up_once(jobs_for: Callable[..., Jobs]) -> No
     jobs.enqueue("work", document_id="d1")
     jobs.drain()
     assert sorted(done) == ["d1", "d2"]
+
+
+# ---- taken back ----
+
+
+def test_a_job_that_waits_is_cancelled_and_never_done(jobs_for: Callable[..., Jobs]) -> None:
+    done: list[Any] = []
+    jobs = jobs_for(lambda arguments, _: done.append(arguments))
+    job = jobs.enqueue("work", document_id="d1")
+    assert jobs.cancel(job.id).state == "cancelled"
+    jobs.drain()
+    jobs.run(job.id)
+    assert done == []
+    assert jobs.get(job.id).ended_at is not None
+    assert jobs.enqueue("work", document_id="d1").id != job.id
+
+
+def test_a_job_in_hand_that_is_cancelled_ends_at_its_next_step(jobs_for: Callable[..., Jobs]) -> None:
+    steps: list[int] = []
+
+    def work(_arguments: Mapping[str, Any], progress: Progress) -> None:
+        while len(steps) < 500:
+            progress(f"step {len(steps)}", len(steps) / 500)
+            steps.append(len(steps))
+            time.sleep(0.01)
+
+    jobs = jobs_for(work)
+    job = jobs.enqueue("work")
+    jobs.start()
+    until(lambda: len(steps) > 2)
+    jobs.cancel(job.id)
+    reached = len(steps)
+    jobs.stop()
+    assert len(steps) <= reached + 1
+    assert (jobs.get(job.id).state, jobs.get(job.id).step) == ("cancelled", "")
+
+
+def test_a_job_that_is_cancelled_in_its_last_step_stays_cancelled(jobs_for: Callable[..., Jobs]) -> None:
+    jobs: Jobs = jobs_for(lambda _, __: jobs.cancel(job.id))
+    job = jobs.enqueue("work")
+    jobs.run(job.id)
+    assert jobs.get(job.id).state == "cancelled"
+
+
+def test_what_is_done_cannot_be_cancelled_any_more(jobs_for: Callable[..., Jobs]) -> None:
+    jobs = jobs_for()
+    job = jobs.enqueue("work")
+    jobs.run(job.id)
+    assert jobs.cancel(job.id).state == "done"
+    with pytest.raises(UnknownJob):
+        jobs.cancel("x")
+
+
+def test_a_job_that_failed_or_was_cancelled_is_opened_again(jobs_for: Callable[..., Jobs]) -> None:
+    broken = [True]
+
+    def work(_arguments: Mapping[str, Any], _progress: Progress) -> None:
+        if broken:
+            raise WorkFailed("the disk is full")
+
+    jobs = jobs_for(work)
+    job = jobs.enqueue("work")
+    jobs.run(job.id)
+    assert jobs.get(job.id).state == "failed"
+    broken.clear()
+    assert (jobs.reopen(job.id).state, jobs.get(job.id).error) == ("queued", "")
+    jobs.run(job.id)
+    assert jobs.reopen(job.id).state == "done"
+
+
+# ---- long work ----
+
+
+def test_short_work_does_not_wait_for_long_work_of_which_there_is_one(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    go, done = threading.Event(), threading.Event()
+    work: dict[str, Work] = {"train": lambda _, __: go.wait(10), "ingest": lambda _, __: done.set()}  # type: ignore[dict-item, return-value]
+    long = {"train": open_queue(tmp_path, "", "kotae-train")}
+    jobs = Jobs(engine, open_queue(tmp_path, ""), work, long=long)
+    training = jobs.enqueue("train", run=1)
+    with pytest.raises(AlreadyRunning, match="a job 'train' is queued already"):
+        jobs.enqueue("train", run=2)
+    jobs.start()
+    until(lambda: jobs.get(training.id).state == "running")
+    jobs.enqueue("ingest")
+    assert done.wait(10)
+    with pytest.raises(AlreadyRunning, match="a job 'train' is running already"):
+        jobs.enqueue("train", run=2)
+    go.set()
+    until(lambda: jobs.get(training.id).state == "done")
+    second = jobs.enqueue("train", run=2)
+    until(lambda: jobs.get(second.id).state == "done")
+    assert [job.kind for job in jobs.list(kind="train")] == ["train", "train"]
+    jobs.stop()
 
 
 def put_into_hands(engine: sa.Engine, job_id: str, owner: str, silent_for: float) -> None:
