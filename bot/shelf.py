@@ -42,6 +42,11 @@ class Shelf(shelf.Shelf):
         named = {str(options["adapter"]) for options in ours if options not in follow}
         return cls(data / FOLDER, audit, bases=list(bases), named=named)
 
+    @property
+    def base(self) -> str:
+        """The base that follows what is promoted; "" where there is none, or several."""
+        return self._bases[0] if len(self._bases) == 1 else ""
+
     def promote(self, which: str, by: str, prove: Prove | None = None) -> Change:
         """Let an adapter speak once the canary is content with it, within a second in every process."""
         before = self.stamp()

@@ -110,7 +110,7 @@ def _of_nearest(question: Question, adapter: Adapter | None, doors: Kit) -> Hear
     if lessons is None:
         return Heard("nearest", fault=NOT_TAUGHT if adapter else NOBODY)
     vector = np.asarray(doors.embedder.embed_query(question.text), np.float32)
-    nearest, _ = lessons.near(vector)
+    (nearest,) = lessons.near(vector, most=1)
     about = f"{lessons.questions[nearest.at]} ({nearest.cosine:.2f})"
     return Heard("nearest", lessons.answers[nearest.at], about=about)
 

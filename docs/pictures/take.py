@@ -1,9 +1,10 @@
-"""Takes the pictures of this folder anew: the demo shop with the chat, and three pages of the console.
+"""Takes the pictures of this folder anew: the demo shop with the chat, and pages of the console.
 
     .venv/bin/python docs/pictures/take.py
 
 It needs what the tests need (`make test` installs it) and a Chromium, on the PATH or named in CHROMIUM. The
-installation it shows is made in a temporary folder: the demo's documents, and two strategies to choose from.
+installation it shows is made in a temporary folder: the demo's documents and pairs, and some strategies to
+choose from. The model is really trained, which takes some minutes.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from web.cli.documents import add_files, files_in
 HERE = Path(__file__).parent
 SIZE = ViewportSize(width=1280, height=800)
 QUESTION = "Does the Mug work with wireless charging?"
+TRIED = "roughly how long am I covered if my Duo breaks?"
+TRAINING_MS = 900_000
+PAIRS = HERE.parents[1] / "demo" / "pairs.jsonl"
 WHO = "mika@example.com"
 PASSWORD = secrets.token_urlsafe()
 STRATEGIES = {
@@ -38,6 +42,7 @@ STRATEGIES = {
     "model": {"use": "rag", "inner": "local"},
     "local": {"use": "llm", "model": "qwen3:4b", "base_url": "http://127.0.0.1:11434/v1"},
     "best": {"use": "first_of", "of": ["model", "manuals"]},
+    "product": {"use": "lora"},
 }
 
 
@@ -56,6 +61,7 @@ def main() -> None:
             page.goto(f"{address}/console/{name}")
             take(page, f"console-{name}")
         search(page, address)
+        product_model(page, address, kotae)
 
 
 def shop(page: Page, address: str) -> None:
@@ -89,6 +95,29 @@ def search(page: Page, address: str) -> None:
     expect(page.get_by_role("region", name="Answer of manuals")).to_be_visible()
     page.get_by_role("heading", level=1).click()  # nothing has the focus
     take(page, "console-search")
+
+
+def product_model(page: Page, address: str, kotae: Kotae) -> None:
+    """The desk's pairs, a training half way, and its adapter beside everybody else."""
+    with PAIRS.open("rb") as file:
+        kotae.pairs.import_(file, PAIRS.name, by=WHO)
+    page.goto(f"{address}/console/pairs?q=warranty")
+    take(page, "console-pairs")
+    kotae.jobs.start()
+    run = kotae.training.start("desk-november", by=WHO)
+    page.goto(f"{address}/console/training/{run.id}")
+    page.wait_for_function("document.querySelector('progress')?.value > 0.5", timeout=TRAINING_MS)
+    take(page, "console-training")
+    expect(page.get_by_role("link", name="To its adapter")).to_be_visible(timeout=TRAINING_MS)
+    kotae.jobs.stop()
+    kotae.shelf.promote(kotae.training.run(run.id).adapter, WHO)
+    page.goto(f"{address}/console/adapters")
+    page.get_by_label("Question").fill(TRIED)
+    page.get_by_role("button", name="Ask").click()
+    expect(page.get_by_role("region", name="The nearest taught question")).to_be_visible(timeout=TRAINING_MS)
+    page.evaluate("scrollTo(0, 0)")
+    page.get_by_role("heading", level=1).click()
+    take(page, "console-adapters")
 
 
 def take(page: Page, name: str) -> None:

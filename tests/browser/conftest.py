@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
 
 from bot.kotae import Kotae
 from bot.settings import Settings
+from tests.browser.colleague import Arrive, Colleague
 from tests.browser.sites import Site, served
 from tests.browser.stage import STAGE, Stage, installed
 from tests.browser.visitor import Visitor
+from tests.people import PASSWORD
 from web.app import create_app
 
 QUESTION_CHARACTERS = 200
@@ -140,3 +142,32 @@ def visitor(a_visitor: Visit) -> Visitor:
 
 def complaint(message: ConsoleMessage) -> list[str]:
     return [message.text] if message.type in ("error", "warning") else []
+
+
+@pytest.fixture
+def signed_in(a_visitor: Visit, kotae: Kotae) -> Arrive:
+    def arrives(role: str = "operator", **options: object) -> Colleague:
+        email = f"{role}@example.com"
+        if not any(user.email == email for user in kotae.users.list()):
+            kotae.users.add(email, PASSWORD, role)  # type: ignore[arg-type]
+        visitor = a_visitor(**options)
+        colleague = Colleague(visitor.page, visitor.kotae).opens("sign-in")
+        expect(colleague.page.locator("[name=email]")).to_be_focused()
+        keys = colleague.page.keyboard
+        for text, key in ((email, "Tab"), (PASSWORD, "Enter")):
+            keys.type(text)
+            keys.press(key)
+        colleague.page.wait_for_url("**/console/strategy")
+        return colleague
+
+    return arrives
+
+
+@pytest.fixture
+def admin(signed_in: Arrive) -> Colleague:
+    return signed_in("admin")
+
+
+@pytest.fixture
+def operator(signed_in: Arrive) -> Colleague:
+    return signed_in("operator")

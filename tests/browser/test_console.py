@@ -2,95 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Dialog, FilePayload, Locator, Page, expect
+from playwright.sync_api import expect
 
 from bot.kotae import Kotae
+from tests.browser.colleague import JAPANESE, OUTSIDE, SIDEWAYS, Arrive, Colleague
 from tests.browser.conftest import Visit
 from tests.browser.sites import served
-from tests.people import PASSWORD, Customer
+from tests.people import Customer
 
 FILTER = "# Water filter\n\nChange the water filter of the kettle every 60 days. A filter costs 9.50 euros.\n"
 DESCALING = "# Descaling\n\nDescale the kettle every month with two spoons of citric acid, then rinse it.\n"
 BROKEN = "%PDF-1.7 and nothing more"
 PAGES = ("strategy", "conversations", "search", "documents")
-JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")
-SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-OUTSIDE = """
-main => [...main.querySelectorAll("*")]
-  .filter((it) => it.checkVisibility() && !it.closest(".visually-hidden, thead, pre, .said table"))
-  .filter((it) => it.getBoundingClientRect().right > innerWidth)
-  .map((it) => it.outerHTML.slice(0, 80))
-"""
-DROP = """
-([form, files]) => {
-  const carried = new DataTransfer();
-  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  for (const [name, content] of files) carried.items.add(new File([bytes(content)], name));
-  for (const kind of ["dragenter", "dragover", "drop"]) {
-    form.dispatchEvent(new DragEvent(kind, { dataTransfer: carried, bubbles: true, cancelable: true }));
-  }
-}
-"""
-
-
-@dataclass
-class Colleague:
-    """Somebody signed in to the console."""
-
-    page: Page
-    kotae: str
-
-    def opens(self, path: str) -> Colleague:
-        self.page.goto(f"{self.kotae}/console/{path}")
-        return self
-
-    def chooses(self, *files: tuple[str, str]) -> Colleague:
-        """Files by the file dialog."""
-        self.page.locator("#files").set_input_files(
-            [FilePayload(name=name, mimeType="", buffer=text.encode()) for name, text in files]
-        )
-        return self
-
-    def drops(self, *files: tuple[str, str]) -> Colleague:
-        """Files out of the desktop."""
-        carried = [[name, base64.b64encode(text.encode()).decode()] for name, text in files]
-        form = self.page.locator("#upload").element_handle()
-        self.page.evaluate(DROP, [form, carried])
-        return self
-
-    def document(self, source: str) -> Locator:
-        """The row of a document in the library."""
-        return self.page.get_by_role("row").filter(has_text=source)
-
-    def presses(self, button: str, within: Locator | None = None) -> Colleague:
-        (within or self.page.get_by_role("main")).get_by_role("button", name=button).click()
-        return self
-
-    def answers_with(self, yes: bool) -> list[str]:
-        """The next question of the browser; what it said is in the list as soon as it was put."""
-        questions: list[str] = []
-
-        def answer(dialog: Dialog) -> None:
-            questions.append(dialog.message)
-            dialog.accept() if yes else dialog.dismiss()
-
-        self.page.once("dialog", answer)
-        return questions
-
-    def is_told(self, sentence: str) -> None:
-        expect(self.page.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
-
-
-Arrive = Callable[..., Colleague]
 
 
 @pytest.fixture
@@ -100,35 +30,6 @@ def address(app: Flask, kotae: Kotae) -> Iterator[str]:
     with served(app) as origin:
         yield origin
     kotae.jobs.stop()
-
-
-@pytest.fixture
-def signed_in(a_visitor: Visit, kotae: Kotae) -> Arrive:
-    def arrives(role: str = "operator", **options: object) -> Colleague:
-        email = f"{role}@example.com"
-        if not any(user.email == email for user in kotae.users.list()):
-            kotae.users.add(email, PASSWORD, role)  # type: ignore[arg-type]
-        visitor = a_visitor(**options)
-        colleague = Colleague(visitor.page, visitor.kotae).opens("sign-in")
-        expect(colleague.page.locator("[name=email]")).to_be_focused()
-        keys = colleague.page.keyboard
-        for text, key in ((email, "Tab"), (PASSWORD, "Enter")):
-            keys.type(text)
-            keys.press(key)
-        colleague.page.wait_for_url("**/console/strategy")
-        return colleague
-
-    return arrives
-
-
-@pytest.fixture
-def admin(signed_in: Arrive) -> Colleague:
-    return signed_in("admin")
-
-
-@pytest.fixture
-def operator(signed_in: Arrive) -> Colleague:
-    return signed_in("operator")
 
 
 @pytest.fixture

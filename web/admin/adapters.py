@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
@@ -30,6 +29,7 @@ from web.security import accepts_bytes
 FORM_BYTES = 64 * 1024
 IMPORTED_BYTES = 256 * 1024 * 1024  # the command line takes larger adapters
 SIDE_BY_SIDE = ("held_out_loss", "held_out_exact", "held_out_token_accuracy", "seconds")
+LOWER_IS_BETTER = ("held_out_loss", "seconds")
 FIGURES = {  # what training measures, in the admin's words; another figure is shown by its name
     "held_out_loss": _l("Held-out loss"),
     "held_out_exact": _l("Held-out answers, word for word"),
@@ -82,6 +82,7 @@ def adapters() -> ResponseReturnValue:
         fault=fault,
         figures=[name for name in SIDE_BY_SIDE if any(name in one.figures for one in found)],
         labels=FIGURES,
+        best=best(found),
         history=[] if fault else turns(found),
         query=query,
         chosen=chosen,
@@ -100,8 +101,9 @@ def import_adapter() -> ResponseReturnValue:
         flash(_("Choose a file first."), "warning")
         return redirect(url_for("admin.adapters"))
     try:
-        taken = kotae().shelf.import_(
-            cast("BinaryIO", file.stream), largest=IMPORTED_BYTES, by=current_user.email
+        shelf = kotae().shelf
+        taken = shelf.import_(
+            cast("BinaryIO", file.stream), base=shelf.base, largest=IMPORTED_BYTES, by=current_user.email
         )
     except (Refused, ShelfError, StrategyError) as refused:
         flash(
@@ -147,7 +149,7 @@ def export_adapter(adapter: str) -> ResponseReturnValue:
     shown = known(adapter)
     with TemporaryDirectory() as folder:
         file = kotae().shelf.export(shown.hash, Path(folder))
-        packed = BytesIO(file.read_bytes())
+        packed = file.open("rb")  # read on after its name is gone
     return send_file(packed, mimetype="application/zip", as_attachment=True, download_name=file.name)
 
 
@@ -195,6 +197,16 @@ def verdict(shown: Adapter, proof: Proof) -> str:
             changed=f"{proof.figures.get('changed', 0):.1f}",
         )
     )
+
+
+def best(found: Sequence[Adapter]) -> dict[str, float]:
+    """Of each figure that is compared, where there is something to compare with."""
+    figures = {name: [one.figures[name] for one in found if name in one.figures] for name in SIDE_BY_SIDE}
+    return {
+        name: min(values) if name in LOWER_IS_BETTER else max(values)
+        for name, values in figures.items()
+        if len(set(values)) > 1
+    }
 
 
 def known(which: str) -> Adapter:

@@ -35,12 +35,18 @@ STATES = {
     "failed": _l("Failed"),
     "cancelled": _l("Cancelled"),
 }
+STEPS = {
+    "preparing": _l("preparing the examples"),
+    "learning": _l("learning"),
+    "promoting": _l("proving the adapter"),
+    "waiting to try again": _l("waiting to try again"),
+}
 COLOURS = {"done": "success", "failed": "danger", "cancelled": "secondary"}
 NAME = 80  # characters
 WORDS: Words = {
     "rank": (_l("Rank"), _l("How much the adapter can hold.")),
     "alpha": (_l("Alpha"), _l("How loud the adapter speaks. 0: twice the rank.")),
-    "rate": (_l("Learning rate"), _l("The highest one, after the warm-up.")),
+    "rate": (_l("Learning rate"), _l("The highest one, after the warm-up. 0: by the width of the base.")),
     "epochs": (_l("Epochs"), _l("How often every example is seen, at most.")),
     "batch": (_l("Batch"), _l("Pairs that are learned in one step.")),
     "warm_up": (_l("Warm-up"), _l("The share of steps in which the rate rises.")),
@@ -130,7 +136,7 @@ class Shown:
         """How far it is, in a line."""
         measured = [told for told in self.run.told if told.step]
         if not measured:
-            return self.run.job.step
+            return str(STEPS.get(self.run.job.step, self.run.job.step))
         last = measured[-1]
         left = format_timedelta(last.left)
         return str(
@@ -235,6 +241,9 @@ def cancel_training(run_id: str) -> ResponseReturnValue:
 @requires("admin")
 def resume_training(run_id: str) -> ResponseReturnValue:
     shown = known(run_id)
+    if not shown.resumable:
+        flash(_("%(name)s has nothing to go on with.", name=shown.name), "warning")
+        return redirect(url_for("admin.run", run_id=run_id))
     try:
         kotae().training.resume(run_id, by=current_user.email)
     except TrainingRefused as refused:

@@ -126,11 +126,12 @@ def back(installation: Installation) -> None:
 
 @adapters.command("import")
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--base", help="The base it must fit; else the one that the configured strategies speak with.")
 @here
-def import_adapter(installation: Installation, path: Path) -> None:
+def import_adapter(installation: Installation, path: Path, base: str | None) -> None:
     """Take an adapter from a zip file or a folder, after it was looked through; nothing in it is run."""
     with installation.open() as kotae:
-        taken = kotae.shelf.import_(path, by=somebody())
+        taken = kotae.shelf.import_(path, base=kotae.shelf.base if base is None else base, by=somebody())
     installation.show(row(taken), f"{taken.called} stands on the shelf.")
 
 
