@@ -225,12 +225,13 @@ class Engine:
         with self._changed:
             if self._closing:
                 raise Unavailable("the product model is being shut down")
-            if len(self._waiting) >= self._most_waiting:
+            places = self._most_waiting + self._at_once - len(self._speaking)
+            if len(self._waiting) >= places:
                 self._waiting = deque(other for other in self._waiting if not other.left)
-            if len(self._waiting) >= self._most_waiting:
+            if len(self._waiting) >= places:
                 raise Unavailable(
-                    f"{self._most_waiting} questions are already waiting for the product model; "
-                    "raise its limits or add a machine"
+                    f"{len(self._speaking)} answers are being made and {len(self._waiting)} questions are "
+                    "already waiting for the product model; raise its limits or add a machine"
                 )
             self._waiting.append(asked)
             self._changed.notify()
@@ -303,10 +304,10 @@ class Engine:
                 try:
                     self._work()
                 except Exception as error:  # a fault of ours must not end the thread that all wait for
-                    self._end_all(fault(error))
-        for task in self._tasks:
-            task()
-        self._end_all(Unavailable("the product model is being shut down"))
+                    self._end_all(str(fault(error)))
+            for task in self._tasks:
+                task()
+        self._end_all("the product model is being shut down")
 
     def _make(self, threads: int) -> None:
         import torch
@@ -418,7 +419,7 @@ class Engine:
         if not self._speaking:
             self._voices.forget()
 
-    def _end_all(self, error: StrategyError) -> None:
+    def _end_all(self, why: str) -> None:
         from strategies.lora.rows import Rows
 
         with self._changed:
@@ -427,7 +428,7 @@ class Engine:
         self._speaking.clear()
         self._rows = Rows()
         for asked in ended:
-            asked.said.put(error)
+            asked.said.put(Unavailable(why))
 
 
 class Memory:

@@ -443,10 +443,25 @@ def test_who_comes_when_too_many_wait_is_told_so(ours: Base, engines: Callable[.
         assert eventually(lambda: len(engine._speaking) == 1)
         asking += [customers.submit(lambda: list(engine.speak(asks()))) for _ in range(2)]
         assert eventually(lambda: len(engine._waiting) == 2)
-        with pytest.raises(Unavailable, match="2 questions are already waiting"):
+        with pytest.raises(Unavailable, match="1 answers are being made and 2 questions are already waiting"):
             next(engine.speak(asks()))
         speaker.go.set()
         assert [text_of(answer.result()) for answer in asking] == ["lamp"] * 3
+
+
+def test_nobody_need_wait_where_nobody_may(ours: Base, engines: Callable[..., Engine]) -> None:
+    engine = engines(ours, at_once=1, waiting=0)
+    speaker = Scripted(ours, {10: words(ours, "lamp")})
+    engine._speaker = speaker
+    assert text_of(list(engine.speak(asks()))) == "lamp"
+    speaker.go.clear()
+    with ThreadPoolExecutor(1) as customers:
+        first = customers.submit(lambda: list(engine.speak(asks())))
+        assert eventually(lambda: len(engine._speaking) == 1)
+        with pytest.raises(Unavailable, match="0 questions are already waiting"):
+            next(engine.speak(asks()))
+        speaker.go.set()
+        assert text_of(first.result()) == "lamp"
 
 
 def test_who_left_while_waiting_takes_nobodys_place(ours: Base, engines: Callable[..., Engine]) -> None:
