@@ -33,9 +33,9 @@ class Desk:
     seconds: float | None
 
 
-def for_training() -> list[DemoPair]:
+def for_training(*, japanese: bool = False) -> list[DemoPair]:
     """What `kotae train` is given: the training wordings, and one held-out wording of each fact."""
-    return [*pairs("train"), *chosen_by()]
+    return [pair for pair in (*pairs("train"), *chosen_by()) if japanese or pair.language == "en"]
 
 
 def chosen_by() -> list[DemoPair]:
@@ -53,7 +53,9 @@ def never_shown() -> list[DemoPair]:
 
 
 @contextmanager
-def desk(base: str = "", adapter: Path | None = None, options: tuple[str, ...] = ()) -> Iterator[Desk]:
+def desk(
+    base: str = "", adapter: Path | None = None, options: tuple[str, ...] = (), *, japanese: bool = False
+) -> Iterator[Desk]:
     """An installation with the demo and a promoted adapter: the given one, or one trained now with these
     options of `kotae train`. `base` is another than the configured one.
     """
@@ -65,7 +67,9 @@ def desk(base: str = "", adapter: Path | None = None, options: tuple[str, ...] =
         began, seconds = time.monotonic(), None
         if adapter is None:
             given = Path(folder) / "pairs.jsonl"
-            given.write_text("".join(f"{json.dumps(asdict(pair))}\n" for pair in for_training()), "utf-8")
+            given.write_text(
+                "".join(f"{json.dumps(asdict(pair))}\n" for pair in for_training(japanese=japanese)), "utf-8"
+            )
             on = ("--base", base) if base else ()
             kotae_command(data, "train", "--pairs", given, "--name", NAME, *on, *options)
             seconds = time.monotonic() - began

@@ -14,8 +14,15 @@ from demo.pairs import pairs
 def test_what_is_asked_was_neither_trained_on_nor_chosen_by() -> None:
     asked = {pair.question for pair in never_shown()}
 
-    assert asked.isdisjoint(pair.question for pair in for_training())
-    assert {pair.question for pair in pairs()} == asked | {pair.question for pair in for_training()}
+    assert asked.isdisjoint(pair.question for pair in for_training(japanese=True))
+    assert {pair.question for pair in pairs()} == asked | {
+        pair.question for pair in for_training(japanese=True)
+    }
+
+
+def test_japanese_is_taught_only_when_it_is_asked_for() -> None:
+    assert {pair.language for pair in for_training()} == {"en"}
+    assert {pair.language for pair in for_training(japanese=True)} == {"en", "ja"}
 
 
 def test_every_fact_is_trained_on_chosen_by_and_asked_for() -> None:
