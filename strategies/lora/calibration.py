@@ -1,17 +1,19 @@
 """Fits the confidence of a trained adapter: on what should it be believed?
 
-    wordings     what was taught in other words, and some of it in its own
+    wordings     what was taught in other words, and in its own
     near misses  taught questions with a telling word of another fact in them: nobody taught these
     outside      questions about other things altogether
 
-Each is asked the way customers ask, and judged by whether the desk's answer came. A held-out question is
-never among them.
+Each is asked the way customers ask, and judged by whether the desk's answer came. Whatever was made of a
+taught question is compared with the others only: a customer's wording is nobody's copy. A held-out question
+is never among them.
 """
 
 from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -41,6 +43,8 @@ TOGETHER = 16  # asked at once
 LONGEST = 128  # tokens of an answer
 SAYS_SO = 0.6  # of the telling words of the desk's answer, when it has no number
 WRONG = 0.02  # of what is answered may be wrong here; the goal on others is 3 %
+HALF = 0.5  # of the right answers must be left by that; where they are not,
+LIKELY = 0.8  # an answer is given that is four times as likely right as wrong
 UNTAUGHT = 0.3  # the share of customers' questions that nothing was taught about, as it is taken to be
 FOLDS = 5
 
@@ -50,7 +54,7 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True)
 class Example:
     """A question of the calibration. `wanted` is what the desk answers, `""` where nothing was taught;
-    `leave` is the taught wording that it was made of.
+    `leave` is the taught question that it was made of.
     """
 
     question: str
@@ -104,13 +108,17 @@ def calibrate(
 
 
 def wordings(taught: Taught, asked: Sequence[Pair], seed: int) -> Iterator[Example]:
-    """Questions that were taught, in other words and in their own."""
+    """Questions that were taught, in other words and in their own; some as they stand, as customers ask who
+    read them somewhere.
+    """
     chance = random.Random(seed)
     others = list(asked) or list(augment(taught, seed + 1, copies=1))[len(taught) :]
     for pair in some(others, chance):
         yield Example(pair.question, pair.answer, "" if asked else twin(pair, taught))
-    for pair in some(list(taught), chance)[: SAMPLE // 4]:
-        yield Example(pair.question, pair.answer)
+    count = Counter(pair.about for pair in taught)
+    for number, pair in enumerate(some(list(taught), chance)):
+        alone = count[pair.about] == 1 or number % 4 == 0
+        yield Example(pair.question, pair.answer, "" if alone else pair.question)
 
 
 def twin(made: Pair, taught: Taught) -> str:
@@ -130,7 +138,7 @@ def near_misses(lessons: Lessons, seed: int) -> Iterator[Example]:
             words = content(changed)
             known = any(words <= lessons.words_about(fact) for fact in set(lessons.facts))
             if changed != question and words and not known:
-                yield Example(changed)
+                yield Example(changed, leave=question)
                 made += 1
                 break
         if made == SAMPLE:
@@ -204,10 +212,14 @@ def fit(rows: Floats, right: NDArray[Any], taught: NDArray[Any]) -> tuple[dict[s
     folds = min(FOLDS, int(right.sum()), int((~right).sum()))
     if folds < 2:
         return never(), {"answered": 0.0, "wrong": 0.0, "examples": float(len(rows))}
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.3, class_weight="balanced", max_iter=1000))
-    likely = cross_val_predict(model, rows, right, cv=folds, method="predict_proba")[:, 1]
+    as_asked = weight * len(rows)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=1000))
+    weighed = {"logisticregression__sample_weight": as_asked}
+    likely = cross_val_predict(model, rows, right, cv=folds, method="predict_proba", params=weighed)[:, 1]
     enough = threshold(likely, right, weight)
-    model.fit(rows, right)
+    if (likely >= enough)[right].mean() < HALF:
+        enough = LIKELY
+    model.fit(rows, right, **weighed)
     scaler, regression = model[0], model[1]
     evidence = {
         name: {"weight": float(w), "middle": float(m), "spread": float(s)}

@@ -2,9 +2,9 @@
 
 A tuned model answers every question in the desk's manner, also those it was never taught, and its own
 likelihood hardly tells: it is as sure of an invented number as of a true one. So a logistic regression judges
-by more: how near a taught question is, whether the model would give that question's answer to this one, word
-by word, and whether the question says something that no taught one said. Everything is known before the first
-word is shown; it costs two passes of the model and a few tokens that are held back.
+by more. Of the facts whose questions are nearest, the one whose answer the model would give, word by word, is
+what it is about to say; was that fact asked for in such words? Everything is known before the first word is
+shown; it costs a few passes of the model over answers it knows, and a few tokens that are held back.
 
 `strategies.lora.calibration` fits it at the end of a training, and `Judge` judges a question with it.
 """
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from strategies.evidence import content, covered, numbers
 from strategies.lora import template
 from strategies.lora.card import BadCard
-from strategies.lora.lessons import Lessons, script
+from strategies.lora.lessons import Lessons, Near, script
 from strategies.quoting import Regression, likelihood
 
 if TYPE_CHECKING:
@@ -33,19 +33,21 @@ if TYPE_CHECKING:
 CONFIDENCE = "confidence.json"
 HELD_BACK = 8  # tokens that are looked at before the first is shown
 SURE = -0.001  # where nothing was said, nothing was unsure
+LEAST = -30.0  # a likelihood below is none
 
+FACTS = 3  # the nearest ones, of which one is said
 EVIDENCE = (
-    "near",  # cosine to the nearest taught question
+    "near",  # cosine to the nearest question about the fact that is said
     "ahead",  # … less that of the nearest one about another fact
-    "agrees",  # log-likelihood per token of the nearest question's answer, given this question
+    "agrees",  # log-likelihood per token of that fact's answer, given this question
     "agrees least",  # … of its least likely token
+    "agrees ahead",  # … less that of the next fact's answer
     "says",  # log-likelihood per token of the first words of its own
     "says least",
     "refuses",  # log-likelihood that it begins with the refusal
-    "words",  # weighed share of the question's telling words in which the nearest fact was taught
-    "words anywhere",  # … in which anything was
-    "missing word",  # weight of the heaviest telling word in which the nearest fact was not, as a share
-    "numbers",  # a number is asked about with which the nearest fact has nothing to do
+    "words",  # weighed share of the question's telling words in which the fact was taught
+    "missing word",  # weight of the heaviest one in which it was not, as a share of the heaviest
+    "numbers",  # a number is asked about with which the fact has nothing to do
     "telling words",  # log of how many there are
     "latin",
 )
@@ -113,35 +115,41 @@ class Judge:
         self, question: str, prompt: template.Prompt, opening: Opening, leave: str = ""
     ) -> NDArray[np.float64]:
         """The row EVIDENCE. `leave` is a taught question that is looked past."""
-        lessons, base = self.lessons, self._engine.base
-        first, second = lessons.near(np.asarray(self._embed(question), np.float32), leave)
-        fact = lessons.facts[first.at]
-        agrees = self._score(prompt, template.answer(base, lessons.answers[first.at]))
-        refuses = self._score(prompt, [template.refusal(base)])[0]
-        said = opening.logprobs or (SURE,)
-        words, about = content(question), lessons.words_about(fact)
-        weight = lessons.weight
-        unknown = math.log(1 + len(lessons.questions))
-        heavy = {word: weight.get(word, unknown) for word in words}
-        heaviest = max(heavy.values(), default=1.0)
-        missing = [heavy[word] for word in words - about]
+        near = self.lessons.near(np.asarray(self._embed(question), np.float32), FACTS, leave)
+        scores = [self._score(prompt, self._answer(found)) for found in near]
+        order = sorted(range(len(near)), key=lambda at: -np.mean(scores[at]))
+        fact, agrees = near[order[0]], scores[order[0]]
+        others = [found.cosine for found in near if found is not fact]
         return np.array(
             [
-                first.cosine,
-                first.cosine - second.cosine,
-                float(np.mean(agrees)),
-                float(np.min(agrees)),
-                float(np.mean(said)),
-                float(np.min(said)),
-                max(refuses, -30.0),
-                covered(words, about, heavy),
-                covered(words, lessons.vocabulary, heavy),
-                max(missing, default=0.0) / heaviest,
-                float(bool(numbers(words) - about)),
-                math.log1p(len(words)),
+                fact.cosine,
+                fact.cosine - max(others, default=0.0),
+                np.mean(agrees),
+                np.min(agrees),
+                np.mean(agrees) - np.mean(scores[order[1]]) if others else 0.0,
+                np.mean(opening.logprobs or (SURE,)),
+                np.min(opening.logprobs or (SURE,)),
+                max(self._score(prompt, [template.refusal(self._engine.base)])[0], LEAST),
+                *self._wording(question, self.lessons.facts[fact.at], leave),
                 float(script(question) in ("latin", "")),
             ],
             float,
+        )
+
+    def _answer(self, found: Near) -> list[int]:
+        return template.answer(self._engine.base, self.lessons.answers[found.at])
+
+    def _wording(self, question: str, fact: str, leave: str) -> tuple[float, ...]:
+        """In what words it is asked, beside those in which the fact was taught."""
+        words, about = content(question), self.lessons.words_about(fact, leave)
+        unknown = math.log(1 + len(self.lessons.questions))
+        heavy = {word: self.lessons.weight.get(word, unknown) for word in words}
+        missing = max((heavy[word] for word in words - about), default=0.0)
+        return (
+            covered(words, about, heavy),
+            missing / max(heavy.values(), default=1.0),
+            float(bool(numbers(words) - about)),
+            math.log1p(len(words)),
         )
 
     def _score(self, prompt: template.Prompt, ids: Sequence[int]) -> list[float]:

@@ -90,21 +90,29 @@ class Lessons:
         half = {"vectors": self.vectors.astype(np.float16)}
         save_file(half, folder / VECTORS, metadata={"embedder": self.embedder})
 
-    def near(self, vector: Floats, leave: str = "") -> tuple[Near, Near]:
-        """The nearest question, and the nearest about another fact (or none: a cosine of 0). `leave` is a
-        question that is looked past, when one that was made of it stands for one that nobody taught.
+    def near(self, vector: Floats, most: int = 2, leave: str = "") -> list[Near]:
+        """The nearest question of each of the nearest facts, the nearest first. `leave` is a question that is
+        looked past, when one that was made of it stands for one that nobody taught.
         """
+        found: dict[str, Near] = {}
         cosines = self.vectors @ vector
-        order = [int(at) for at in np.argsort(-cosines)]
-        first = next((at for at in order if self.questions[at] != leave), order[0])
-        others = (at for at in order if self.facts[at] != self.facts[first])
-        other = next(others, None)
-        second = Near(first, 0.0) if other is None else Near(other, float(cosines[other]))
-        return Near(first, float(cosines[first])), second
+        for at in np.argsort(-cosines):
+            if self.questions[at] != leave:
+                found.setdefault(self.facts[at], Near(int(at), float(cosines[at])))
+            if len(found) == most:
+                break
+        return list(found.values())
 
-    def words_about(self, fact: str) -> frozenset[str]:
+    def words_about(self, fact: str, leave: str = "") -> frozenset[str]:
         """Every word in which it was asked and answered."""
-        return self._words_about[fact]
+        if not leave:
+            return self._words_about[fact]
+        others = (
+            content(question) | content(answer)
+            for question, answer, about in zip(self.questions, self.answers, self.facts, strict=True)
+            if about == fact and question != leave
+        )
+        return frozenset().union(*others)
 
     @cached_property
     def _words_about(self) -> Mapping[str, frozenset[str]]:
@@ -112,10 +120,6 @@ class Lessons:
         for question, answer, fact in zip(self.questions, self.answers, self.facts, strict=True):
             words[fact] = words.get(fact, frozenset()) | content(question) | content(answer)
         return words
-
-    @cached_property
-    def vocabulary(self) -> frozenset[str]:
-        return frozenset().union(*self._words_about.values())
 
     @cached_property
     def weight(self) -> Mapping[str, float]:

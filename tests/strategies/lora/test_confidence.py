@@ -89,14 +89,18 @@ def test_the_nearest_question_and_the_nearest_about_something_else() -> None:
     assert lessons().questions[first.at] == "Battery life of the lamp?"
     assert first.cosine == pytest.approx(1, abs=1e-3)
     assert lessons().facts[second.at] != "battery"
-    looked_past, _ = lessons().near(vector("Battery life of the lamp?"), leave="Battery life of the lamp?")
+    looked_past, *_ = lessons().near(vector("Battery life of the lamp?"), leave="Battery life of the lamp?")
     assert lessons().questions[looked_past.at] == "How long does the battery of the lamp last?"
 
 
+def test_a_question_that_is_looked_past_lends_no_words_either() -> None:
+    assert "life" in lessons().words_about("battery")
+    assert "life" not in lessons().words_about("battery", leave="Battery life of the lamp?")
+    assert "last" in lessons().words_about("battery", leave="Battery life of the lamp?")
+
+
 def test_a_single_lesson_has_nothing_beside_it() -> None:
-    alone = Lessons.of(PAIRS[:1], WordVectors())
-    first, second = alone.near(vector("lamp"))
-    assert (first.at, second.cosine) == (0, 0.0)
+    assert [found.at for found in Lessons.of(PAIRS[:1], WordVectors()).near(vector("lamp"))] == [0]
 
 
 @pytest.mark.parametrize(
@@ -164,6 +168,15 @@ def test_evidence_that_tells_right_from_wrong_is_learned(tmp_path: Path) -> None
     assert told["evidence"]["near"]["weight"] > 0
     assert figures["answered"] > 0.9
     assert figures["wrong"] <= 0.02
+
+
+def test_where_few_wrong_answers_leave_too_few_right_ones_four_times_as_likely_is_enough() -> None:
+    drawn = np.random.default_rng(0)
+    right = np.arange(200) % 2 == 0
+    rows = drawn.standard_normal((200, len(EVIDENCE)))
+    rows[:, 0] += right
+    told, figures = fit(rows, right, right)
+    assert told["enough"] == figures["enough"] == 0.8
 
 
 def test_an_adapter_that_was_right_about_nothing_always_abstains(calibrated: Path) -> None:
