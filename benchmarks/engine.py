@@ -71,7 +71,7 @@ def main() -> None:
         )
         adapters = made_adapters(base, Path(folder))
         neighbours = Neighbours(base, adapters)
-        engine = Engine(endless(base))
+        engine = Engine(endless(base), threads=torch.get_num_threads())
         try:
             for name, path in adapters.items():
                 engine.add(name, path)
