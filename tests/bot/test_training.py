@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from filelock import FileLock
 
 from bot.audit import Audit
 from bot.jobs import Jobs, open_queue
 from bot.training import KIND, Training, TrainingRefused, UnknownRun
 from strategies.lora import apart
 from strategies.lora.pair import Pair
+from strategies.lora.recipe import Recipe
 from strategies.lora.shelf import Adapter, Shelf
 from strategies.lora.testing import tiny_base
 from strategies.lora.work import Told, TrainingFailed, Work
@@ -208,8 +210,6 @@ def test_a_training_whose_server_was_killed_goes_on_from_its_checkpoint(
     desk: Desk, base: str, tmp_path: Path
 ) -> None:
     """With real processes: the server's, and the training's own, which must not outlive it."""
-    from strategies.lora.recipe import Recipe
-
     recipe = Recipe(**{**RECIPE, "epochs": 400, "patience": 400, "seconds": 2})
     job = desk.training.start("spring", base=base, by="ann", recipe=recipe)
     folder = Path(desk.training.run(job.id).folder)
@@ -217,8 +217,6 @@ def test_a_training_whose_server_was_killed_goes_on_from_its_checkpoint(
     until(lambda: (folder / "checkpoint.safetensors").exists(), 120)
     server.send_signal(signal.SIGKILL)
     server.wait()
-    from filelock import FileLock
-
     with FileLock(folder / "lock", timeout=60):  # the training's own process has ended
         reached = max(told.step for told in Work(folder).told())
         assert reached > 0
@@ -234,7 +232,7 @@ def test_a_training_whose_server_was_killed_goes_on_from_its_checkpoint(
 
 
 def test_a_worker_that_goes_home_leaves_the_training_to_the_next(
-    desk: Desk, quick: Callable[..., None], base: str
+    desk: Desk, quick: Callable[..., None], base: str, engine: sa.Engine, tmp_path: Path
 ) -> None:
     quick(goes_on=lambda: True)
     job = desk.training.start("spring", base=base, by="ann")
@@ -243,5 +241,7 @@ def test_a_worker_that_goes_home_leaves_the_training_to_the_next(
     desk.jobs.stop()
     assert (desk.jobs.get(job.id).state, desk.jobs.get(job.id).attempts) == ("queued", 0)
     quick()
-    desk.jobs.drain()
-    assert desk.jobs.get(job.id).state == "done"
+    next_one = Desk(engine, tmp_path)
+    next_one.jobs.drain()
+    assert next_one.jobs.get(job.id).state == "done"
+    next_one.jobs.stop()
