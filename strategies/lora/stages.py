@@ -69,7 +69,7 @@ def said(base: bases.Base, question: str, tuned: Any = None) -> str:
     """
     import torch
 
-    model = tuned or base.model
+    model: Any = tuned or base.model
     mute = [base.nothing] if tuned is None and base.nothing is not None else None
     prompt = torch.tensor([template.prompt(base, question).ids], device=base.device)
     with torch.inference_mode():
