@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -122,15 +124,13 @@ def load(name: str = SHIPPED, *, device: str = "", dtype: str = "", quantized: b
     kind = getattr(torch, dtype or ("float32" if device == "cpu" else "bfloat16"), None)
     if not isinstance(kind, torch.dtype):
         raise Misconfigured(f"torch knows no dtype {dtype!r}; try float32 or bfloat16")
-    import transformers
-
-    cast("Any", transformers).utils.logging.disable_progress_bar()  # a command shows its own
     folder = found(name)
     more = four_bit(device) if quantized else {}
     try:
-        family, model, reader, speaker = (
-            two_parts(folder, kind) if (folder / READER).exists() else one_part(folder, kind, more)
-        )
+        with quietly():
+            family, model, reader, speaker = (
+                two_parts(folder, kind) if (folder / READER).exists() else one_part(folder, kind, more)
+            )
     except Misconfigured:
         raise
     except Exception as error:
@@ -143,6 +143,21 @@ def load(name: str = SHIPPED, *, device: str = "", dtype: str = "", quantized: b
     if not quantized:
         model.to(device)
     return Base(name, identity(name), family, model, reader, speaker)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without transformers' progress bars and its report of the pooler that nobody needs."""
+    import transformers
+
+    logging: Any = transformers.utils.logging
+    before = logging.get_verbosity()
+    logging.disable_progress_bar()  # a command shows its own
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def identity(name: str = SHIPPED) -> str:
