@@ -28,8 +28,8 @@ from web.security import accepts_bytes
 
 FORM_BYTES = 64 * 1024
 IMPORTED_BYTES = 256 * 1024 * 1024  # the command line takes larger adapters
-SIDE_BY_SIDE = ("held_out_loss", "held_out_exact", "held_out_token_accuracy", "seconds")
-LOWER_IS_BETTER = ("held_out_loss", "seconds")
+SIDE_BY_SIDE = ("held_out_loss", "held_out_exact", "confidence_answered", "confidence_wrong", "seconds")
+LOWER_IS_BETTER = ("held_out_loss", "confidence_wrong", "seconds")
 FIGURES = {  # what training measures, in the admin's words; another figure is shown by its name
     "held_out_loss": _l("Held-out loss"),
     "held_out_exact": _l("Held-out answers, word for word"),
@@ -38,6 +38,18 @@ FIGURES = {  # what training measures, in the admin's words; another figure is s
     "steps": _l("Best step"),
     "seconds": _l("Seconds of training"),
     "weights": _l("Weights of the adapter"),
+    "confidence_answered": _l("Questions about what was taught that it answers"),
+    "confidence_answered_outside": _l("Other questions that it answers"),
+    "confidence_wrong": _l("Wrong among its answers"),
+    "confidence_enough": _l("Answers from this likelihood on"),
+    "confidence_examples": _l("Questions it was calibrated on"),
+}
+SHARES = {
+    "held_out_exact",
+    "held_out_token_accuracy",
+    "confidence_answered",
+    "confidence_answered_outside",
+    "confidence_wrong",
 }
 VOICES = {
     "base": _l("The base without an adapter"),
@@ -83,6 +95,7 @@ def adapters() -> ResponseReturnValue:
         figures=[name for name in SIDE_BY_SIDE if any(name in one.figures for one in found)],
         labels=FIGURES,
         best=best(found),
+        figure=figure,
         history=[] if fault else turns(found),
         query=query,
         chosen=chosen,
@@ -136,7 +149,7 @@ def adapter(adapter: str) -> ResponseReturnValue:
         "console/adapter.html",
         adapter=shown,
         speaks=speaks,
-        figures=[(FIGURES.get(name, name), f"{value:,.4g}") for name, value in shown.figures.items()],
+        figures=[(FIGURES.get(name, name), figure(name, value)) for name, value in shown.figures.items()],
         drawn=curve.draw(Told(**line) for line in read_lines(shown.path / CURVE)),
         samples=list(samples_of(shown.path)),
         made_from=made_from(shown),
@@ -197,6 +210,15 @@ def verdict(shown: Adapter, proof: Proof) -> str:
             changed=f"{proof.figures.get('changed', 0):.1f}",
         )
     )
+
+
+def figure(name: str, value: float | None) -> str:
+    """A figure as people read it."""
+    if value is None:
+        return "–"
+    if name in SHARES:
+        return f"{value:.1%}"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
 
 
 def best(found: Sequence[Adapter]) -> dict[str, float]:
