@@ -140,11 +140,15 @@ def computing(base: Base, half: bool) -> Iterator[None]:
     ]
     for module, name, weights in whole:
         setattr(module, name, torch.nn.Parameter(weights.detach().bfloat16(), requires_grad=False))
+    attention = base.model.config._attn_implementation
+    if base.device.type == "cpu":  # the fused kernel's way back is slow there: a quarter of a step
+        base.model.set_attn_implementation("eager")
     try:
         # Without its cache: it would hold on to what the adapter was at the first step.
         with torch.autocast(base.device.type, torch.bfloat16, cache_enabled=False):
             yield
     finally:
+        base.model.set_attn_implementation(attention)
         for module, name, weights in whole:
             setattr(module, name, weights)
 
