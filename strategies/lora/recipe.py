@@ -18,7 +18,7 @@ class Recipe(BaseModel):
         0, ge=0, le=1, description="The highest learning rate, after the warm-up; 0: by the base's width."
     )
     epochs: int = Field(8, ge=1, le=1000, description="How often every example is seen, at most.")
-    batch: int = Field(32, ge=1, le=4096, description="Pairs of usual length that are learned in one step.")
+    batch: int = Field(8, ge=1, le=4096, description="Pairs of usual length that are learned in one step.")
     warm_up: float = Field(0.06, ge=0, lt=1, description="The share of steps in which the rate rises.")
     dropout: float = Field(
         0.0, ge=0, lt=1, description="The share of the adapter's inputs left out at random."
