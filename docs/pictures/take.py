@@ -112,7 +112,7 @@ def product_model(page: Page, address: str, kotae: Kotae) -> None:
     kotae.jobs.stop()
     kotae.shelf.promote(kotae.training.run(run.id).adapter, WHO)
     page.goto(f"{address}/console/adapters")
-    page.get_by_label("Question").fill(TRIED)
+    page.get_by_role("searchbox", name="Question").fill(TRIED)
     page.get_by_role("button", name="Ask").click()
     expect(page.get_by_role("region", name="The nearest taught question")).to_be_visible(timeout=TRAINING_MS)
     page.evaluate("scrollTo(0, 0)")

@@ -122,7 +122,7 @@ def test_an_admin_brings_pairs_trains_watches_proves_and_tries(
     admin.is_told("spring speaks from the next question on. Proven on")
     expect(page.get_by_role("row").filter(has_text="spring").first).to_contain_text("speaks now")
 
-    page.get_by_label("Question").fill("How large is your lamp?")
+    page.get_by_role("searchbox", name="Question").fill("How large is your lamp?")
     admin.presses("Ask")
     for voice in ("The base without an adapter", "The adapter", "The nearest taught question"):
         expect(page.get_by_role("region", name=voice)).to_be_visible()
