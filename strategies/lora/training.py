@@ -446,6 +446,8 @@ class Course:
 
         if not self.job.embedding:
             return {}
+        if self._stopped():
+            raise TrainingStopped("stopped before it was known when to believe it")
         self.note("finding out when to believe it")
         unload: Any = self.model.unload
         unload()
