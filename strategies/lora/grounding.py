@@ -2,7 +2,7 @@
 
 A small model copies names and numbers badly: one wrong digit is a wrong fact. A sentence may say only numbers
 and names that the question or the excerpts have; the first one that says another ends the answer, before
-anybody has read it.
+anybody has read it. A greeting waits for the first sentence that says something, so nobody is left with it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from knowledge_base.sentences import sentences
 from strategies.evidence import content, is_number, numbers
+from strategies.lora.support import statements
 
 NAME = re.compile(r"(?<=[\w,;:(] )[\"'“(]*([A-Z][\w-]+|\w*\d[\w.-]*\w)")  # not the first word of a sentence
 EVERYWHERE = frozenset({"i", "i'm", "i'll", "ok"})
@@ -28,7 +29,19 @@ class Ungrounded(Exception):
 
 def grounded(pieces: Iterator[str], read: Sequence[str], language: str = "en") -> Iterator[str]:
     """The pieces as whole sentences. Raises Ungrounded in place of the first that says what was not read."""
-    known = " ".join(read)
+    greeting = ""
+    said = False
+    for sentence in looked_up(pieces, " ".join(read), language):
+        said = said or any(True for _ in statements(sentence, language))
+        if said:
+            yield greeting + sentence
+        greeting = "" if said else greeting + sentence
+    if greeting:
+        yield greeting
+
+
+def looked_up(pieces: Iterator[str], known: str, language: str) -> Iterator[str]:
+    """Sentence by sentence, as each is whole."""
     held = ""
     for piece in pieces:
         held += piece

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -18,6 +19,7 @@ from strategies.followups import standalone
 from strategies.lora import bases, engines, template
 from strategies.lora.card import CURRENT
 from strategies.lora.confidence import HELD_BACK, Fitted, Judge, Opening
+from strategies.lora.grounding import Ungrounded, grounded
 from strategies.lora.lessons import Lessons, identity
 from strategies.lora.parcel import content_hash
 from strategies.lora.reading import Reader
@@ -64,7 +66,9 @@ class LoraOptions(Options):
     waiting: int = Field(
         default=engines.WAITING, ge=0, le=10_000, description="How many more questions may wait."
     )
-    threads: int = Field(default=0, ge=0, description="Threads it computes with; 0 leaves it to torch.")
+    threads: int = Field(
+        default=0, ge=0, description="Threads it computes with; 0: one for a small base, else torch's choice."
+    )
     device: str = Field(default="", description="Where it computes, like cuda; empty: a GPU if there is one.")
     dtype: str = Field(
         default="", description="Its precision, like bfloat16; empty: float32 on a CPU, bfloat16 on a GPU."
@@ -222,11 +226,8 @@ class Answering:
         with closing(speaking) as pieces:
             opening = self._hold_back(pieces)
             yield from self._sure()
-            yield Token(opening)
             try:
-                for piece in pieces:
-                    if text := self._said.take(piece):
-                        yield Token(text)
+                yield from self._told(chain([opening], filter(None, map(self._said.take, pieces))))
             except Unavailable:
                 yield self._usage()
                 raise
@@ -236,14 +237,29 @@ class Answering:
         if not self._question.passages and self._options.evidence:
             yield from self._support()
 
+    def _told(self, words: Iterator[str]) -> Iterator[Event]:
+        """The words for the customer. Of what was read, only what stands there is said."""
+        if not self._question.passages:
+            yield from map(Token, words)
+            return
+        said = False
+        try:
+            for sentence in grounded(words, [self._asked, *self._excerpts], self._question.language or "en"):
+                said = True
+                yield Token(sentence)
+        except Ungrounded as wrong:
+            if not said:
+                raise self._abstained(str(wrong)) from wrong
+            yield Decision(self._named, "stopped", str(wrong), {"sentence": wrong.sentence})
+
     def _read(self) -> template.Prompt:
         """What the model is given: the question, and of the passages what may answer it."""
         base, kit = self._engine.base, self._kit
         reader = Reader(
             kit.embedder, kit.sentences, lambda text: len(template.plain(base.reader, text)), kit.weigh
         )
-        excerpts = reader.excerpts(self._asked, self._question.passages)
-        return template.prompt(base, self._asked, [excerpt.text for excerpt in excerpts])
+        self._excerpts = [each.text for each in reader.excerpts(self._asked, self._question.passages)]
+        return template.prompt(base, self._asked, self._excerpts)
 
     def _stay_within_what_was_taught(self) -> None:
         judge = self._voice.judge

@@ -42,7 +42,16 @@ def test_an_answer_that_was_read_passes_whole() -> None:
     ],
 )
 def test_a_wrong_digit_or_name_ends_the_answer_before_its_sentence(answer: str, wrong: str) -> None:
-    assert heard(answer) == ("Thanks! ", wrong)
+    assert heard(answer) == ("", wrong)
+
+
+def test_what_was_right_before_it_stands() -> None:
+    right = "Thanks! The Lolyka Pro 954 connects to 2.4 GHz networks. "
+    assert heard(right + "It weighs 7 kg.") == (right, "7")
+
+
+def test_a_greeting_alone_is_an_answer_too() -> None:
+    assert heard("Thanks for asking!") == ("Thanks for asking!", "")
 
 
 def test_a_number_written_otherwise_is_the_same_number() -> None:
@@ -51,14 +60,14 @@ def test_a_number_written_otherwise_is_the_same_number() -> None:
 
 def test_sentences_come_as_soon_as_they_are_whole() -> None:
     def pieces() -> Iterator[str]:
-        yield from ("Thanks for asking", "! The Loly", "ka Pro 954 is meant. It")
+        yield from ("Thanks for asking", "! The Loly", "ka Pro 954 is meant. It")  # a greeting waits
         raise RuntimeError("the customer left")
 
     said = []
     with pytest.raises(RuntimeError):
         for sentence in grounded(pieces(), READ):
             said.append(sentence)
-    assert said == ["Thanks for asking! ", "The Lolyka Pro 954 is meant. "]
+    assert said == ["Thanks for asking! The Lolyka Pro 954 is meant. "]
 
 
 @given(st.text(alphabet="ab .!?\n1Lolyka954GHz", max_size=80), st.lists(st.integers(0, 80), max_size=5))
