@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -63,17 +64,16 @@ def test_sentences_come_as_soon_as_they_are_whole() -> None:
         yield from ("Thanks for asking", "! The Loly", "ka Pro 954 is meant. It")  # a greeting waits
         raise RuntimeError("the customer left")
 
-    said = []
+    said: list[str] = []
     with pytest.raises(RuntimeError):
-        for sentence in grounded(pieces(), READ):
-            said.append(sentence)
+        said.extend(grounded(pieces(), READ))
     assert said == ["Thanks for asking! The Lolyka Pro 954 is meant. "]
 
 
 @given(st.text(alphabet="ab .!?\n1Lolyka954GHz", max_size=80), st.lists(st.integers(0, 80), max_size=5))
 def test_nothing_is_lost_and_nothing_is_added(answer: str, cuts: list[int]) -> None:
     ends = sorted({0, len(answer), *(cut for cut in cuts if cut < len(answer))})
-    pieces = [answer[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    pieces = [answer[start:end] for start, end in pairwise(ends)]
     said, wrong = heard(*pieces)
     assert answer.startswith(said)
     assert wrong or said == answer
