@@ -46,7 +46,7 @@ run: $(INSTALLED)  ## prepare the demo and start Kotae (HOST=, PORT=, DATA= are 
 
 test: $(TESTABLE)  ## install what tests need and run them all (TESTS=path for a part)
 	@tests/prepare
-	@$(BIN)/python -m pytest $(TESTS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TESTS)  # models in tests are tiny: threads only wait for each other
 
 lint: $(TESTABLE)  ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

@@ -185,9 +185,9 @@ def test_every_linear_layer_of_the_speaking_part_learns(base_of: Callable[[str],
     linear = {name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)}
     head = {name for name in linear if name.endswith("lm_head")}
     speaking = {name for name in linear if not name.startswith("encoder.")}
-    assert adapted_layers() == speaking - head
-    assert adapted_layers(encoder=True) == linear - head
-    assert adapted_layers(vocabulary=True) == speaking
+    assert adapted_layers() == linear - head
+    assert adapted_layers(encoder=False) == speaking - head
+    assert adapted_layers(vocabulary=True) == linear
 
 
 # ---- batches ----
