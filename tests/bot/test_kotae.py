@@ -27,10 +27,11 @@ from strategies import errors
 from strategies.base import Question, Turn
 from strategies.errors import Misconfigured, NoAnswer
 from strategies.events import Token
+from strategies.testing import WordVectors
 from tests.bot.speakers import Company, Says, Slow
 
 
-class Shelf:
+class FakeLibrary:
     """What the bot asks of a library, without one: notes what is done, and fails as it is told."""
 
     def __init__(self) -> None:
@@ -38,6 +39,7 @@ class Shelf:
         self.fails: KnowledgeError | None = None
         self.unreadable = ""
         self.waiting: list[str] = []
+        self.embedder = WordVectors()
         self.missing = 0  # documents that a newly configured embedding lacks
 
     def version(self) -> str:
@@ -79,8 +81,8 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
+def library() -> FakeLibrary:
+    return FakeLibrary()
 
 
 @pytest.fixture
@@ -90,14 +92,14 @@ def company() -> Company:
 
 @pytest.fixture
 def kotae_with(
-    engine: sa.Engine, tmp_path: Path, shelf: Shelf, company: Company
+    engine: sa.Engine, tmp_path: Path, library: FakeLibrary, company: Company
 ) -> Iterator[Callable[..., Kotae]]:
     opened: list[Kotae] = []
 
     def make(database: sa.Engine = engine, **limits: Any) -> Kotae:
         settings = Settings(data=tmp_path, limits=limits)
         queue = open_queue(tmp_path, "")
-        opened.append(Kotae(settings, database, shelf, company, queue))  # type: ignore[arg-type]
+        opened.append(Kotae(settings, database, library, company, queue))  # type: ignore[arg-type]
         return opened[-1]
 
     yield make
@@ -334,9 +336,11 @@ def test_trying_out_tells_the_operator_what_is_wrong(kotae: Kotae, company: Comp
         kotae.try_out("x" * 3000)
 
 
-def test_warming_up_loads_the_library_and_who_speaks(kotae: Kotae, company: Company, shelf: Shelf) -> None:
+def test_warming_up_loads_the_library_and_who_speaks(
+    kotae: Kotae, company: Company, library: FakeLibrary
+) -> None:
     kotae.warm_up()
-    assert shelf.done == [("warm up",)]
+    assert library.done == [("warm up",)]
     assert company.strategies["manuals"].warmed == 1  # type: ignore[attr-defined]
 
 
@@ -347,7 +351,7 @@ def test_closing_does_not_wait_for_a_strategy_that_never_gets_warm(
     slow = company.strategies["slow"] = Slow(warming=True)
     kotae.warm_up()
     other = Kotae(
-        kotae.settings, kotae.engine, Shelf(), Company(slow=Says()), open_queue(kotae.settings.data, "")
+        kotae.settings, kotae.engine, FakeLibrary(), Company(slow=Says()), open_queue(kotae.settings.data, "")
     )  # type: ignore[arg-type]
     other.switch.use("slow", "ann")
     while not slow.warmed:
@@ -360,7 +364,7 @@ def test_closing_does_not_wait_for_a_strategy_that_never_gets_warm(
 # ---- jobs ----
 
 
-def test_documents_are_ingested_removed_and_reindexed_as_jobs(kotae: Kotae, shelf: Shelf) -> None:
+def test_documents_are_ingested_removed_and_reindexed_as_jobs(kotae: Kotae, library: FakeLibrary) -> None:
     jobs = [
         kotae.jobs.enqueue("ingest", document_id="d1"),
         kotae.jobs.enqueue("remove", document_id="d2"),
@@ -368,14 +372,16 @@ def test_documents_are_ingested_removed_and_reindexed_as_jobs(kotae: Kotae, shel
     ]
     kotae.jobs.drain()
     assert [kotae.jobs.get(job.id).state for job in jobs] == ["done"] * 3
-    assert shelf.done == [("ingest", "d1"), ("remove", "d2"), ("reindex",)]
+    assert library.done == [("ingest", "d1"), ("remove", "d2"), ("reindex",)]
 
 
-def test_a_document_that_cannot_be_read_is_a_failed_job_with_its_reason(kotae: Kotae, shelf: Shelf) -> None:
-    shelf.unreadable = "'a.pdf' is encrypted; remove the password and upload it again"
+def test_a_document_that_cannot_be_read_is_a_failed_job_with_its_reason(
+    kotae: Kotae, library: FakeLibrary
+) -> None:
+    library.unreadable = "'a.pdf' is encrypted; remove the password and upload it again"
     job = kotae.jobs.enqueue("ingest", document_id="d1")
     kotae.jobs.drain()
-    assert (kotae.jobs.get(job.id).state, kotae.jobs.get(job.id).error) == ("failed", shelf.unreadable)
+    assert (kotae.jobs.get(job.id).state, kotae.jobs.get(job.id).error) == ("failed", library.unreadable)
 
 
 @pytest.mark.parametrize("kind", ["ingest", "remove"])
@@ -388,24 +394,26 @@ def test_a_document_that_cannot_be_read_is_a_failed_job_with_its_reason(kotae: K
     ],
 )
 def test_what_the_library_says_is_what_the_job_tells(
-    kotae: Kotae, shelf: Shelf, kind: str, fault: KnowledgeError, state: str, error: str
+    kotae: Kotae, library: FakeLibrary, kind: str, fault: KnowledgeError, state: str, error: str
 ) -> None:
-    shelf.fails = fault
+    library.fails = fault
     job = kotae.jobs.enqueue(kind, document_id="d1")
     kotae.jobs.run(job.id)
     assert (kotae.jobs.get(job.id).state, kotae.jobs.get(job.id).error) == (state, error)
 
 
-def test_documents_left_in_the_middle_are_taken_up_again(kotae: Kotae, shelf: Shelf) -> None:
-    shelf.waiting = ["d1", "d2"]
+def test_documents_left_in_the_middle_are_taken_up_again(kotae: Kotae, library: FakeLibrary) -> None:
+    library.waiting = ["d1", "d2"]
     kotae.jobs.drain()
-    assert sorted(shelf.done) == [("ingest", "d1"), ("ingest", "d2")]
+    assert sorted(library.done) == [("ingest", "d1"), ("ingest", "d2")]
 
 
-def test_a_newly_configured_embedding_is_prepared_without_being_asked(kotae: Kotae, shelf: Shelf) -> None:
-    shelf.missing = 2
+def test_a_newly_configured_embedding_is_prepared_without_being_asked(
+    kotae: Kotae, library: FakeLibrary
+) -> None:
+    library.missing = 2
     kotae.jobs.drain()
-    assert ("reindex",) in shelf.done
+    assert ("reindex",) in library.done
 
 
 # ---- opening ----

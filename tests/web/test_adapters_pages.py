@@ -131,8 +131,10 @@ def test_one_that_speaks_is_not_removed_and_another_one_is(
 def test_what_is_exported_comes_in_again_as_the_same(admin: Admin, kotae: Kotae, spring: Adapter) -> None:
     file = admin.opens(f"/console/adapters/{spring.hash}/file")
     assert file.headers["Content-Disposition"].startswith("attachment")
+    packed = file.data
+    file.close()
     kotae.shelf.remove(spring.hash)
-    assert "stands on the shelf" in told(admin, "/console/adapters", file=(BytesIO(file.data), "spring.zip"))
+    assert "stands on the shelf" in told(admin, "/console/adapters", file=(BytesIO(packed), "spring.zip"))
     assert [adapter.hash for adapter in kotae.shelf.all()] == [spring.hash]
 
 

@@ -258,7 +258,9 @@ def test_it_ends_when_the_held_out_loss_has_stopped_falling_and_keeps_the_best(
     base_of: Callable[[str], Path], tmp_path: Path
 ) -> None:
     heard = Listener()
-    folder = train(work(tmp_path / "run", base_of("t5"), epochs=40, rate=0.3, patience=2), heard, never)
+    folder = train(
+        work(tmp_path / "run", base_of("t5"), epochs=40, rate=0.3, patience=2, encoder=False), heard, never
+    )
     assert "has not fallen since step" in heard.notes
     assert heard.told[-1].step < heard.told[-1].steps
     assert read_card(folder).figures["held_out_loss"] == pytest.approx(min(heard.held_out), rel=0.02)
