@@ -96,12 +96,13 @@ def read_proof(folder: Path) -> tuple[Canary, ...]:
 
 
 def tokenizer_hash(base: Base) -> str:
-    """Of the tokenizers' whole definition, reading and speaking."""
+    """Of the tokenizers' whole definition, reading and speaking, but for how they last cut and padded."""
     digest = hashlib.sha256()
     for tokenizer in (base.reader, base.speaker):
         backend = getattr(tokenizer, "backend_tokenizer", None)
-        told = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
-        digest.update(told.encode("utf-8", "replace"))
+        told = json.loads(backend.to_str()) if backend is not None else tokenizer.get_vocab()
+        lasting = {name: part for name, part in told.items() if name not in ("truncation", "padding")}
+        digest.update(json.dumps(lasting, sort_keys=True).encode())
     return digest.hexdigest()[:16]
 
 

