@@ -64,13 +64,14 @@ def product(base: bases.Base, question: str, adapter: Adapter | None) -> Stage:
 
 
 def said(base: bases.Base, question: str, tuned: Any = None) -> str:
-    """The likeliest words, greedily; no four of them twice, which a base would go on repeating. Only a tuned
-    model may refuse: the others are here to be heard.
+    """The likeliest words, greedily. A model that is not tuned may not refuse, since it is here to be heard, nor
+    say four tokens twice, which it would go on with.
     """
     import torch
 
     model: Any = tuned or base.model
-    mute = [base.nothing] if tuned is None and base.nothing is not None else None
+    mute = [base.nothing] if base.nothing is not None else None
+    free: dict[str, Any] = {} if tuned else {"no_repeat_ngram_size": 4, "suppress_tokens": mute}
     prompt = torch.tensor([template.prompt(base, question).ids], device=base.device)
     with torch.inference_mode():
         made = model.generate(
@@ -78,8 +79,7 @@ def said(base: bases.Base, question: str, tuned: Any = None) -> str:
             attention_mask=torch.ones_like(prompt),
             max_new_tokens=LONGEST,
             do_sample=False,
-            no_repeat_ngram_size=4,
-            suppress_tokens=mute,
+            **free,
         )
     ids = made[0].tolist()
     ids = ids[len(prompt[0]) :] if base.family == "causal" else ids[1:]
