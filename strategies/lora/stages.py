@@ -64,8 +64,8 @@ def product(base: bases.Base, question: str, adapter: Adapter | None) -> Stage:
 
 
 def said(base: bases.Base, question: str, tuned: Any = None) -> str:
-    """The likeliest words, greedily. A model that is not tuned may not refuse, since it is here to be heard, nor
-    say four tokens twice, which it would go on with.
+    """The likeliest words, greedily. A model that is not tuned may not refuse, since it is here to be heard,
+    nor say four tokens twice, which it would go on with.
     """
     import torch
 
