@@ -67,7 +67,7 @@ def speaking(
     from strategies.lora.work import Example
 
     loaded = bases.load(str(base))
-    model = adapted(loaded, Recipe(rank=4))
+    model = adapted(loaded, Recipe(rank=4, encoder=False))
     drawn = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weights in learning(model).values():
