@@ -219,6 +219,7 @@ class Answering:
         if not self._asked:
             raise NoAnswer("nothing was asked")
         self._stay_within_what_was_taught()
+        self._read_only_if_taught_to()
         self._prompt = self._read()
         speaking = self._engine.speak(
             self._prompt, adapter=self._voice.adapter.hash, max_tokens=self._options.max_tokens
@@ -272,6 +273,11 @@ class Answering:
                 f"in {taught} only"
             )
             raise self._abstained(why)
+
+    def _read_only_if_taught_to(self) -> None:
+        """An adapter of bare pairs answers from memory whatever it is given to read, and mostly wrongly."""
+        if self._question.passages and self._voice.adapter.recipe.get("raft") is False:
+            raise self._abstained("the adapter was taught from memory only; train one that reads, with raft")
 
     def _hold_back(self, pieces: Iterator[Piece | Ended]) -> str:
         """The first words, before anybody reads them. Raises NoAnswer where there are none."""

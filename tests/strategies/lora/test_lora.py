@@ -274,6 +274,17 @@ def test_what_it_reads_counts_apart(product: Lora) -> None:
     assert usage.prompt_tokens == collect(heard(product)).usage.prompt_tokens
 
 
+def test_an_adapter_that_was_taught_from_memory_only_does_not_read(
+    product: Lora, shelf: Shelf, base: Path, tmp_path: Path
+) -> None:
+    shelf.put(speaking(tmp_path / "bare", base, "bare", seed=5, recipe={"raft": False}))
+    shelf.promote("bare", "ada", proven)
+    time.sleep(0.6)
+    with pytest.raises(NoAnswer, match="taught from memory only"):
+        heard(product, replace(ASKED, passages=(WARRANTY,)))
+    assert collect(heard(product)).text
+
+
 def test_a_follow_up_is_asked_with_what_it_leans_on(product: Lora) -> None:
     from strategies.base import Turn
 
