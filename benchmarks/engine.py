@@ -6,8 +6,8 @@ others speak, and the memory after many answers. Every neighbour says the same n
 prompts, taken in turn; of several turns the quickest counts, for everybody, which is what a machine does when
 nobody else wants it. The median stands beside it.
 
-Speed does not depend on what the weights have learnt: where the shipped base is not there, random weights of
-its shape are measured, and the first line says so.
+Speed does not depend on what the weights have learnt, so random weights of the shipped base's shape are
+measured: they never end an answer early, and everybody says as much.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from strategies.errors import Misconfigured
 from strategies.lora import bases, template
 from strategies.lora.bases import Base
 from strategies.lora.engine import Ended, Engine, Piece
@@ -93,11 +92,8 @@ def quiet() -> None:
 
 
 def measured_base(folder: Path) -> tuple[Base, str]:
-    """The shipped base, or random weights of its shape."""
-    try:
-        return bases.load(), "the shipped base"
-    except Misconfigured:
-        return bases.load(str(of_its_shape(folder / "base"))), "RANDOM WEIGHTS of the shipped base's shape"
+    """Random weights of the shipped base's shape: its own would end their answers early."""
+    return bases.load(str(of_its_shape(folder / "base"))), "random weights of the shipped base's shape"
 
 
 def of_its_shape(folder: Path) -> Path:

@@ -172,6 +172,7 @@ def test_a_training_is_cancelled_only_after_a_yes_and_can_be_resumed(
     expect(page.locator("[data-state]")).to_have_text("Cancelled")
     slow.may_end.set()
     admin.presses("Resume")
+    admin.is_told("spring goes on where it was")
     expect(page.locator("[data-state]")).to_have_text("Done")
 
 

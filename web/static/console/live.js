@@ -11,15 +11,20 @@ async function look(part) {
   return part.querySelector("[data-under-way]") !== null;
 }
 
+let pressed = false; // a button that is taken away while it is pressed would do nothing
+addEventListener("pointerdown", () => { pressed = true; }, true);
+for (const ends of ["pointerup", "pointercancel"]) addEventListener(ends, () => setTimeout(() => { pressed = false; }), true);
+
 // What the reader has opened stays open, and what has the focus keeps it.
 function put(part, text) {
-  if (part.written === text) return;
+  if (pressed || part.written === text) return;
   part.written = text;
   const fresh = new DOMParser().parseFromString(text, "text/html").body;
   for (const opened of part.querySelectorAll("details[open][id]")) {
     fresh.querySelector(`#${opened.id}`)?.setAttribute("open", "");
   }
   tellTimes(fresh);
+  if (fresh.innerHTML.trim() === part.innerHTML.trim()) return;
   const focused = part.contains(document.activeElement) ? [...part.querySelectorAll("a, button, summary")].indexOf(document.activeElement) : -1;
   part.replaceChildren(...document.adoptNode(fresh).childNodes);
   if (focused >= 0) part.querySelectorAll("a, button, summary")[focused]?.focus();
