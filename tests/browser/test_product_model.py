@@ -173,7 +173,8 @@ def test_a_training_is_cancelled_only_after_a_yes_and_can_be_resumed(
     slow.may_end.set()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     kotae.training.resume(run.id, by="ada")
-    expect(page.locator("[data-state]")).to_have_text("Done")
+    page.reload()  # what is not under way is looked at every five seconds only
+    expect(page.locator("[data-state]")).to_have_text("Done", timeout=15_000)
 
 
 def test_a_training_that_ends_moves_into_the_list_of_earlier_ones(
