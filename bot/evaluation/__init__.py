@@ -1,0 +1,1 @@
+"""Which strategy answers better: question sets, runs, metrics, statistics, and the decision that follows."""
