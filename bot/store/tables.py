@@ -1,6 +1,7 @@
 """The tables of the bot. The knowledge base keeps its own in the same database (knowledge_base/catalogue.py).
 
 conversations ──< messages ── feedback        users        switches        jobs        audit        pairs
+question_sets ──< set_versions, set_questions, evaluation_runs ──< evaluation_answers
 """
 
 from __future__ import annotations
@@ -154,6 +155,72 @@ class PairRow(Base):
     by: Mapped[str]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class QuestionSetRow(Base):
+    __tablename__ = "question_sets"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(80), unique=True)
+    version: Mapped[int]  # the newest
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class SetVersionRow(Base):
+    __tablename__ = "set_versions"
+
+    set_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("question_sets.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    note: Mapped[str]  # what changed
+    by: Mapped[str]
+    at: Mapped[datetime]
+
+
+class SetQuestionRow(Base):
+    """A question as it stood from one version on, and until another replaced it or took it away."""
+
+    __tablename__ = "set_questions"
+    __table_args__ = (sa.Index(None, "set_id", "question_id"),)
+
+    position: Mapped[int] = mapped_column(primary_key=True)
+    set_id: Mapped[str] = mapped_column(sa.ForeignKey("question_sets.id", ondelete="CASCADE"))
+    question_id: Mapped[str] = mapped_column(sa.String(200))
+    place: Mapped[int]  # in the set, the same for all that it ever said
+    since: Mapped[int]
+    until: Mapped[int | None]  # the first version without it
+    part: Mapped[str] = mapped_column(sa.String(16), index=True)
+    wording: Mapped[str]  # the text without what does not change it
+    content: Mapped[dict[str, Any]]
+
+
+class EvaluationRunRow(Base):
+    __tablename__ = "evaluation_runs"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    job_id: Mapped[str] = mapped_column(sa.String(32), default="")
+    set_id: Mapped[str] = mapped_column(sa.ForeignKey("question_sets.id", ondelete="CASCADE"), index=True)
+    set_version: Mapped[int]
+    strategies: Mapped[list[str]] = mapped_column(sa.JSON)
+    chosen: Mapped[dict[str, Any]]  # which of the set's questions
+    conditions: Mapped[dict[str, Any]]  # under which it was measured
+    by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class EvaluationAnswerRow(Base):
+    __tablename__ = "evaluation_answers"
+    __table_args__ = (sa.UniqueConstraint("run_id", "strategy", "question_id"),)
+
+    position: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(sa.ForeignKey("evaluation_runs.id", ondelete="CASCADE"))
+    strategy: Mapped[str] = mapped_column(sa.String(200))
+    question_id: Mapped[str] = mapped_column(sa.String(200))
+    content: Mapped[dict[str, Any]]
+    verdict: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON)
+    judged_by: Mapped[str] = mapped_column(sa.String(32), default="")  # the release of the metrics
 
 
 class AuditRow(Base):
