@@ -2,8 +2,12 @@
 
     documents ─┬─ document_versions    what was uploaded: the file's hash and size, and what reading it told
                ├─ document_builds      one version prepared for one edition: cut, then embedded
-               └─ passages             of one version in one edition
-                    └─ passage_embeddings    the vectors, from which a lost ChromaDB is refilled
+               ├─ passages             of one version in one edition
+               │    └─ passage_embeddings    the vectors, from which a lost ChromaDB is refilled
+               ├─ document_tags        words by which an admin groups documents
+               ├─ earlier_versions     what a document said before: the passages of versions that ended
+               └─ passage_edits        what an admin changed about its passages, known by their text
+    watches ──── watched_pages         addresses that are looked at again, and what was found there last
     editions       an embedding identity: model, revision, dimension and passage rules
     library        a single row: the edition that answers, and the index version
 
@@ -97,6 +101,77 @@ embeddings = sa.Table(
         "vector", sa.LargeBinary, nullable=False
     ),  # float32, so that ChromaDB is refilled with the same
     sa.Column("sentences", sa.LargeBinary, nullable=False),  # float16, one row a sentence
+)
+
+tags = sa.Table(
+    "document_tags",
+    metadata,
+    sa.Column("document_id", _document(), primary_key=True),
+    sa.Column("tag", sa.String(64), primary_key=True),
+)
+
+earlier = sa.Table(
+    "earlier_versions",
+    metadata,
+    sa.Column("document_id", _document(), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("passages", sa.JSON, nullable=False),  # id, headings, page and text of each, in order
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment, nullable=False),
+)
+
+edits = sa.Table(
+    "passage_edits",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("document_id", _document(), nullable=False, index=True),
+    sa.Column("number", sa.Integer, nullable=False),  # the order in which they are made again
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("headings", sa.JSON, nullable=False),  # of the first passage it changes
+    sa.Column("before", sa.JSON, nullable=False),  # the texts it changes, one after the other
+    sa.Column("after", sa.JSON, nullable=False),  # the texts that stand there instead, or a question
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),  # the one that it was last tried on
+    sa.Column("places", sa.JSON, nullable=False),  # the positions it has come to there; none: not found
+    sa.Column("why", sa.Text, nullable=False),  # a sentence, when it found no place
+    sa.UniqueConstraint("document_id", "number"),
+)
+
+watches = sa.Table(
+    "watches",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("url", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.String(16), nullable=False),  # page or sitemap, "" until it was looked at
+    sa.Column("below", sa.Text, nullable=False),  # of a sitemap, only what begins with this
+    sa.Column("every", sa.Integer, nullable=False),  # seconds; 0: only when an admin asks
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("looked_at", Moment),
+    sa.Column("due_at", Moment),
+)
+
+watched_pages = sa.Table(
+    "watched_pages",
+    metadata,
+    sa.Column("watch_id", sa.ForeignKey("watches.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("url", sa.Text, primary_key=True),
+    sa.Column("document_id", sa.ForeignKey("documents.id", ondelete="SET NULL"), index=True),
+    sa.Column("etag", sa.Text, nullable=False),
+    sa.Column("modified", sa.Text, nullable=False),  # the server's own Last-Modified
+    sa.Column("hash", sa.String(64), nullable=False),  # of the bytes
+    sa.Column("words", sa.String(64), nullable=False),  # of what is read of them
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("looked_at", Moment),
+    sa.Column("changed_at", Moment),
 )
 
 editions = sa.Table(
