@@ -2,6 +2,7 @@
 
 conversations ──< messages ── feedback        users        switches        jobs        audit        pairs
 question_sets ──< set_versions, set_questions, evaluation_runs ──< evaluation_answers
+conversations ──< handoffs, notes, looks, deliveries        users ──< presence, looks        canned
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ class ConversationRow(Base):
     resolved_at: Mapped[datetime | None]  # turns before it are no longer history
     resolved_after: Mapped[int] = mapped_column(default=0)  # the position of the last message before it
     answering_until: Mapped[datetime | None]  # somebody is being answered; a promise that outlives a crash
+    customer: Mapped[dict[str, Any]] = mapped_column(default=dict)  # who it is, as their site signed it
+    seen_on: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the page they asked from, as it says
+    ended_at: Mapped[datetime | None]  # by its customer
+    stars: Mapped[int | None]  # 1 to 5, for the whole conversation
+    stars_why: Mapped[str] = mapped_column(default="")
 
     messages: Mapped[list[MessageRow]] = relationship(order_by="MessageRow.position")
 
@@ -67,8 +73,10 @@ class MessageRow(Base):
     id: Mapped[str] = mapped_column(sa.String(32), unique=True)
     conversation_id: Mapped[str] = mapped_column(sa.ForeignKey("conversations.id", ondelete="CASCADE"))
     role: Mapped[str] = mapped_column(sa.String(16))
+    by: Mapped[str] = mapped_column(default="")  # which operator, by email
     text: Mapped[str]
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(index=True)
+    erased_at: Mapped[datetime | None]  # its words lived as long as they may; what they cost stays
     language: Mapped[str] = mapped_column(sa.String(16), default="")
     notice: Mapped[str] = mapped_column(
         default=""
@@ -90,6 +98,7 @@ class MessageRow(Base):
     ms: Mapped[float | None]
     decisions: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     citations: Mapped[list[dict[str, Any]]] = mapped_column(default=list)  # as they were shown
+    replaced: Mapped[bool] = mapped_column(default=False)  # its customer asked in other words instead
 
     feedback: Mapped[FeedbackRow | None] = relationship()
 
@@ -115,6 +124,9 @@ class SwitchRow(Base):
     at: Mapped[datetime]
     previous: Mapped[str]
     note: Mapped[str] = mapped_column(default="")
+    overrides: Mapped[dict[str, Any]] = mapped_column(default=dict)  # strategy: options that replace the file's
+    shares: Mapped[dict[str, Any]] = mapped_column(default=dict)  # strategy: per cent of the conversations
+    shadows: Mapped[dict[str, Any]] = mapped_column(default=dict)  # strategy: per cent of the answers
 
 
 class JobRow(Base):
@@ -232,3 +244,168 @@ class AuditRow(Base):
     subject: Mapped[str] = mapped_column(default="")
     detail: Mapped[dict[str, Any]]
     at: Mapped[datetime]
+
+
+class CandidateRow(Base):
+    __tablename__ = "candidates"
+
+    position: Mapped[int] = mapped_column(primary_key=True)  # the order in which they came
+    id: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    question: Mapped[str]
+    answer: Mapped[str]
+    why: Mapped[str]
+    language: Mapped[str] = mapped_column(sa.String(16))
+    by: Mapped[str]
+    message_id: Mapped[str] = mapped_column(sa.String(32), index=True)  # the answer it corrects, or ""
+    conversation_id: Mapped[str] = mapped_column(sa.String(32), index=True)  # where it was asked, or ""
+    state: Mapped[str] = mapped_column(sa.String(16), index=True)
+    pair_id: Mapped[str] = mapped_column(sa.String(32), default="")  # what it became
+    decided_by: Mapped[str] = mapped_column(default="")
+    decided_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class ViewRow(Base):
+    __tablename__ = "views"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    query: Mapped[dict[str, Any]]
+    by: Mapped[str]
+    at: Mapped[datetime]
+
+
+class ShadowRow(Base):
+    __tablename__ = "shadows"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[str] = mapped_column(sa.ForeignKey("messages.id", ondelete="CASCADE"), index=True)
+    strategy: Mapped[str]
+    text: Mapped[str]
+    abstained: Mapped[bool]
+    error: Mapped[str]
+    model: Mapped[str]
+    adapter: Mapped[str]
+    prompt_version: Mapped[str]
+    prompt_tokens: Mapped[int]
+    passage_tokens: Mapped[int]
+    completion_tokens: Mapped[int]
+    ms_first: Mapped[float | None]
+    ms: Mapped[float | None]
+    citations: Mapped[list[dict[str, Any]]]
+    at: Mapped[datetime]
+
+
+class KeyRow(Base):
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    name: Mapped[str]
+    hash: Mapped[str] = mapped_column(sa.String(64), unique=True)  # of the secret, which nobody keeps
+    scopes: Mapped[str]  # separated by spaces
+    per_minute: Mapped[int]
+    by: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+
+
+class AppearanceRow(Base):
+    __tablename__ = "appearances"
+
+    id: Mapped[int] = mapped_column(primary_key=True)  # the newest one counts
+    tokens: Mapped[dict[str, Any]]
+    by: Mapped[str]
+    at: Mapped[datetime]
+
+
+class HandoffRow(Base):
+    __tablename__ = "handoffs"
+    __table_args__ = (
+        sa.Index(  # one at a time in a conversation, whoever is quicker
+            "uq_handoffs_open",
+            "conversation_id",
+            unique=True,
+            sqlite_where=sa.text("state != 'closed'"),
+            postgresql_where=sa.text("state != 'closed'"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("conversations.id", ondelete="CASCADE"), index=True
+    )
+    state: Mapped[str] = mapped_column(sa.String(16))
+    reason: Mapped[str] = mapped_column(sa.String(16))
+    detail: Mapped[str] = mapped_column(default="")  # which words, which topic
+    asked_at: Mapped[datetime]  # the wait begins here, and never anew
+    asked_after: Mapped[int]  # the position of the last message before it
+    email: Mapped[str] = mapped_column(default="")  # where the customer wants to be written to
+    operator: Mapped[str] = mapped_column(sa.String(32), default="")  # who has it, by id
+    taken_at: Mapped[datetime | None]  # for the first time
+    closed_at: Mapped[datetime | None]
+    closed_after: Mapped[int] = mapped_column(default=0)  # the position of the last message in it
+    closed_by: Mapped[str] = mapped_column(default="")
+    outcome: Mapped[str] = mapped_column(sa.String(16), default="")
+    updated_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class PresenceRow(Base):
+    __tablename__ = "presence"
+
+    user_id: Mapped[str] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    available: Mapped[bool] = mapped_column(default=False)  # as they said
+    name: Mapped[str] = mapped_column(default="")  # what customers call them
+    seen_at: Mapped[datetime | None]  # their inbox was open then
+
+
+class LookRow(Base):
+    __tablename__ = "looks"
+
+    user_id: Mapped[str] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True
+    )
+    seen_at: Mapped[datetime]  # they had it open then
+    typing_at: Mapped[datetime | None]
+    read_to: Mapped[int] = mapped_column(default=0)  # the position of the last message they have seen
+
+
+class NoteRow(Base):
+    __tablename__ = "notes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("conversations.id", ondelete="CASCADE"), index=True
+    )
+    by: Mapped[str]
+    text: Mapped[str]
+    at: Mapped[datetime]
+
+
+class CannedRow(Base):
+    __tablename__ = "canned"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(64), unique=True)  # what is typed behind the slash
+    text: Mapped[str]
+    by: Mapped[str]
+    updated_at: Mapped[datetime]
+
+
+class DeliveryRow(Base):
+    __tablename__ = "deliveries"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("conversations.id", ondelete="CASCADE"), index=True
+    )
+    channel: Mapped[str] = mapped_column(sa.String(16))
+    event: Mapped[str] = mapped_column(sa.String(64))
+    target: Mapped[str]  # an address or a URL
+    content: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(sa.String(16), index=True)
+    attempts: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    due_at: Mapped[datetime | None]  # the next attempt
