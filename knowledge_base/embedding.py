@@ -71,6 +71,9 @@ class Embedder(Embeddings):
         """How well the model knows the script of a text, 0 to 1: what its vectors are worth in a search."""
         return 1.0
 
+    def forget(self) -> None:
+        """Drop what is remembered of recent questions: the next takes as long as the first of its kind."""
+
     def _check(self, cut: Cut, tokens: int) -> None:
         if tokens > self.limit:
             raise KnowledgeError(
@@ -122,6 +125,9 @@ class MiniLM(Embedder):
         """A question is embedded once, though search and strategy each ask for it."""
         return list(self._recent(text))
 
+    def forget(self) -> None:
+        self._recent.cache_clear()
+
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """A text of more than `limit` tokens is read in pieces and averaged by their length: nothing of it
         is dropped.
@@ -163,9 +169,9 @@ class MiniLM(Embedder):
     def _loaded(self) -> Network:
         with self._loading:
             if self._network is None:
-                from knowledge_base.minilm import Network
+                from knowledge_base.minilm import Network, checked
 
-                self._network = Network(self._folder, self._threads)
+                self._network = Network(checked(self._folder / "model.safetensors"), self._threads)
             return self._network
 
     @cached_property

@@ -4,7 +4,7 @@ catalogue.
     create · add · remove · discard      the caller commits
     search                               which passages share words with a question, and how these lie there
     weights                              how telling each word of a text is
-    weights                              how telling each of its words is
+    Remembered                           what both have read of one version of the index
 
 FTS5 sees the words of `knowledge_base.words` ready made. Beside it stand two small tables: which passage a
 row of FTS5 is, and in how many passages each word occurs, so that a question weighs its words without
@@ -16,10 +16,11 @@ PostgreSQL, when it comes, is a second module with these functions over a `tsvec
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 
 import sqlalchemy as sa
@@ -32,6 +33,8 @@ LONGEST = (
     400  # words of a question that count; what is longer is a letter, and its beginning says what it is about
 )
 EVERY = ""  # no word, and so one that every passage has: how many passages there are
+KEPT = 20_000  # passages whose words stay in memory, about 2 kB each
+QUESTIONS_KEPT = 500
 USUAL_LENGTH = 65  # words of a passage and its breadcrumb
 LENGTH_COUNTS = 0.4  # BM25's b: passages are cut to size, so a longer one is hardly less to the point
 SATURATION = 1.2  # BM25's k1
@@ -105,18 +108,52 @@ class _Asked:
         return sum(self.pairs.values()) or 1.0
 
 
+Worded = tuple[tuple[str, ...], tuple[str, ...]]  # the words of a passage's breadcrumb, and of its text
+
+
+class Remembered:
+    """What was read at one version of the index, so that later questions need not read it again."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, _Asked] = {}
+        self._words: dict[str, Worded] = {}
+
+    def asked(self, connection: sa.Connection, query: str) -> _Asked:
+        """Search and strategy ask for the words of the same question."""
+        kept = self._asked
+        if query not in kept:
+            if len(kept) >= QUESTIONS_KEPT:
+                kept = self._asked = {}
+            kept[query] = _asked(connection, query)
+        return kept[query]
+
+    def words(self, connection: sa.Connection, passage_ids: Sequence[str]) -> dict[str, Worded]:
+        """Of those passages that are there, by id."""
+        kept = self._words
+        if unknown := [id_ for id_ in passage_ids if id_ not in kept]:
+            if len(kept) + len(unknown) > KEPT:
+                kept = self._words = {id_: kept[id_] for id_ in passage_ids if id_ in kept}
+            read = connection.execute(_READ, {"ids": unknown})
+            kept.update((id_, (_words(context), _words(text))) for id_, context, text in read)
+        return {id_: kept[id_] for id_ in passage_ids if id_ in kept}
+
+
 class Hits(list[tuple[str, float]]):
     """The passages that a search found, each with its score."""
 
-    def __init__(self, found: list[tuple[str, float]], connection: sa.Connection, asked: _Asked) -> None:
+    def __init__(
+        self,
+        found: list[tuple[str, float]],
+        asked: _Asked,
+        words: Callable[[Sequence[str]], Mapping[str, Worded]],
+    ) -> None:
         super().__init__(found)
-        self._connection = connection
         self._asked = asked
+        self._words = words
 
     def matches(self, passage_ids: Sequence[str]) -> dict[str, Match]:
         """How the question's words lie in these passages, by id, also in those that another search found."""
-        read = self._connection.execute(_READ, {"ids": list(passage_ids)})
-        return {id_: _match(self._asked, context.split(), text.split()) for id_, context, text in read}
+        return {id_: _match(self._asked, *worded) for id_, worded in self._words(passage_ids).items()}
 
 
 def create(connection: sa.Connection) -> None:
@@ -158,21 +195,22 @@ def discard(connection: sa.Connection, passage_ids: Sequence[str]) -> None:
     _forget(connection, found.scalars().all())
 
 
-def search(connection: sa.Connection, query: str, k: int) -> Hits:
+def search(connection: sa.Connection, query: str, k: int, remembered: Remembered | None = None) -> Hits:
     """The k passages that share the most telling words with the query, best first, with their BM25 scores."""
-    asked = _asked(connection, query)
+    remembered = remembered or Remembered()
+    asked = remembered.asked(connection, query)
+    words = partial(remembered.words, connection)
     rarest = list(_within(ROWS, sorted(asked.telling, key=asked.passages.__getitem__), asked.passages))
     if not rarest:
-        return Hits([], connection, asked)
+        return Hits([], asked, words)
     any_of = " OR ".join(f'"{word}"' for word in rarest)
     found = connection.execute(_SEARCH, {"asked": any_of, "k": k})
-    return Hits([(passage_id, float(score)) for passage_id, score in found], connection, asked)
+    return Hits([(passage_id, float(score)) for passage_id, score in found], asked, words)
 
 
-def weights(connection: sa.Connection, text: str) -> dict[str, float]:
+def weights(connection: sa.Connection, text: str, remembered: Remembered | None = None) -> dict[str, float]:
     """The telling words of a text, each with its weight: the rarer among the passages, the heavier."""
-    asked = _asked(connection, text)
-    return dict(asked.telling)
+    return dict((remembered or Remembered()).asked(connection, text).telling)
 
 
 def _asked(connection: sa.Connection, query: str) -> _Asked:
@@ -197,7 +235,12 @@ def _within(rows: int, rarest_first: Iterable[str], passages: Mapping[str, int])
             yield word
 
 
-def _match(asked: _Asked, context: list[str], text: list[str]) -> Match:
+def _words(kept: str) -> tuple[str, ...]:
+    """One object for each word, however many passages have it."""
+    return tuple(map(sys.intern, kept.split()))
+
+
+def _match(asked: _Asked, context: Sequence[str], text: Sequence[str]) -> Match:
     weight, telling = asked.weight, asked.telling
     count, beside = _seen(weight, context, text)
     if not count:
@@ -213,7 +256,7 @@ def _match(asked: _Asked, context: list[str], text: list[str]) -> Match:
 
 
 def _seen(
-    asked: Container[str], context: list[str], text: list[str]
+    asked: Container[str], context: Sequence[str], text: Sequence[str]
 ) -> tuple[dict[str, int], set[tuple[str, str]]]:
     """How often each of the words asked for is there, and which of them stand next to each other."""
     count: dict[str, int] = {}

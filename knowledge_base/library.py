@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,10 +22,9 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from knowledge_base import answering, lexical
+from knowledge_base import answering
 from knowledge_base.catalogue import UNFINISHED, Catalogue, Document, Received, Superseded
 from knowledge_base.chunking import RULES
-from knowledge_base.database import reading
 from knowledge_base.editions import Edition, Editions
 from knowledge_base.embedding import SHIPPED, Embedder
 from knowledge_base.embedding import embedder as embedder_of
@@ -94,7 +94,7 @@ class Library:
         self.engine = engine
         self._model = model
         self._product = product
-        self._limits = limits
+        self.limits = limits
         self._catalogue = Catalogue(engine)
         self._editions = Editions(engine)
         self._files = Files(data / "files")
@@ -159,9 +159,17 @@ class Library:
         """Take a file in: on disk, recorded, and not read yet. Raises TooLarge, Unreadable when empty,
         Unavailable.
         """
-        with self._files.arriving(stream, name, self._limits.upload_bytes) as arrived:
+        with self._files.arriving(stream, name, self.limits.upload_bytes) as arrived:
             keep = partial(self._files.keep, arrived)
             return self._catalogue.receive(arrived.name, arrived.hash, arrived.size, by, keep)
+
+    def receive_page(self, body: bytes, url: str, *, by: str = "") -> Received:
+        """Take a fetched page in like a file. It is known by its whole address, and leaves a document that
+        was retired as it is.
+        """
+        with self._files.arriving(BytesIO(body), url, self.limits.upload_bytes) as arrived:
+            keep = partial(self._files.keep, arrived)
+            return self._catalogue.receive(url, arrived.hash, arrived.size, by, keep, wake=False)
 
     def ingest(self, document_id: str, progress: Progress = unseen) -> Document:
         """Make the newest version of the document answer, from wherever an earlier run stopped.
@@ -200,6 +208,10 @@ class Library:
         """In order: those that answer, or else those that the newest version was cut into."""
         self._catalogue.document(document_id)
         return answering.passages_of(self.engine, document_id)
+
+    def by_id(self, ids: Sequence[str]) -> dict[str, Passage]:
+        """Those of the passages that answer now."""
+        return answering.by_id(self.engine, ids)
 
     def file(self, document_id: str) -> Path:
         """The newest version, as it was uploaded."""
@@ -251,8 +263,7 @@ class Library:
 
     def weigh(self, text: str) -> dict[str, float]:
         """The telling words of a text, each with its weight: the rarer among the passages, the heavier."""
-        with reading(self.engine) as connection:
-            return lexical.weights(connection, text)
+        return self._searching.weigh(text)
 
     def version(self) -> str:
         """The index version: another one whenever what is live has changed, in whatever process."""
@@ -299,7 +310,7 @@ class Library:
             self._mirror.vectors(self._edition),
             self._edition,
             self._product,
-            self._limits,
+            self.limits,
         )
 
     def _finish_removal(self, document_id: str) -> None:

@@ -7,11 +7,11 @@ process is ready in half a second. `docs/decisions/embedding.md` has the measure
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import openvino as ov  # type: ignore[import-untyped]
@@ -31,18 +31,19 @@ STEP = 8  # rows are padded to a multiple: OpenVINO prepares itself for each new
 
 Weights = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float32]
+Taken = TypeVar("Taken")
 
 
 class Network:
     """Token numbers in, token states out. Any number of threads may call it at once."""
 
-    def __init__(self, folder: Path, threads: int = 0) -> None:
+    def __init__(self, weights: Weights, threads: int = 0) -> None:
         core = ov.Core()
         threads = threads or len(os.sched_getaffinity(0))
         self.streams = max(1, threads // CORES_PER_STREAM)
         half = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         compiled = core.compile_model(
-            graph(checked(folder / "model.safetensors")),
+            graph(weights),
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
@@ -58,8 +59,14 @@ class Network:
     def pooled(self, rows: Sequence[Sequence[int]], weights: Sequence[Floats]) -> list[Floats]:
         """For each row of token numbers, unit vectors that average its token states.
 
-        `weights` has one matrix a row, (vectors, tokens): which tokens each vector averages. The states are
-        read in place and never leave the request, which is why pooling happens here.
+        `weights` has one matrix a row, (vectors, tokens): which tokens each vector averages.
+        """
+        return self.read(rows, lambda n, states: unit(weights[n] @ states[: weights[n].shape[1]]))
+
+    def read(self, rows: Sequence[Sequence[int]], take: Callable[[int, Floats], Taken]) -> list[Taken]:
+        """What `take` makes of each row's number and its token states, (tokens and padding, dimension).
+
+        The states are read in place and never leave the request; what is taken must not hold on to them.
         """
         longest = -(-max(map(len, rows)) // STEP) * STEP
         ids = np.zeros((len(rows), longest), np.int32)
@@ -70,7 +77,7 @@ class Network:
         request = self._free.get()
         try:
             states = request.infer([ids, mask], share_inputs=True, share_outputs=True)[0]
-            return [unit(w @ states[n, : w.shape[1]]) for n, w in enumerate(weights)]
+            return [take(number, states[number]) for number in range(len(rows))]
         finally:
             self._free.put(request)
 

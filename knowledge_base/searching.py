@@ -58,6 +58,7 @@ class Moment:
     embedder: Embeddings
     vectors: Nearest
     answering: Answering
+    words: lexical.Remembered
 
 
 class Searching:
@@ -92,7 +93,7 @@ class Searching:
             search = HybridSearch(
                 embedder=now.embedder,
                 vectors=Live(now.vectors, load),
-                words=partial(lexical.search, connection),
+                words=partial(lexical.search, connection, remembered=now.words),
                 load=load,
                 sentences=sentences,
             )
@@ -106,6 +107,13 @@ class Searching:
             kept = now.answering.sentences(connection, ours)
         return [kept[passage.id] if passage.id in kept else self._made(passage) for passage in passages]
 
+    def weigh(self, text: str) -> dict[str, float]:
+        """The telling words of a text, each with its weight: the rarer among the passages, the heavier."""
+        with reading(self._engine) as connection:
+            now = self._moment
+            current = now is not None and now.version == (connection.scalar(_VERSION) or 0)
+            return lexical.weights(connection, text, now.words if now and current else None)
+
     def now(self) -> Moment:
         with reading(self._engine) as connection:
             return self._at(connection)
@@ -118,12 +126,12 @@ class Searching:
         return now
 
     def _look(self, connection: sa.Connection, version: int) -> Moment:
-        opened = self._mirror.opened
+        opened, words = self._mirror.opened, lexical.Remembered()
         edition = live_edition(connection) or self._edition()
         embedder = self._embedder_of(edition)
         if embedder is None:
-            return Moment(version, opened, edition, WORDS_ONLY, WORDS_ONLY, Answering())
-        return Moment(version, opened, edition, embedder, self._mirror.vectors(edition), Answering())
+            return Moment(version, opened, edition, WORDS_ONLY, WORDS_ONLY, Answering(), words)
+        return Moment(version, opened, edition, embedder, self._mirror.vectors(edition), Answering(), words)
 
     def _embedder_of(self, edition: Edition) -> Embedder | None:
         if edition.identity == self._edition().identity:
