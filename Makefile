@@ -62,7 +62,7 @@ bench: $(TESTABLE)  ## measure, each figure beside its neighbour's in the same r
 	@$(BIN)/python -m benchmarks
 
 base: $(TESTABLE)  ## train the base that ships again, on BASE_DATA=folder of public data (hours on two cores)
-	@$(BIN)/python -m strategies.lora.pretrain --data $(BASE_DATA) --folder build/base --ship strategies/lora/shipped
+	@$(BIN)/python -m strategies.lora.bases.pretrain --data $(BASE_DATA) --folder build/base --ship strategies/lora/bases/shipped
 
 docs: $(TESTABLE)  ## write the pages that are made from the code
 	@$(BIN)/python -m bot.settings_page

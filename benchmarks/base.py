@@ -14,8 +14,9 @@ from typing import Any
 import torch
 
 from strategies.evidence import content, numbers
-from strategies.lora import bases, template
-from strategies.lora.corpus import Lesson, lessons
+from strategies.lora import bases
+from strategies.lora.bases import template
+from strategies.lora.bases.corpus import Lesson, lessons
 
 AT_ONCE = 16
 READ = 208  # tokens; longer lessons were never taught

@@ -20,7 +20,7 @@ from benchmarks.server import KOTAE
 from bot.kotae import Kotae
 from bot.settings import Settings
 from demo.pairs import DemoPair, pairs
-from strategies.lora.card import CARD
+from strategies.lora.shelf.card import CARD
 
 NAME = "desk"
 

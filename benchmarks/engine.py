@@ -26,9 +26,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from strategies.lora import bases, template
-from strategies.lora.bases import Base
-from strategies.lora.engine import Ended, Engine, Piece
+from strategies.lora import bases
+from strategies.lora.bases import Base, template
+from strategies.lora.engine.speaking import Ended, Engine, Piece
 
 TOKENS = 40
 ADAPTERS = 16

@@ -13,11 +13,11 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.libraries import demo_library
+from bot.evaluation.facts import proves
 from demo.pairs import pairs
-from demo.questions import proves
 from knowledge_base.library import Library
 from strategies.lora.pairs import Pair, check, split
-from strategies.lora.raft import examples
+from strategies.lora.pairs.raft import examples
 
 COSINES = (0.99, 0.97, 0.95, 0.93, 0.9)
 

@@ -23,15 +23,14 @@ from benchmarks import reading
 from benchmarks.desk import Desk, chosen_by, desk, for_training, never_shown
 from benchmarks.intervals import Figure, share
 from benchmarks.manner import Manner, manner
+from bot.evaluation.facts import proves
 from bot.kotae import Kotae
 from bot.turn import Ended
 from demo.pairs import DemoPair, keys_of, pairs, states, unanswerable
-from demo.questions import proves
 from strategies.base import Embedder, Question
 from strategies.llm.prompt import prompt as chat_prompt
-from strategies.lora import template
-from strategies.lora.bases import SHIPPED, Base
-from strategies.lora.engine import Engine, Piece
+from strategies.lora.bases import SHIPPED, Base, template
+from strategies.lora.engine.speaking import Engine, Piece
 
 RAG_PASSAGES = 6  # what `rag` finds where nothing else is configured
 LONGEST = 96  # tokens of an answer that nobody stops

@@ -26,14 +26,14 @@ import torch
 from benchmarks.customers import crowd, figures, questions
 from benchmarks.server import KOTAE, serving
 from strategies.lora import bases
-from strategies.lora.adapting import adapted
-from strategies.lora.batches import IGNORED, Row, Tensors
-from strategies.lora.pair import Pair
 from strategies.lora.pairs import read
-from strategies.lora.proving import measure, rows_of
-from strategies.lora.recipe import Recipe
-from strategies.lora.training import Course
-from strategies.lora.work import Told, Work
+from strategies.lora.pairs.values import Pair
+from strategies.lora.training.adapting import adapted
+from strategies.lora.training.batches import IGNORED, Row, Tensors
+from strategies.lora.training.course import Course
+from strategies.lora.training.proving import measure, rows_of
+from strategies.lora.training.recipe import Recipe
+from strategies.lora.training.work import Told, Work
 
 DEMO = Path(__file__).parent.parent / "demo" / "pairs.jsonl"
 PAIRS = 500
@@ -60,7 +60,7 @@ def desk(most: int = PAIRS) -> list[Pair]:
 def course(
     base: str, recipe: Recipe, pairs: Sequence[Pair], folder: Path, told: Callable[[Told], None]
 ) -> Course:
-    from strategies.lora.preparing import prepare
+    from strategies.lora.training.preparing import prepare
 
     work = Work.begin(folder, name="bench", base=base, recipe=recipe, pairs=pairs)
     prepare(work)

@@ -13,13 +13,26 @@ from huey import Huey  # type: ignore[import-untyped]
 from huey.exceptions import ConfigurationError  # type: ignore[import-untyped]
 from limits.errors import ConfigurationError as UncountableError
 
-from bot import limits, training
+from bot import limits, looking, training
 from bot.audit import Audit
+from bot.candidates import Candidates
+from bot.canned import CannedAnswers
+from bot.changes import Changes, look_into
 from bot.conversation import Conversations, Record
+from bot.deliveries import KIND as DELIVER
+from bot.deliveries import Deliveries
+from bot.evaluation import runs
+from bot.evaluation.asking import Asking
+from bot.evaluation.conditions import fingerprint
+from bot.evaluation.sets import QuestionSets
 from bot.feedback import Feedback
+from bot.handoff import Handoffs, Kept
+from bot.inbox import Inbox
 from bot.jobs import Jobs, Progress, Work, WorkFailed, open_queue
 from bot.pairs import Pairs
+from bot.presence import Presence
 from bot.question import clean, language_of
+from bot.rules import Rules
 from bot.settings import BadSettings, Settings
 from bot.shelf import Shelf
 from bot.store.migrate import upgrade
@@ -33,7 +46,7 @@ from knowledge_base.limits import MEBIBYTE
 from knowledge_base.limits import Limits as DocumentLimits
 from knowledge_base.passages import Passage
 from strategies.base import Kit, Question, Strategy, Turn
-from strategies.lora.reading import Reader
+from strategies.lora.trust.reading import Reader
 from strategies.registry import Strategies
 
 NO_REDIS = "a URL such as redis://host:6379/0 is accepted, with 'pip install kotae[redis]'"
@@ -56,16 +69,38 @@ class Kotae:
         self.users = Users(engine)
         self.audit = Audit(engine)
         self.pairs = Pairs(engine, library.embedder, partial(ids_of_files, library))
+        self.candidates = Candidates(engine, self.pairs)
+        self.watches = looking.watches_of(library, settings.fetching)
         self.shelf = Shelf.of(settings.data, settings.strategies, self.audit)
+        self.question_sets = QuestionSets(engine)
+        self.presence = Presence(engine)
+        self.inbox = Inbox(engine)
+        self.canned = CannedAnswers(engine)
+        self.changes = Changes(look_into(engine))
+        self.deliveries = Deliveries(
+            engine,
+            settings.mail,
+            settings.webhook,
+            settings.handoff.retry_seconds,
+            lambda delivery_id: self.jobs.enqueue(DELIVER, delivery_id=delivery_id),
+        )
+        self.handoffs = Handoffs(engine, settings.handoff, settings.say, self.deliveries)
+        self._rules = Rules(settings.handoff, library.embedder.embed_query)
         self.jobs = Jobs(
             engine,
             queue,
             {
                 **work_of(library, self.remove),
                 training.KIND: lambda arguments, tell: self.training.work(arguments, tell),
+                runs.KIND: lambda arguments, tell: self.evaluations.work(arguments, tell),
+                DELIVER: self.deliveries.work,
             },
-            left_over=partial(left_over, library),
-            long={training.KIND: queue_of(settings, f"kotae-{training.KIND}")},
+            left_over=lambda: [*left_over(library), *undelivered(self.deliveries)],
+            patience_of={DELIVER: settings.handoff.retry_seconds},
+            long={
+                kind: queue_of(settings, f"kotae-{kind}") for kind in (training.KIND, runs.KIND, looking.KIND)
+            },
+            due=lambda: looking.due(self.watches),
         )
         self.training = training.Training(
             settings.data / "training",
@@ -78,6 +113,18 @@ class Kotae:
             versions=partial(versions, library),
             embedding=settings.embedding.model,
             promote=self.shelf.promote,
+        )
+        self.evaluations = runs.Evaluations(
+            engine,
+            self.jobs,
+            self.audit,
+            self.question_sets,
+            ask=Asking(
+                self.try_out, library.by_id, library.version, library.embedder.forget, settings.prices
+            ),
+            warm=self.switch.ready,
+            strategies=strategies.names,
+            conditions=self._conditions,
         )
         self._pace = pace_of(settings)
 
@@ -93,7 +140,7 @@ class Kotae:
                 vectors=settings.vectors.url,
                 embedding=settings.embedding.model,
                 product=settings.product,
-                limits=DocumentLimits(upload_bytes=settings.limits.upload_megabytes * MEBIBYTE),
+                limits=document_limits(settings),
             )
             strategies = Strategies(settings.strategy_options(), kit(settings, library))
             if faults := strategies.check():
@@ -111,40 +158,72 @@ class Kotae:
 
     def close(self) -> None:
         """Stop what runs and let go of files."""
+        self.changes.close()
         self.switch.close()
         self.jobs.stop()
         self.library.close()
         self.engine.dispose()
 
-    def ask(self, conversation_id: str, text: str, *, client: str = "") -> Reply:
+    def hand_over(
+        self, conversation_id: str, text: str, *, client: str = "", question_id: str = ""
+    ) -> Kept | None:
+        """What a customer wrote, when it is for a person and not for the bot: kept. None when it is to be asked.
+
+        Raises like `ask`.
+        """
+        with self._told_to_the_customer():
+            question = self._read(text, self.conversations.language(conversation_id))
+            silent = self.handoffs.standing(conversation_id).with_ != "bot"
+            why = None if silent else self._rules.why(question.text)
+            if not (silent or why):
+                return None
+            if not self._pace.allows(conversation_id, client):
+                raise limits.TooMany(self.settings.say("too_many", question.language))
+            said = (conversation_id, question.text, question.language, question_id)
+            if why:
+                kept = self.handoffs.keep_aside(*said)
+                return Kept(kept, self.handoffs.ask(conversation_id, reason=why[0], detail=why[1]))
+            kept = self.handoffs.keep(*said)
+            return Kept(kept, self.handoffs.standing(conversation_id)) if kept else None
+
+    def ask(
+        self, conversation_id: str, text: str, *, client: str = "", question_id: str = "", replaces: str = ""
+    ) -> Reply:
         """A customer's turn. Raises UnknownConversation or `bot.limits.Refused` before anything is streamed.
 
-        `client` names who asks (an address, hashed) where several conversations share a limit. Close the
-        reply when the customer leaves: what was said until then is kept.
+        `client` names who asks (an address, hashed) where several conversations share a limit. A question
+        with the id of one that was asked is that one, answered anew; `replaces` names the question that is
+        asked in other words now. Close the reply when the customer leaves: what was said until then is kept.
         """
         with self._told_to_the_customer():
             question = self._read(text, self.conversations.language(conversation_id))
             if not self._pace.allows(conversation_id, client):
                 raise limits.TooMany(self.settings.say("too_many", question.language))
             speaker, index_version = self.switch.current(), self.library.version()
+            offers = self.handoffs.offers(conversation_id)
             history = self.conversations.begin_turn(
                 conversation_id,
                 question.text,
                 question.language,
                 turns=self.settings.limits.history_turns,
                 seconds=self.settings.limits.answer_seconds + CLAIM_SECONDS,
+                question_id=question_id,
+                replaces=replaces,
             )
             if history is None:
                 raise limits.Busy(self.settings.say("busy", question.language))
         keep = partial(self.conversations.end_turn, conversation_id)
-        return self._reply(speaker, replace(question, history=history), keep, index_version)
+        return self._reply(speaker, replace(question, history=history), keep, index_version, offers=offers)
 
-    def try_out(self, text: str, *, strategy: str | None = None, history: Sequence[Turn] = ()) -> Reply:
-        """The same path, with nothing kept: the console's test and `kotae ask`.
+    def try_out(
+        self, text: str, *, strategy: str | None = None, history: Sequence[Turn] = (), language: str = "en"
+    ) -> Reply:
+        """The same path, with nothing kept: the console's test, `kotae ask`, and evaluations. `language` is
+        that of a question which does not tell by its script.
 
         StrategyError if it cannot warm.
         """
-        question = replace(self._read(text, "en"), history=tuple(history))
+        question = replace(self._read(text, language), history=tuple(history))
         speaker = (strategy, self.switch.ready(strategy)) if strategy else self.switch.current()
         return self._reply(speaker, question, _forget, self.library.version())
 
@@ -157,6 +236,15 @@ class Kotae:
         self.pairs.withdraw(document.id, why)
         self.shelf.outdate(document.id, why)
         self.library.remove(document.id)
+
+    def _conditions(self, strategies: Sequence[str]) -> dict[str, Any]:
+        """What a reader of an evaluation's figures should know of this installation."""
+        return {
+            "live": self.switch.name(),
+            "index_version": self.library.version(),
+            "prices": {name: price.model_dump() for name, price in self.settings.prices.items()},
+            "configured": {name: fingerprint(name, self.settings.strategies) for name in strategies},
+        }
 
     def _read(self, text: str, otherwise: str) -> Question:
         """The question cleaned and its language told, or Refused."""
@@ -175,6 +263,8 @@ class Kotae:
         question: Question,
         keep: Callable[[Record], None],
         index_version: str,
+        *,
+        offers: bool = True,
     ) -> Reply:
         return Reply(
             reply(
@@ -182,6 +272,7 @@ class Kotae:
                 question,
                 say=self.settings.say,
                 keep=keep,
+                offers=offers,
                 index_version=index_version,
                 seconds=self.settings.limits.answer_seconds,
             )
@@ -221,6 +312,15 @@ def open_store(settings: Settings) -> sa.Engine:
         raise BadSettings([f"store.url: no database can be opened by this URL ({fault})"]) from fault
 
 
+def document_limits(settings: Settings) -> DocumentLimits:
+    return DocumentLimits(
+        upload_bytes=settings.limits.upload_megabytes * MEBIBYTE,
+        page_bytes=settings.fetching.page_megabytes * MEBIBYTE,
+        page_seconds=settings.fetching.page_seconds,
+        site_pages=settings.fetching.site_pages,
+    )
+
+
 def queue_of(settings: Settings, name: str = "kotae") -> Huey:
     try:
         return open_queue(settings.data, settings.jobs.url.get_secret_value(), name)
@@ -252,6 +352,7 @@ def kit(settings: Settings, library: Library) -> Kit:
         data=settings.data,
         neighbours=library.neighbours,
         weigh=library.weigh,
+        version=library.version,
     )
 
 
@@ -304,6 +405,11 @@ def versions(library: Library, ids: Iterable[str]) -> dict[str, int]:
 def ids_of_files(library: Library) -> dict[str, str]:
     """The documents by the names of their files, as a file of pairs names them."""
     return {document.source: document.id for document in library.documents()}
+
+
+def undelivered(deliveries: Deliveries) -> list[tuple[str, dict[str, Any]]]:
+    """What was to be told to the outside when the process was killed."""
+    return [(DELIVER, {"delivery_id": delivery_id}) for delivery_id in deliveries.unfinished()]
 
 
 def left_over(library: Library) -> list[tuple[str, dict[str, Any]]]:

@@ -38,8 +38,8 @@ from strategies.lora.pairs import (
     split,
     write,
 )
-from strategies.lora.redaction import redact
-from strategies.lora.room import Room, room_of
+from strategies.lora.pairs.redaction import redact
+from strategies.lora.pairs.room import Room, room_of
 
 Progress = Callable[[str, float], None]
 DEFAULTS = Limits()

@@ -12,11 +12,11 @@ from typing import Any, BinaryIO
 
 from bot.audit import Audit
 from strategies.errors import StrategyError
-from strategies.lora import parcel, shelf
+from strategies.lora import shelf
 from strategies.lora.bases import SHIPPED, identity
-from strategies.lora.card import CURRENT
-from strategies.lora.pointer import Change
-from strategies.lora.shelf import Adapter, Proof, Prove, UnknownAdapter
+from strategies.lora.shelf import Adapter, Proof, Prove, UnknownAdapter, parcel
+from strategies.lora.shelf.card import CURRENT
+from strategies.lora.shelf.pointer import Change
 
 KIND = "lora"
 FOLDER = "adapters"
@@ -79,13 +79,14 @@ class Shelf(shelf.Shelf):
 
     def proof(self, adapter: Adapter) -> Proof:
         """What the canary says of an adapter on the base that is to speak with it."""
-        from strategies.lora import canary, engines
+        from strategies.lora.engine import sharing
+        from strategies.lora.shelf import canary
 
         try:
             base = next((base for base in self._bases if identity(base) == adapter.base_hash), None)
             if base is None and self._bases:
                 return Proof((self._no_base_for(adapter),))
-            return canary.prove(adapter, engines.any_of(base or adapter.base))
+            return canary.prove(adapter, sharing.any_of(base or adapter.base))
         except StrategyError as fault:
             return Proof((str(fault),))
 

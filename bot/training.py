@@ -2,8 +2,9 @@
 
     start ─▶ data/training/<run>/ ─▶ job "train" ─▶ a process of its own ─▶ adapter ─▶ shelf (─▶ promoted)
 
-The folder holds what is trained and how far it is (`strategies.lora.work`), the job's row says whether it is
-wanted. A server that is killed takes the training down with it, and the next one goes on from the checkpoint.
+The folder holds what is trained and how far it is (`strategies.lora.training.work`), the job's row says
+whether it is wanted. A server that is killed takes the training down with it, and the next one goes on from
+the checkpoint.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from bot.jobs import AlreadyRunning, Job, Jobs, Progress, UnknownJob, WorkFailed
 from knowledge_base.database import now
 from strategies.base import Search
 from strategies.errors import StrategyError
-from strategies.lora.card import CURRENT, Name
-from strategies.lora.pair import Pair
-from strategies.lora.parcel import Refused
-from strategies.lora.raft import Read, whole
-from strategies.lora.recipe import Recipe
+from strategies.lora.pairs.raft import Read, whole
+from strategies.lora.pairs.values import Pair
 from strategies.lora.shelf import Shelf, ShelfError
-from strategies.lora.work import Told, TrainingFailed, Work, lines, read_lines, write
+from strategies.lora.shelf.card import CURRENT, Name
+from strategies.lora.shelf.parcel import Refused
+from strategies.lora.training.recipe import Recipe
+from strategies.lora.training.work import Told, TrainingFailed, Work, lines, read_lines, write
 
 KIND = "train"
 SHELVED = "shelved.jsonl"
@@ -172,8 +173,8 @@ class Training:
 
     def work(self, arguments: Mapping[str, Any], progress: Progress) -> None:
         """What the worker does; it may have done a part of it before."""
-        from strategies.lora.apart import run_apart
-        from strategies.lora.preparing import prepare
+        from strategies.lora.training.apart import run_apart
+        from strategies.lora.training.preparing import prepare
 
         work = Work(self.folder / arguments["run"])
         learned = 0.0

@@ -19,8 +19,8 @@ from strategies.base import Kit, Question, Strategy
 from strategies.errors import NoAnswer, StrategyError
 from strategies.events import collect
 from strategies.lora.bases import SHIPPED
-from strategies.lora.card import CURRENT, BadCard
 from strategies.lora.shelf import Adapter, ShelfError
+from strategies.lora.shelf.card import CURRENT, BadCard
 from strategies.registry import Strategies
 
 if TYPE_CHECKING:
@@ -77,9 +77,9 @@ def _heard(who: Who, ask: Callable[[], Heard]) -> Heard:
 
 def _of_base(question: Question, base: str) -> Heard:
     """What is said without any adapter."""
-    from strategies.lora import template
-    from strategies.lora.engine import Piece
-    from strategies.lora.engines import any_of
+    from strategies.lora.bases import template
+    from strategies.lora.engine.sharing import any_of
+    from strategies.lora.engine.speaking import Piece
 
     shared = any_of(base)
     prompt = template.prompt(shared.engine.base, question.text)
@@ -104,7 +104,7 @@ def _of_nearest(question: Question, adapter: Adapter | None, doors: Kit) -> Hear
     """The answer to the taught question that is nearest in meaning."""
     import numpy as np
 
-    from strategies.lora.lessons import Lessons
+    from strategies.lora.trust.lessons import Lessons
 
     lessons = Lessons.load(adapter.path) if adapter else None
     if lessons is None:

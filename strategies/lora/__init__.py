@@ -2,7 +2,8 @@
 
     pairs ─▶ training ─▶ an adapter's folder ─▶ shelf ─▶ promoted ─▶ Lora speaks with it
 
-`pairs`, `training`, `shelf` and `engine` are the doors; `docs/product-model.md` tells the whole way.
+A package for each question: `bases`, `pairs`, `training`, `shelf`, `engine`, `trust`. `docs/product-model.md`
+tells the whole way.
 """
 
 from strategies.lora.strategy import Lora, LoraOptions

@@ -30,10 +30,10 @@ from strategies.llm.options import LlmOptions
 from strategies.llm.prompt import Message, disarmed
 from strategies.llm.server import Server, one_line, words_of
 from strategies.llm.speaker import Ended
-from strategies.lora.card import CURRENT
-from strategies.lora.reading import Reader
-from strategies.lora.shelf import Adapter, Shelf
-from strategies.lora.watching import Watch
+from strategies.lora.engine.watching import Watch
+from strategies.lora.shelf.adapters import Adapter, Shelf
+from strategies.lora.shelf.card import CURRENT
+from strategies.lora.trust.reading import Reader
 
 if TYPE_CHECKING:
     from langchain_openai.chat_models.base import BaseChatOpenAI
@@ -181,6 +181,13 @@ class Served:
             self._watch.begin()
         else:
             self._as_it_is.warm_up()
+
+    def speaker(self) -> str:
+        """The adapter that speaks just now; `""` for the model as it is."""
+        if not self._options.adapter:
+            return ""
+        with self._watch.speaker() as voice:
+            return voice.adapter.hash if voice else ""
 
     def stream(self, question: Question) -> Iterator[Event]:
         if not self._options.adapter:

@@ -16,19 +16,21 @@ from strategies.base import Embedder, Kit, Options, Question
 from strategies.errors import Misconfigured, NoAnswer, Unavailable
 from strategies.events import Decision, Event, Token, Usage
 from strategies.followups import standalone
-from strategies.lora import bases, engines, template
-from strategies.lora.card import CURRENT
-from strategies.lora.confidence import HELD_BACK, Fitted, Judge, Opening
-from strategies.lora.grounding import Ungrounded, grounded
-from strategies.lora.lessons import Lessons, identity
-from strategies.lora.parcel import content_hash
-from strategies.lora.reading import Reader
-from strategies.lora.shelf import Adapter, Shelf
-from strategies.lora.support import supported
-from strategies.lora.watching import Watch
+from strategies.lora import bases
+from strategies.lora.bases import template
+from strategies.lora.engine import sharing
+from strategies.lora.engine.watching import Watch
+from strategies.lora.shelf.adapters import Adapter, Shelf
+from strategies.lora.shelf.card import CURRENT
+from strategies.lora.shelf.parcel import content_hash
+from strategies.lora.trust.confidence import HELD_BACK, Fitted, Judge, Opening
+from strategies.lora.trust.grounding import Ungrounded, grounded
+from strategies.lora.trust.lessons import Lessons, identity
+from strategies.lora.trust.reading import Reader
+from strategies.lora.trust.support import supported
 
 if TYPE_CHECKING:
-    from strategies.lora.engine import Ended, Piece
+    from strategies.lora.engine.speaking import Ended, Piece
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +63,10 @@ class LoraOptions(Options):
         default=True, description="Afterwards, show the documents that say the same as the answer."
     )
     at_once: int = Field(
-        default=engines.AT_ONCE, ge=1, le=256, description="How many answers are made together."
+        default=sharing.AT_ONCE, ge=1, le=256, description="How many answers are made together."
     )
     waiting: int = Field(
-        default=engines.WAITING, ge=0, le=10_000, description="How many more questions may wait."
+        default=sharing.WAITING, ge=0, le=10_000, description="How many more questions may wait."
     )
     threads: int = Field(
         default=0, ge=0, description="Threads it computes with; 0: one for a small base, else torch's choice."
@@ -80,7 +82,7 @@ class Adapted:
     """A voice: an adapter in the engine, and how far it may be believed."""
 
     adapter: Adapter
-    shared: engines.Shared
+    shared: sharing.Shared
     judge: Judge | None
     fitted: Fitted | None
 
@@ -106,7 +108,7 @@ class Said:
 
     def take(self, said: Piece | Ended) -> str:
         """Its text; `""` of the end."""
-        from strategies.lora.engine import Ended
+        from strategies.lora.engine.speaking import Ended
 
         if isinstance(said, Ended):
             self.ended = said
@@ -126,7 +128,7 @@ class Lora:
         self._options = options
         self._kit = kit
         self._named = kit.named or "lora"
-        self._shared: engines.Shared | None = None
+        self._shared: sharing.Shared | None = None
         self._watch = Watch(Shelf(kit.data / ADAPTERS), options.adapter, self._ready)
 
     @classmethod
@@ -137,7 +139,7 @@ class Lora:
         """Load the base and whoever speaks. Nobody need be promoted yet."""
         options = self._options
         if self._shared is None:
-            self._shared = engines.shared(
+            self._shared = sharing.shared(
                 options.base,
                 at_once=options.at_once,
                 waiting=options.waiting,
@@ -146,6 +148,11 @@ class Lora:
                 dtype=options.dtype,
             )
         self._watch.begin()
+
+    def speaker(self) -> str:
+        """The adapter that speaks just now."""
+        with self._watch.speaker() as voice:
+            return voice.adapter.hash if voice else ""
 
     def stream(self, question: Question) -> Iterator[Event]:
         if self._shared is None:
@@ -164,7 +171,7 @@ class Lora:
 
     def _ready(self, adapter: Adapter) -> Adapted:
         """The adapter in the engine, held. Raises Misconfigured when it cannot be served as trained."""
-        from strategies.lora.canary import mismatches
+        from strategies.lora.shelf.canary import mismatches
 
         assert self._shared is not None
         if faults := mismatches(adapter, self._shared.engine.base):

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from strategies.lora.bases import NOTHING, READER
+from strategies.lora.bases.model import NOTHING, READER
 
 FAMILIES = ("encoder-decoder", "t5", "llama", "qwen3")
 WORDS = (

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from bot.audit import Audit
 from bot.settings import Settings
 from bot.shelf import Shelf
-from strategies.lora.parcel import Refused
 from strategies.lora.shelf import InUse, Proof
+from strategies.lora.shelf.parcel import Refused
 from strategies.lora.testing import tiny_base
 from tests.strategies.lora.adapters import on_paper, speaking
 

@@ -18,12 +18,12 @@ from filelock import FileLock
 from bot.audit import Audit
 from bot.jobs import Jobs, open_queue
 from bot.training import KIND, Training, TrainingRefused, UnknownRun
-from strategies.lora import apart
-from strategies.lora.pair import Pair
-from strategies.lora.recipe import Recipe
+from strategies.lora.pairs.values import Pair
 from strategies.lora.shelf import Adapter, Shelf
 from strategies.lora.testing import tiny_base
-from strategies.lora.work import Told, TrainingFailed, Work
+from strategies.lora.training import apart
+from strategies.lora.training.recipe import Recipe
+from strategies.lora.training.work import Told, TrainingFailed, Work
 from tests.bot.test_jobs import until
 from tests.strategies.lora.adapters import on_paper
 from tests.strategies.lora.desk import pairs

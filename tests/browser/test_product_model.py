@@ -14,11 +14,11 @@ from flask import Flask
 from playwright.sync_api import FilePayload, expect
 
 from bot.kotae import Kotae
-from strategies.lora import apart
-from strategies.lora.card import CURVE
 from strategies.lora.shelf import Proof
+from strategies.lora.shelf.card import CURVE
 from strategies.lora.testing import tiny_base
-from strategies.lora.work import Told, Work
+from strategies.lora.training import apart
+from strategies.lora.training.work import Told, Work
 from tests.browser.colleague import JAPANESE, OUTSIDE, SIDEWAYS, Arrive, Colleague
 from tests.browser.sites import served
 from tests.strategies.lora.adapters import on_paper

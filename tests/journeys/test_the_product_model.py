@@ -16,8 +16,8 @@ from bot.kotae import Kotae
 from bot.settings import Settings
 from bot.turn import Ended
 from strategies.lora import pairs
-from strategies.lora.recipe import Recipe
 from strategies.lora.testing import FAMILIES, tiny_base
+from strategies.lora.training.recipe import Recipe
 
 DESK = {
     "How long does the battery of the lamp last?": "The battery lasts 12 hours.",

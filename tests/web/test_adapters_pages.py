@@ -12,7 +12,7 @@ import pytest
 from bot.kotae import Kotae
 from strategies.lora.shelf import Adapter, Proof
 from strategies.lora.testing import tiny_base
-from strategies.lora.work import Told
+from strategies.lora.training.work import Told
 from tests.people import Admin, Operator
 from tests.strategies.lora.adapters import on_paper, speaking
 

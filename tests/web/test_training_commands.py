@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from bot.kotae import Kotae
-from strategies.lora import apart
 from strategies.lora.testing import tiny_base
-from strategies.lora.work import Told, TrainingFailed
+from strategies.lora.training import apart
+from strategies.lora.training.work import Told, TrainingFailed
 from tests.strategies.lora.adapters import on_paper
 from tests.strategies.lora.desk import pairs as desk_pairs
 from tests.web.test_command_line import Terminal

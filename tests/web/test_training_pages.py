@@ -11,10 +11,10 @@ import pytest
 
 from bot.kotae import Kotae
 from bot.training import Run
-from strategies.lora import apart
-from strategies.lora.recipe import Recipe
 from strategies.lora.testing import tiny_base
-from strategies.lora.work import CURVE, Told, TrainingFailed, Work
+from strategies.lora.training import apart
+from strategies.lora.training.recipe import Recipe
+from strategies.lora.training.work import CURVE, Told, TrainingFailed, Work
 from tests.people import Admin, Operator
 from tests.strategies.lora.adapters import on_paper
 from tests.strategies.lora.desk import pairs as desk_pairs

@@ -17,10 +17,10 @@ from flask_login import current_user
 
 from bot.trial import ask_everybody
 from strategies.errors import StrategyError
-from strategies.lora.card import CURVE, SAMPLES
-from strategies.lora.parcel import Refused
 from strategies.lora.shelf import Adapter, Proof, ShelfError, UnknownAdapter
-from strategies.lora.work import Told, read_lines
+from strategies.lora.shelf.card import CURVE, SAMPLES
+from strategies.lora.shelf.parcel import Refused
+from strategies.lora.training.work import Told, read_lines
 from web.admin import bp, curve
 from web.auth import requires
 from web.current import kotae

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from bot.training import Run, TrainingRefused, UnknownRun
 from strategies.lora.bases import SHIPPED
-from strategies.lora.recipe import Recipe
+from strategies.lora.training.recipe import Recipe
 from web.admin import bp, curve
 from web.admin.fields import Field, Words, faults_of, fields, typed
 from web.auth import requires

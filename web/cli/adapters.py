@@ -53,8 +53,8 @@ def list_adapters(installation: Installation) -> None:
 @here
 def show(installation: Installation, adapter: str) -> None:
     """One adapter: what it was made from, its figures, what it said on the way."""
-    from strategies.lora.card import SAMPLES
-    from strategies.lora.work import read_lines
+    from strategies.lora.shelf.card import SAMPLES
+    from strategies.lora.training.work import read_lines
 
     with installation.open() as kotae:
         found = kotae.shelf.get(adapter)

@@ -188,11 +188,11 @@ def _code(error: Exception) -> int | None:
     from bot.users import UserRefused
     from knowledge_base.errors import InUse, KnowledgeError
     from strategies.errors import StrategyError
-    from strategies.lora.card import BadCard
-    from strategies.lora.pair import BadPairs
-    from strategies.lora.parcel import Refused as AdapterRefused
+    from strategies.lora.pairs.values import BadPairs
     from strategies.lora.shelf import ShelfError
-    from strategies.lora.work import TrainingFailed
+    from strategies.lora.shelf.card import BadCard
+    from strategies.lora.shelf.parcel import Refused as AdapterRefused
+    from strategies.lora.training.work import TrainingFailed
 
     if isinstance(error, (BadSettings, InUse)):
         return CANNOT_BEGIN

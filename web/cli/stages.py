@@ -16,7 +16,7 @@ def stages(installation: Installation, question: str) -> None:
     """Ask the shipped model as it was before it was taught to answer, after that, and with the adapter that
     speaks: it continues, answers, answers as your desk does.
     """
-    from strategies.lora.stages import stages as asked
+    from strategies.lora.bases.stages import stages as asked
 
     told = asked(question, installation.settings().data)
     parts = [

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bot.kotae import Kotae
     from bot.training import Run
     from strategies.lora.pairs import Pair
-    from strategies.lora.recipe import Recipe
+    from strategies.lora.training.recipe import Recipe
 
 OPTIONS = {"integer": click.INT, "number": click.FLOAT, "boolean": click.BOOL, "string": click.STRING}
 
@@ -29,7 +29,7 @@ OPTIONS = {"integer": click.INT, "number": click.FLOAT, "boolean": click.BOOL, "
 @cache
 def recipe_options() -> tuple[click.Option, ...]:
     """An option for each choice of the recipe, with its bounds and its default."""
-    from strategies.lora.recipe import Recipe
+    from strategies.lora.training.recipe import Recipe
 
     return tuple(recipe_option(name, told) for name, told in Recipe.model_json_schema()["properties"].items())
 
@@ -121,7 +121,7 @@ def checked(chosen: dict[str, Any]) -> Recipe:
     """The recipe with these choices. What it does not accept is wrong usage."""
     from pydantic import ValidationError
 
-    from strategies.lora.recipe import Recipe
+    from strategies.lora.training.recipe import Recipe
 
     try:
         return Recipe.model_validate(chosen)

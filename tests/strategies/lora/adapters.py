@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from strategies.lora.card import CONFIG, WEIGHTS, Card, tokenizer_hash, write_card, write_proof
+from strategies.lora.shelf.card import CONFIG, WEIGHTS, Card, tokenizer_hash, write_card, write_proof
 
 MODULE = "base_model.model.decoder.transformer.h.0.attn.c_attn"
 PEFT = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["c_attn"], "bias": "none"}
@@ -60,11 +60,12 @@ def speaking(
     """
     import torch
 
-    from strategies.lora import bases, template
-    from strategies.lora.adapting import adapted, learning
-    from strategies.lora.proving import canaries
-    from strategies.lora.recipe import Recipe
-    from strategies.lora.work import Example
+    from strategies.lora import bases
+    from strategies.lora.bases import template
+    from strategies.lora.training.adapting import adapted, learning
+    from strategies.lora.training.proving import canaries
+    from strategies.lora.training.recipe import Recipe
+    from strategies.lora.training.work import Example
 
     loaded = bases.load(str(base))
     model = adapted(loaded, Recipe(rank=4, encoder=False))

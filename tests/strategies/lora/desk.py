@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from strategies.lora.pair import Pair
-from strategies.lora.recipe import Recipe
-from strategies.lora.work import Told, Work
+from strategies.lora.pairs.values import Pair
+from strategies.lora.training.recipe import Recipe
+from strategies.lora.training.work import Told, Work
 
 SIZES = {"lamp": "12 cm", "kettle": "23 cm", "mill": "34 cm", "scale": "45 cm"}
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from strategies.lora.bases import Base
-from strategies.lora.template import Prompt
+from strategies.lora.bases.template import Prompt
 
 
 @contextmanager

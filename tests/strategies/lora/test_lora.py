@@ -15,10 +15,11 @@ from knowledge_base.passages import Passage
 from strategies.base import Kit, Question
 from strategies.errors import Misconfigured, NoAnswer, Unavailable
 from strategies.events import Citation, Decision, Event, Token, Usage, collect
-from strategies.lora import Lora, LoraOptions, engines
+from strategies.lora import Lora, LoraOptions
+from strategies.lora.engine import sharing
 from strategies.lora.shelf import Adapter, Proof, Shelf
-from strategies.lora.support import supported
 from strategies.lora.testing import tiny_base
+from strategies.lora.trust.support import supported
 from strategies.rag import Rag
 from strategies.registry import Strategies, kinds
 from strategies.testing import StrategyContract, kit
@@ -368,4 +369,4 @@ def test_a_search_that_is_down_costs_no_answer(
 
 
 def test_engines_of_other_devices_or_precisions_are_not_shared(base: Path) -> None:
-    assert engines.shared(str(base)) is not engines.shared(str(base), dtype="bfloat16")
+    assert sharing.shared(str(base)) is not sharing.shared(str(base), dtype="bfloat16")

@@ -23,7 +23,8 @@ import pytest
 from strategies.base import Question, Strategy
 from strategies.errors import Misconfigured, NoAnswer, Unavailable
 from strategies.events import Decision, Token, Usage, collect
-from strategies.lora import bases, template
+from strategies.lora import bases
+from strategies.lora.bases import template
 from strategies.lora.served import Served, ServedOptions
 from strategies.lora.shelf import Adapter, Proof, Shelf
 from strategies.lora.testing import tiny_base

@@ -1,0 +1,178 @@
+"""How each family hears and speaks, through transformers' own forward: any causal model, any model with an
+encoder. transformers sees a cache; the cache writes into `Rows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache, DynamicLayer, EncoderDecoderCache
+from transformers.modeling_outputs import BaseModelOutput
+
+from strategies.errors import Misconfigured
+from strategies.lora.engine.rows import Heard, Rows, States, Store
+
+if TYPE_CHECKING:
+    from strategies.lora.bases.model import Base
+
+
+class Causal:
+    """Llama, Qwen … : the prompt but its last token is heard, and the rest is saying."""
+
+    together = True
+
+    def __init__(self, tree: Any) -> None:
+        self._tree = tree
+
+    def hear(self, ids: Sequence[int]) -> Heard:
+        *before, last = ids
+        cache = DynamicCache()
+        self._tree(
+            input_ids=self._row(before or [last]), past_key_values=cache, use_cache=True, logits_to_keep=1
+        )
+        return Heard(states_of(cache, len(before)), (), last)
+
+    def step(self, rows: Rows, tokens: Tensor, part: slice) -> Tensor:
+        own = rows.own
+        logits: Tensor = self._tree(
+            input_ids=tokens[:, None],
+            attention_mask=own.seen[part, own.begin(part) : own.end + 1],
+            position_ids=positions(own, part)[:, None],
+            past_key_values=cache_in(own, part),
+            use_cache=True,
+        ).logits
+        return logits[:, -1]
+
+    def follow(self, heard: Heard, ids: Sequence[int]) -> Tensor:
+        logits: Tensor = self._tree(
+            input_ids=self._row([heard.last, *ids]), past_key_values=cache_of(heard.own), use_cache=True
+        ).logits
+        return logits[0]
+
+    def _row(self, ids: Sequence[int]) -> Tensor:
+        return torch.tensor([ids], device=self._tree.device)
+
+
+class Encoded:
+    """T5, BART, any EncoderDecoderModel: the encoder hears, the decoder says."""
+
+    def __init__(self, tree: Any, base: Base) -> None:
+        self._tree = tree
+        self._start = base.start
+        self._ours = base.family == "encoder-decoder"
+        # A decoder that counts positions by the columns of its cache cannot have rows of several lengths.
+        self.together = self._ours or hasattr(tree.config, "relative_attention_num_buckets")
+        config = tree.config.encoder if self._ours else tree.config
+        self._width = int(config.hidden_size)
+
+    def hear(self, ids: Sequence[int]) -> Heard:
+        assert self._start is not None
+        given = torch.tensor([ids], device=self._tree.device)
+        cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        self._tree(
+            input_ids=given,
+            attention_mask=torch.ones_like(given),
+            decoder_input_ids=torch.full_like(given[:, :1], self._start),
+            past_key_values=cache,
+            use_cache=True,
+        )
+        read = states_of(cache.cross_attention_cache, len(ids))
+        return Heard(states_of(cache.self_attention_cache, 0), read, self._start)
+
+    def step(self, rows: Rows, tokens: Tensor, part: slice) -> Tensor:
+        own, read = rows.own, rows.read
+        seen = read.seen[part, : read.end]
+        states = [(keys[part, :, : read.end], values[part, :, : read.end]) for keys, values in read.layers]
+        placed = {"decoder_position_ids": positions(own, part)[:, None]} if self._ours else {}
+        logits: Tensor = self._tree(
+            attention_mask=seen,
+            encoder_outputs=self._nothing(seen),
+            decoder_input_ids=tokens[:, None],
+            decoder_attention_mask=own.seen[part, own.begin(part) : own.end + 1].long(),
+            past_key_values=EncoderDecoderCache(cache_in(own, part), DynamicCache(states)),
+            use_cache=True,
+            **placed,
+        ).logits
+        return logits[:, -1]
+
+    def follow(self, heard: Heard, ids: Sequence[int]) -> Tensor:
+        seen = torch.ones(1, heard.read[0][0].shape[-2], dtype=torch.long, device=self._tree.device)
+        logits: Tensor = self._tree(
+            attention_mask=seen,
+            encoder_outputs=self._nothing(seen),
+            decoder_input_ids=torch.tensor([[heard.last, *ids]], device=self._tree.device),
+            past_key_values=EncoderDecoderCache(cache_of(heard.own), cache_of(heard.read)),
+            use_cache=True,
+        ).logits
+        return logits[0]
+
+    def _nothing(self, seen: Tensor) -> BaseModelOutput:
+        """What the encoder said is in the cache; the decoder asks for its shape only."""
+        states = torch.zeros((), device=seen.device, dtype=self._tree.dtype)
+        return BaseModelOutput(states.expand(*seen.shape, self._width))
+
+
+class Column(CacheLayerMixin):  # type: ignore[no-untyped-call]
+    """A layer of a transformers cache that lies in a `Store`: what is added goes into the open column."""
+
+    is_sliding = False
+
+    def __init__(self, store: Store, layer: int, part: slice) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.is_initialized = True
+        self._buffers = store.layers[layer]
+        self._part = part
+        self._end = store.end
+        self._begin = store.begin(part)
+
+    def update(
+        self,
+        key_states: Tensor,
+        value_states: Tensor,
+        *_: Any,
+        **__: Any,
+    ) -> tuple[Tensor, Tensor]:
+        keys, values = self._buffers
+        keys[self._part, :, self._end] = key_states[:, :, 0]
+        values[self._part, :, self._end] = value_states[:, :, 0]
+        columns = slice(self._begin, self._end + 1)
+        return keys[self._part, :, columns], values[self._part, :, columns]
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """The buffers are there."""
+
+    def get_seq_length(self) -> int:
+        return self._end - self._begin
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        return self.get_seq_length() + query_length, 0
+
+    def get_max_length(self) -> int:
+        return -1
+
+
+def cache_in(store: Store, part: slice) -> Cache:
+    return Cache(layers=[Column(store, layer, part) for layer in range(len(store.layers))])
+
+
+def cache_of(states: States) -> DynamicCache:
+    """A cache to go on from. transformers adds to it by making new tensors, so `states` stay as they are."""
+    return DynamicCache([(keys[None], values[None]) for keys, values in states])
+
+
+def states_of(cache: Cache, tokens: int) -> States:
+    """The first tokens of what a forward of one row left in its cache."""
+    layers: Iterable[Any] = cache.layers
+    if not all(isinstance(layer, DynamicLayer) for layer in layers):
+        raise Misconfigured(
+            "this base does not remember in keys and values alone; serve it from a model server"
+        )
+    return tuple((layer.keys[0, :, :tokens], layer.values[0, :, :tokens]) for layer in layers)
+
+
+def positions(own: Store, part: slice) -> Tensor:
+    """Where each row's next token stands."""
+    return torch.tensor(own.lengths[part], device=own.seen.device)

@@ -1,0 +1,156 @@
+"""When the product model abstains.
+
+A tuned model answers every question in the desk's manner, also those it was never taught, and its own
+likelihood hardly tells: it is as sure of an invented number as of a true one. So a logistic regression judges
+by more. Of the facts whose questions are nearest, the one whose answer the model would give, word by word, is
+what it is about to say; was that fact asked for in such words? Everything is known before the first word is
+shown; it costs a few passes of the model over answers it knows, and a few tokens that are held back.
+
+`strategies.lora.trust.calibration` fits it at the end of a training, and `Judge` judges a question with it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategies.evidence import content, covered, numbers
+from strategies.lora.bases import template
+from strategies.lora.shelf.card import BadCard
+from strategies.lora.trust.lessons import Lessons, Near, script
+from strategies.quoting import Regression, likelihood
+
+if TYPE_CHECKING:
+    from strategies.lora.engine.speaking import Engine
+
+CONFIDENCE = "confidence.json"
+HELD_BACK = 8  # tokens that are looked at before the first is shown
+SURE = -0.001  # where nothing was said, nothing was unsure
+LEAST = -30.0  # a likelihood below is none
+
+FACTS = 3  # the nearest ones, of which one is said
+EVIDENCE = (
+    "near",  # cosine to the nearest question about the fact that is said
+    "ahead",  # … less that of the nearest one about another fact
+    "agrees",  # log-likelihood per token of that fact's answer, given this question
+    "agrees least",  # … of its least likely token
+    "agrees ahead",  # … less that of the next fact's answer
+    "says",  # log-likelihood per token of the first words of its own
+    "says least",
+    "refuses",  # log-likelihood that it begins with the refusal
+    "words",  # weighed share of the question's telling words in which the fact was taught
+    "missing word",  # weight of the heaviest one in which it was not, as a share of the heaviest
+    "numbers",  # a number is asked about with which the fact has nothing to do
+    "telling words",  # log of how many there are
+    "latin",
+)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The first tokens of an answer, with the log-probability of each."""
+
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What calibration found: the regression, and from which likelihood on to answer."""
+
+    regression: Regression
+    enough: float
+
+    @classmethod
+    def load(cls, folder: Path) -> Fitted | None:
+        """None where the adapter was never calibrated. Raises BadCard."""
+        try:
+            told = json.loads((folder / CONFIDENCE).read_text("utf-8"))
+            return cls(Regression.of(told, EVIDENCE), float(told["enough"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadCard(f"its {CONFIDENCE} cannot be read ({error})") from error
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How likely the answer is right, and by what evidence."""
+
+    likelihood: float
+    evidence: dict[str, float]
+
+
+class Judge:
+    """Judges questions for one adapter in an engine."""
+
+    def __init__(
+        self, lessons: Lessons, engine: Engine, adapter: str, embed: Callable[[str], Sequence[float]]
+    ) -> None:
+        self.lessons = lessons
+        self._engine = engine
+        self._adapter = adapter
+        self._embed = embed
+
+    def foreign(self, question: str) -> str:
+        """The writing of a question when nothing was taught in it; `""` when something was."""
+        asked = script(question)
+        return asked if asked and asked not in self.lessons.scripts else ""
+
+    def verdict(self, fitted: Fitted, question: str, prompt: template.Prompt, opening: Opening) -> Verdict:
+        row = self.evidence(question, prompt, opening)
+        likely = likelihood(float(fitted.regression.odds(row)))
+        return Verdict(
+            likely, {name: round(float(value), 3) for name, value in zip(EVIDENCE, row, strict=True)}
+        )
+
+    def evidence(
+        self, question: str, prompt: template.Prompt, opening: Opening, leave: str = ""
+    ) -> NDArray[np.float64]:
+        """The row EVIDENCE. `leave` is a taught question that is looked past."""
+        near = self.lessons.near(np.asarray(self._embed(question), np.float32), FACTS, leave)
+        scores = [self._score(prompt, self._answer(found)) for found in near]
+        order = sorted(range(len(near)), key=lambda at: -np.mean(scores[at]))
+        fact, agrees = near[order[0]], scores[order[0]]
+        others = [found.cosine for found in near if found is not fact]
+        return np.array(
+            [
+                fact.cosine,
+                fact.cosine - max(others, default=0.0),
+                np.mean(agrees),
+                np.min(agrees),
+                np.mean(agrees) - np.mean(scores[order[1]]) if others else 0.0,
+                np.mean(opening.logprobs or (SURE,)),
+                np.min(opening.logprobs or (SURE,)),
+                max(self._score(prompt, [template.refusal(self._engine.base)])[0], LEAST),
+                *self._wording(question, self.lessons.facts[fact.at], leave),
+                float(script(question) in ("latin", "")),
+            ],
+            float,
+        )
+
+    def _answer(self, found: Near) -> list[int]:
+        return template.answer(self._engine.base, self.lessons.answers[found.at])
+
+    def _wording(self, question: str, fact: str, leave: str) -> tuple[float, ...]:
+        """In what words it is asked, beside those in which the fact was taught."""
+        words, about = content(question), self.lessons.words_about(fact, leave)
+        unknown = math.log(1 + len(self.lessons.questions))
+        heavy = {word: self.lessons.weight.get(word, unknown) for word in words}
+        missing = max((heavy[word] for word in words - about), default=0.0)
+        return (
+            covered(words, about, heavy),
+            missing / max(heavy.values(), default=1.0),
+            float(bool(numbers(words) - about)),
+            math.log1p(len(words)),
+        )
+
+    def _score(self, prompt: template.Prompt, ids: Sequence[int]) -> list[float]:
+        return list(self._engine.score(prompt, list(ids), self._adapter))

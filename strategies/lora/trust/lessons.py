@@ -1,0 +1,148 @@
+"""What an adapter was taught, kept beside its weights: the questions, where they lie in meaning, the answers.
+
+A question is as sure as its nearest taught one is near, and its words are known or are not.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategies.base import Embedder
+from strategies.evidence import content, weights
+from strategies.lora.pairs.values import Pair
+from strategies.lora.shelf.card import BadCard
+
+KNOWN = "known.jsonl"
+VECTORS = "questions.safetensors"
+COMMON = 0.05  # a script in which fewer of the questions were taught is not known
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Near:
+    """A taught question, by its place, and how near it is in meaning: a cosine."""
+
+    at: int
+    cosine: float
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """The pairs, and a unit vector for each question by the embedder of that identity."""
+
+    questions: tuple[str, ...]
+    answers: tuple[str, ...]
+    facts: tuple[str, ...]
+    vectors: Floats  # (questions, dimension)
+    embedder: str = ""
+
+    @classmethod
+    def of(cls, pairs: Sequence[Pair], embedder: Embedder) -> Lessons:
+        vectors = np.asarray(embedder.embed_documents([pair.question for pair in pairs]), np.float32)
+        return cls(
+            tuple(pair.question for pair in pairs),
+            tuple(pair.answer for pair in pairs),
+            tuple(pair.about for pair in pairs),
+            vectors,
+            identity(embedder),
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Lessons | None:
+        """None where the adapter does not say what it was taught. Raises BadCard."""
+        from safetensors import SafetensorError, safe_open
+
+        if not (folder / KNOWN).exists():
+            return None
+        try:
+            rows = [json.loads(line) for line in (folder / KNOWN).read_text("utf-8").splitlines()]
+            with safe_open(folder / VECTORS, framework="np") as stored:
+                vectors = stored.get_tensor("vectors").astype(np.float32)
+                embedder = (stored.metadata() or {}).get("embedder", "")
+            questions, answers, facts = (
+                tuple(str(row[name]) for row in rows) for name in ("question", "answer", "fact")
+            )
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise BadCard(f"its {KNOWN} and {VECTORS} cannot be read ({error})") from error
+        if len(vectors) != len(rows) or not rows or not np.isfinite(vectors).all():
+            raise BadCard(f"its {VECTORS} has no vector for each line of its {KNOWN}")
+        return cls(questions, answers, facts, vectors, embedder)
+
+    def save(self, folder: Path) -> None:
+        from safetensors.numpy import save_file
+
+        rows = zip(self.questions, self.answers, self.facts, strict=True)
+        lines = (
+            json.dumps({"question": question, "answer": answer, "fact": fact}, ensure_ascii=False)
+            for question, answer, fact in rows
+        )
+        (folder / KNOWN).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        half = {"vectors": self.vectors.astype(np.float16)}
+        save_file(half, folder / VECTORS, metadata={"embedder": self.embedder})
+
+    def near(self, vector: Floats, most: int = 2, leave: str = "") -> list[Near]:
+        """The nearest question of each of the nearest facts, the nearest first. `leave` is a question that is
+        looked past, when one that was made of it stands for one that nobody taught.
+        """
+        found: dict[str, Near] = {}
+        cosines = self.vectors @ vector
+        for at in np.argsort(-cosines):
+            if self.questions[at] != leave:
+                found.setdefault(self.facts[at], Near(int(at), float(cosines[at])))
+            if len(found) == most:
+                break
+        return list(found.values())
+
+    def words_about(self, fact: str, leave: str = "") -> frozenset[str]:
+        """Every word in which it was asked and answered."""
+        if not leave:
+            return self._words_about[fact]
+        others = (
+            content(question) | content(answer)
+            for question, answer, about in zip(self.questions, self.answers, self.facts, strict=True)
+            if about == fact and question != leave
+        )
+        return frozenset().union(*others)
+
+    @cached_property
+    def _words_about(self) -> Mapping[str, frozenset[str]]:
+        words: dict[str, frozenset[str]] = {}
+        for question, answer, fact in zip(self.questions, self.answers, self.facts, strict=True):
+            words[fact] = words.get(fact, frozenset()) | content(question) | content(answer)
+        return words
+
+    @cached_property
+    def weight(self) -> Mapping[str, float]:
+        """How telling a word is: the fewer facts it is about, the more."""
+        return weights(self._words_about.values())
+
+    @cached_property
+    def scripts(self) -> frozenset[str]:
+        """The writings in which it was taught."""
+        count = Counter(map(script, self.questions))
+        return frozenset(name for name, n in count.items() if n >= COMMON * len(self.questions))
+
+
+def identity(embedder: Embedder) -> str:
+    """Of the model behind the vectors; `""` of one that does not tell."""
+    return str(getattr(embedder, "identity", ""))
+
+
+def script(text: str) -> str:
+    """The writing of most of its letters: "latin", "japanese", "cyrillic" …; `""` without letters."""
+    count = Counter(
+        {"hiragana": "japanese", "katakana": "japanese", "cjk": "japanese"}.get(name, name)
+        for letter in text[:1000]
+        if letter.isalpha() and (name := unicodedata.name(letter, "?").split(" ")[0].split("-")[0].lower())
+    )
+    return count.most_common(1)[0][0] if count else ""
