@@ -28,7 +28,7 @@ from typing import Any, Literal, cast
 from uuid import uuid4
 
 import sqlalchemy as sa
-from huey import Huey, RedisHuey, SqliteHuey  # type: ignore[import-untyped]
+from huey import Huey, RedisHuey, SqliteHuey, crontab  # type: ignore[import-untyped]
 from huey.consumer import Consumer  # type: ignore[import-untyped]
 from sqlalchemy.orm import Session
 
@@ -106,7 +106,8 @@ def open_queue(data: Path, url: str, name: str = "kotae") -> Huey:
 class Jobs:
     """`work` does each kind of job; `left_over` tells what else a killed process left undone.
 
-    `long` names the kinds that have a queue and a worker of their own, each one at a time.
+    `long` names the kinds that have a queue and a worker of their own, each one at a time; `patience_of` the
+    kinds that are tried again after other pauses than the rest. `due` is asked every minute what to begin.
     """
 
     def __init__(
@@ -117,14 +118,19 @@ class Jobs:
         *,
         left_over: Callable[[], Iterable[Task]] = tuple,
         patience: Sequence[float] = PATIENCE,
+        patience_of: Mapping[str, Sequence[float]] | None = None,
         long: Mapping[str, Huey] | None = None,
+        due: Callable[[], Iterable[Task]] = tuple,
     ) -> None:
         self._engine = engine
         self._queue = queue
         self._long = dict(long or {})
         self._work = work
         self._left_over = left_over
+        self._due = due
+        queue.periodic_task(crontab(), name="tick")(self.tick)
         self._patience = patience
+        self._patience_of = dict(patience_of or {})
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex}"
         self._send = queue.task(name="run_job")(self.run)
         self._send_long = {kind: each.task(name="run_job")(self.run) for kind, each in self._long.items()}
@@ -211,7 +217,7 @@ class Jobs:
         self._stopping.clear()
         self.recover()
         self._consumers = (
-            _consumer(self._queue, workers),
+            _consumer(self._queue, workers, periodic=True),
             *(_consumer(each, 1) for each in self._long.values()),
         )
         for consumer in self._consumers:
@@ -241,12 +247,16 @@ class Jobs:
         self.stop()
 
     def drain(self) -> None:
-        """Do everything that waits, here and now: the command line without a server, the demo."""
+        """Do everything that waits, here and now: the command line without a server, the demo.
+
+        What is to be tried again much later is left to the server.
+        """
         self.recover()
         waiting = sa.select(JobRow).where(JobRow.state == "queued").order_by(JobRow.due_at).limit(1)
         while True:
+            soon = now() + timedelta(seconds=max(self._patience, default=0.0))
             with reading(self._engine) as session:
-                row = session.scalar(waiting)
+                row = session.scalar(waiting.where(JobRow.due_at <= soon))
                 if row is None:
                     return
                 job_id, due_at = row.id, row.due_at
@@ -266,6 +276,14 @@ class Jobs:
         for kind, arguments in self._left_over():
             if (kind, json.dumps(arguments, sort_keys=True)) not in taken:
                 self.enqueue(kind, **arguments)
+
+    def tick(self) -> None:
+        """A minute has passed: hand over what is due. Huey calls it, in whatever worker is free."""
+        for kind, arguments in self._due():
+            try:
+                self.enqueue(kind, **arguments)
+            except AlreadyRunning:
+                continue
 
     def run(self, job_id: str) -> None:
         """Do a job that waits; one that does not wait any longer is left alone."""
@@ -336,10 +354,11 @@ class Jobs:
 
     def _postpone(self, job: Job, why: str) -> None:
         """An engine does not answer just now: wait a little longer each time, then give up."""
-        if job.attempts > len(self._patience):
+        patience = self._patience_of.get(job.kind, self._patience)
+        if job.attempts > len(patience):
             self._fail(job, why)
             return
-        due_at = now() + timedelta(seconds=self._patience[job.attempts - 1])
+        due_at = now() + timedelta(seconds=patience[job.attempts - 1])
         log.warning("job %s (%s) waits until %s: %s", job.id, job.kind, due_at, why)
         self._change(job.id, state="queued", step="waiting to try again", error=why, owner="", due_at=due_at)
         self._deliver(job, due_at)
@@ -412,8 +431,8 @@ class InThreads(Consumer):  # type: ignore[misc]
         """The process stops us by `stop`."""
 
 
-def _consumer(queue: Huey, workers: int) -> InThreads:
-    return InThreads(queue, workers=workers, periodic=False, max_delay=1.0, scheduler_interval=1)
+def _consumer(queue: Huey, workers: int, *, periodic: bool = False) -> InThreads:
+    return InThreads(queue, workers=workers, periodic=periodic, max_delay=1.0, scheduler_interval=1)
 
 
 def _runs(pid: int) -> bool:

@@ -50,6 +50,7 @@ from strategies.lora.trust.reading import Reader
 from strategies.registry import Strategies
 
 NO_REDIS = "a URL such as redis://host:6379/0 is accepted, with 'pip install kotae[redis]'"
+LONG = (training.KIND, runs.KIND, looking.KIND)  # kinds of jobs with a worker of their own
 CLAIM_SECONDS = 60  # beyond the time of an answer: after a crash, a conversation is free again by then
 
 
@@ -92,6 +93,7 @@ class Kotae:
             {
                 **work_of(library, self.remove),
                 training.KIND: lambda arguments, tell: self.training.work(arguments, tell),
+                looking.KIND: lambda _arguments, tell: looking.work(self.watches, self.jobs, tell),
                 runs.KIND: lambda arguments, tell: self.evaluations.work(arguments, tell),
                 DELIVER: self.deliveries.work,
             },

@@ -12,9 +12,10 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -24,6 +25,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -36,7 +38,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from bot.texts import Texts, complete
+from bot.hours import span, zone_of
+from bot.signing import signs
+from bot.texts import ASKS_FOR_A_PERSON, Texts, complete
 
 PREFIX: Final = "KOTAE_"
 OURS: Final = {
@@ -72,6 +76,10 @@ class Web(Section):
     secret: SecretStr = Field(
         SecretStr(""),
         description="Signs sessions and tokens; empty: made once and kept in the data directory.",
+    )
+    identity_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Your site signs with it who its customer is (docs/embedding.md); empty: nobody is believed.",
     )
     proxies: int = Field(
         0,
@@ -137,10 +145,125 @@ class Limits(Section):
     upload_megabytes: int = Field(50, ge=1, description="The largest document taken, in megabytes.")
     history_turns: int = Field(6, ge=0, description="How many earlier messages a strategy is given.")
     answer_seconds: float = Field(60, gt=0, description="The longest an answer may take, in seconds.")
+    away_seconds: float = Field(
+        30, ge=0, description="How long an answer goes on that nobody reads: a lost connection comes back."
+    )
     url: SecretStr = Field(
         SecretStr(""),
         description="Where questions are counted (`redis://…`); empty: in each process.",
     )
+
+
+class Price(Section):
+    """What tokens cost, of one strategy or of one model."""
+
+    prompt: float = Field(0, ge=0, description="Per million tokens that are read, passages among them.")
+    completion: float = Field(0, ge=0, description="Per million tokens that are written.")
+
+
+class Handoff(Section):
+    enabled: bool = Field(True, description="Whether customers may ask for a person.")
+    after_abstentions: int = Field(
+        2, ge=1, description="A person is offered when the bot had no answer so many times in a row."
+    )
+    words: tuple[str, ...] = Field(
+        ASKS_FOR_A_PERSON,
+        description="A message that holds one of these goes to a person; whole words, in any case.",
+    )
+    topics: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Topics that go to a person, by name, each with examples of what customers say: a message "
+        "that is near one of them in meaning is on the topic.",
+    )
+    likeness: float = Field(
+        0.6, gt=0, le=1, description="How near that is: the cosine of the embedder, 1 for the same words."
+    )
+    hours: tuple[str, ...] = Field(
+        (), description="Office hours, lines such as `mon-fri 09:00-17:30`; none: always."
+    )
+    closed: tuple[date, ...] = Field((), description="Days without office hours, such as `2026-12-25`.")
+    timezone: str = Field("UTC", description="Where the desk is, such as `Europe/Berlin`.")
+    email_to: str = Field(
+        "",
+        pattern=r"^(|[^@\s]+@[^@\s]+)$",
+        description="The desk's address, to which transcripts are sent; empty: they stay in the inbox alone.",
+    )
+    retry_seconds: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        (5, 30, 300, 1800, 7200, 18000, 36000),
+        description="Seconds to wait after each attempt that failed to send a transcript or a webhook.",
+    )
+
+    @field_validator("hours")
+    @classmethod
+    def understood(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Each line, so that all faults are told at once."""
+        faults = [f"handoff.hours: {fault}" for line in value if (fault := _fault(span, line))]
+        if faults:
+            raise ValueError("\n".join(faults))
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def known(cls, value: str) -> str:
+        if fault := _fault(zone_of, value):
+            raise ValueError(f"handoff.timezone: {fault}")
+        return value
+
+
+class Mail(Section):
+    host: str = Field("", description="The SMTP server; empty: no mail is sent.")
+    port: int = Field(587, ge=1, le=65535, description="Its port.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection is protected: `starttls`, `tls` or `none`."
+    )
+    user: str = Field("", description="Who signs in there; empty: nobody.")
+    password: SecretStr = Field(SecretStr(""), description="The password of that user.")
+    sender: str = Field(
+        "kotae@localhost",
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="The address that mail comes from; answers to it go to the customer.",
+    )
+
+
+class Webhook(Section):
+    url: str = Field(
+        "",
+        pattern=r"^(|https?://.+)$",
+        description="Where the desk's own software hears of handoffs; empty: nowhere.",
+    )
+    secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signs what is sent, as Standard Webhooks do: `whsec_` and 24 to 64 bytes in base64.",
+    )
+    seconds: float = Field(10, gt=0, description="How long its answer may take.")
+
+    @model_validator(mode="after")
+    def signed(self) -> Self:
+        """Nothing is sent that its receiver cannot check."""
+        if self.url and not signs(self.secret.get_secret_value()):
+            raise ValueError(
+                "webhook.secret: a webhook is signed; 'whsec_' and 24 to 64 bytes in base64 are accepted"
+            )
+        return self
+
+
+class Fetching(Section):
+    private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Hosts in your own network that pages may be fetched from, with or without a port, such "
+        "as `intranet.example:8080`; all others there are refused.",
+    )
+    page_megabytes: int = Field(20, ge=1, description="The largest page that is fetched, in megabytes.")
+    page_seconds: float = Field(30, gt=0, description="The longest that fetching a page may take.")
+    site_pages: int = Field(2000, ge=1, description="The most pages that are taken from one sitemap.")
+
+    @field_validator("private_hosts", mode="before")
+    @classmethod
+    def separated_by_commas(cls, value: Any) -> Any:
+        """KOTAE_FETCHING__PRIVATE_HOSTS holds them in one string."""
+        if isinstance(value, str):
+            return [host.strip() for host in value.split(",") if host.strip()]
+        return value
 
 
 class Settings(BaseSettings):
@@ -181,6 +304,14 @@ class Settings(BaseSettings):
     jobs: JobQueue = Field(default_factory=JobQueue)
     embedding: Embedding = Field(default_factory=Embedding)
     limits: Limits = Field(default_factory=Limits)
+    fetching: Fetching = Field(default_factory=Fetching)
+    handoff: Handoff = Field(default_factory=Handoff)
+    mail: Mail = Field(default_factory=Mail)
+    webhook: Webhook = Field(default_factory=Webhook)
+    prices: dict[str, Price] = Field(
+        default_factory=dict,
+        description="What tokens cost, by the name of a strategy, or else of the model that spoke.",
+    )
 
     @field_validator("texts", mode="before")
     @classmethod
@@ -262,6 +393,15 @@ class Settings(BaseSettings):
     def strategy_options(self) -> dict[str, dict[str, Any]]:
         """[strategies] with its secrets in place: what strategies are made from, never shown."""
         return {name: _resolved(options) for name, options in self.strategies.items()}
+
+
+def _fault(read: Callable[[str], Any], value: str) -> str:
+    """Why a value is not understood; "" when it is."""
+    try:
+        read(value)
+    except ValueError as fault:
+        return str(fault)
+    return ""
 
 
 # ---- references ----

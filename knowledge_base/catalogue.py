@@ -25,6 +25,7 @@ from knowledge_base.tables import (
     metadata,
     passages,
     versions,
+    watched_pages,
 )
 
 __all__ = ["Catalogue", "Document", "Received", "State", "Superseded", "create", "metadata"]
@@ -113,9 +114,17 @@ class Catalogue:
     # an upload
 
     def receive(
-        self, source: str, digest: str, size: int, by: str, keep: Callable[[str, int], None]
+        self,
+        source: str,
+        digest: str,
+        size: int,
+        by: str,
+        keep: Callable[[str, int], None],
+        *,
+        wake: bool = True,
     ) -> Received:
-        """Record a file; `keep` moves it to its place, and is called only when it is new.
+        """Record a file; `keep` moves it to its place, and is called only when it is new. `wake` lets a
+        retired document answer again, as whoever uploads it wants.
 
         Two uploads at once meet at a unique column (or, in SQLite, at the write lock): the second finds
         the first's row.
@@ -123,7 +132,7 @@ class Catalogue:
         for _ in range(TRIES):
             try:
                 with writing(self._engine) as connection:
-                    return _receive(connection, source, digest, size, by, keep)
+                    return _receive(connection, source, digest, size, by, keep, wake=wake)
             except sa.exc.IntegrityError:
                 continue
         raise Unavailable(f"{source!r} is being uploaded many times at once; try again in a moment")
@@ -182,6 +191,11 @@ class Catalogue:
                 raise NotFound(f"there is no document {document_id!r}")
             connection.execute(
                 _change(document_id).values(step="removing", name=None, content=None, updated_at=now())
+            )
+            connection.execute(  # or the next look at its page would bring it back
+                sa.update(watched_pages)
+                .where(watched_pages.c.document_id == document_id)
+                .values(state="left out", document_id=None, etag="", modified="", hash="", words="")
             )
             lexical.remove(connection, document_id)
             bump(connection)
@@ -272,7 +286,14 @@ def ensure_library(connection: sa.Connection) -> None:
 
 
 def _receive(
-    connection: sa.Connection, source: str, digest: str, size: int, by: str, keep: Callable[[str, int], None]
+    connection: sa.Connection,
+    source: str,
+    digest: str,
+    size: int,
+    by: str,
+    keep: Callable[[str, int], None],
+    *,
+    wake: bool,
 ) -> Received:
     known = connection.execute(
         sa.select(documents, versions.c.hash)
@@ -290,7 +311,8 @@ def _receive(
         document_id = str(same_name.id)
     elif known:
         found = same_name or known[0]
-        _wanted_again(connection, found)
+        if wake or not found.retired:
+            _wanted_again(connection, found)
         return Received(_one(connection, found.id), "unchanged")
     else:
         document_id, version, outcome = uuid4().hex, 1, "new"

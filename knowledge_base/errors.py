@@ -3,6 +3,7 @@
 * KnowledgeError
   - Unreadable    this file cannot be read, and trying again will not help; the sentence says why
     - TooLarge    it is larger than this installation accepts
+  - NotFetched    this address is not asked, or gives no document; the sentence says why
   - Unavailable   an engine (ChromaDB, the database) does not answer just now; later may help
   - InUse         another process owns the data directory
   - NotFound      no such document or passage
@@ -21,6 +22,10 @@ class Unreadable(KnowledgeError):
 
 class TooLarge(Unreadable):
     """The file, or what it unpacks to, exceeds a limit."""
+
+
+class NotFetched(KnowledgeError):
+    """The address is not asked, or does not give a document; asking again just now will not help."""
 
 
 class Unavailable(KnowledgeError):

@@ -62,6 +62,21 @@ class Files:
             arrived.path.rename(place)
             _sync_folder(place.parent)
 
+    def again(self, document_id: str, version: int, later: int) -> None:
+        """Keep the file of one version as that of a later one too."""
+        old, new = self.path(document_id, version), self.path(document_id, later)
+        new.unlink(missing_ok=True)  # of a process that was killed before it recorded the version
+        with _room(old.name):
+            try:
+                new.hardlink_to(old)
+            except FileNotFoundError:
+                raise Unreadable(
+                    "the document's file is gone from the data directory; upload it again"
+                ) from None
+            except OSError:  # a file system without links
+                shutil.copyfile(old, new)
+            _sync_folder(new.parent)
+
     def path(self, document_id: str, version: int) -> Path:
         return self._of(document_id) / str(version)
 

@@ -15,3 +15,8 @@ class Limits:
     pages: int = 2000
     characters: int = 5_000_000  # of text, after reading
     rows: int = 50_000  # of one CSV file or one sheet
+    archive_files: int = 2000  # in one ZIP of documents
+    archive_bytes: int = 1024 * MEBIBYTE  # all of them together, unpacked
+    page_bytes: int = 20 * MEBIBYTE  # a page that is fetched
+    page_seconds: float = 30.0  # from asking for it to its last byte, redirects included
+    site_pages: int = 2000  # of one sitemap

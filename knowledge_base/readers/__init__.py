@@ -43,10 +43,15 @@ def read(path: Path, name: str, limits: Limits | None = None) -> Reading:
         raise TooLarge(
             f"{name!r} is larger than {limits.upload_bytes / MEBIBYTE:g} MiB, the most that is accepted."
         )
-    data = path.read_bytes()
+    return read_bytes(path.read_bytes(), name, limits)
+
+
+def read_bytes(data: bytes, name: str, limits: Limits | None = None) -> Reading:
+    """As `read`, of a file that is in memory."""
+    name = clean(name)
     if not data.strip():
         raise Unreadable(f"{name!r} is empty.")
-    source = Source(name, data, limits=limits)
+    source = Source(name, data, limits=limits or Limits())
     kind, outline = outline_of(source)
     return finish(outline, kind, source)
 
