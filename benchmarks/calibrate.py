@@ -20,7 +20,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.libraries import Asking, demo_documents, demo_library, library_of, public, strangers
-from demo.questions import proves, questions
+from bot.evaluation.facts import proves
+from demo.questions import questions
 from knowledge_base.library import Library
 from knowledge_base.passages import Passage
 from strategies import quoting

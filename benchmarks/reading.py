@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from benchmarks.intervals import Figure, share
+from bot.evaluation.facts import proves
+from bot.evaluation.statistics import Figure, share
 from bot.kotae import Kotae
 from demo.pairs import DemoPair
-from demo.questions import DemoQuestion, proves, questions
+from demo.questions import DemoQuestion, questions
 from knowledge_base.passages import Passage
 from strategies.base import Question, Strategy
 from strategies.errors import NoAnswer

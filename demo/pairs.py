@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from demo.questions import Fact, proves
+from bot.evaluation.facts import proves
+from bot.evaluation.values import Fact
 
 HERE = Path(__file__).parent
 

@@ -49,7 +49,7 @@ _COUNT = r"\d[\d,]*(?:\.\d+)?|one|two|three|four|five|six|seven|eight|nine|ten|e
 _BEHIND = "|".join(sorted(map(re.escape, _UNIT), key=len, reverse=True))
 _MEASURE = re.compile(
     rf"(?P<money>[$¥€])\s?(?P<paid>\d[\d,]*(?:\.\d+)?)"
-    rf"|(?<![\w.,])(?P<count>{_COUNT})[\s-]?(?P<unit>{_BEHIND})(?![a-z])"
+    rf"|(?<![a-z\d.,])(?P<count>{_COUNT})[\s-]?(?P<unit>{_BEHIND})(?![a-z])"
 )
 
 Measure = tuple[str, str]  # a number and its unit: ("30", "minute")

@@ -12,8 +12,9 @@ import openpyxl
 import pypdfium2
 import pytest
 
+from bot.evaluation.facts import proves
 from demo import make_files
-from demo.questions import DemoQuestion, proves, questions
+from demo.questions import DemoQuestion, questions
 
 DEMO = Path(make_files.__file__).parent
 MANUALS = {path.name: path for path in (DEMO / "documents").iterdir()}
@@ -224,46 +225,6 @@ def test_the_readme_counts_as_the_files_do() -> None:
 
 def test_every_manual_is_asked_about() -> None:
     assert {source for question in TEST for source in question.sources} == set(MANUALS)
-
-
-# --- What proves an answer -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("answer", "fact"),
-    [
-        ("It holds **0.8** litres.", "0.8 litres"),
-        ("The range is 60-100°C.", "60–100 °C"),
-        ("Wait THIRTY minutes", "thirty minutes"),
-        ("保温は最\n長60分です", "最長60分"),
-        ("１４日以内です", "14日以内"),
-        ("It costs $31.", "$31"),
-    ],
-)
-def test_a_fact_is_found_however_it_is_set(answer: str, fact: str) -> None:
-    assert proves(answer, [[fact]])
-
-
-@pytest.mark.parametrize(
-    ("answer", "fact"),
-    [
-        ("It takes 130 minutes.", "30 minutes"),
-        ("It takes 1.30 minutes.", "30 minutes"),
-        ("It costs $319.", "$31"),
-        ("It costs $31.50.", "$31"),
-        ("114日以内です", "14日以内"),
-        ("", "30 minutes"),
-    ],
-)
-def test_a_number_that_is_part_of_another_proves_nothing(answer: str, fact: str) -> None:
-    assert not proves(answer, [[fact]])
-
-
-def test_one_alternative_proves_a_fact_and_every_fact_is_needed() -> None:
-    facts = [["ten minutes", "10 minutes"], ["cold water"]]
-
-    assert proves("Wait 10 minutes, then fill in cold water.", facts)
-    assert not proves("Wait 10 minutes.", facts)
 
 
 # --- The shop page ---------------------------------------------------------------------------------------

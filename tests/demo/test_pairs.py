@@ -6,8 +6,9 @@ from itertools import product
 
 import pytest
 
+from bot.evaluation.facts import proves
 from demo.pairs import DemoPair, keys_of, pairs, states, unanswerable
-from demo.questions import proves, questions
+from demo.questions import questions
 from tests.demo.test_demo import MANUALS, words
 
 ALL, TRAIN, HELD_OUT = pairs(), pairs("train"), pairs("held-out")
