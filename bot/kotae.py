@@ -99,9 +99,7 @@ class Kotae:
             },
             left_over=lambda: [*left_over(library), *undelivered(self.deliveries)],
             patience_of={DELIVER: settings.handoff.retry_seconds},
-            long={
-                kind: queue_of(settings, f"kotae-{kind}") for kind in (training.KIND, runs.KIND, looking.KIND)
-            },
+            long={kind: queue_of(settings, f"kotae-{kind}") for kind in LONG},
             due=lambda: looking.due(self.watches),
         )
         self.training = training.Training(
@@ -246,6 +244,7 @@ class Kotae:
             "index_version": self.library.version(),
             "prices": {name: price.model_dump() for name, price in self.settings.prices.items()},
             "configured": {name: fingerprint(name, self.settings.strategies) for name in strategies},
+            "standing": {name: self.strategies.standing(name) for name in strategies},
         }
 
     def _read(self, text: str, otherwise: str) -> Question:

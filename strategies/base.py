@@ -61,6 +61,16 @@ class Strategy(Protocol):
         """
 
 
+@runtime_checkable
+class Renewed(Protocol):
+    """A strategy that may answer otherwise although its options and the documents are what they were: another
+    adapter is promoted, somebody trained it anew.
+    """
+
+    def speaker(self) -> str:
+        """What speaks in it just now, as a name that is never used again; `""` while nobody does."""
+
+
 class Options(BaseModel):
     """The options of one kind of strategy: validation, the documentation page and the operator's form come
     from it.
@@ -94,6 +104,11 @@ def alone(passage: Passage, each_side: int) -> Sequence[Passage]:  # noqa: ARG00
     return [passage]
 
 
+def unversioned() -> str:
+    """The index version where there is no index."""
+    return ""
+
+
 class Embedder(Protocol):
     """The embedder that the index uses. Vectors are unit length, `(dimension,)` float32."""
 
@@ -117,6 +132,8 @@ class Kit:
     named: str = ""  # the name under which this one is configured
     neighbours: Neighbours = alone
     weigh: Weigh = alike
+    version: Callable[[], str] = unversioned  # of the index: another one whenever what is live has changed
+    standing: Callable[[str], str] = str  # of a configured strategy: another one when it may answer otherwise
 
 
 class Kind(Protocol):

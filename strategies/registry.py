@@ -11,7 +11,9 @@ package that does not load never takes the others down.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import inspect
+import json
 import logging
 import re
 import threading
@@ -23,7 +25,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from strategies.base import Kind, Kit, Strategy
+from strategies.base import Kind, Kit, Renewed, Strategy
 from strategies.errors import Misconfigured, StrategyError
 
 GROUP = "kotae.strategies"
@@ -100,8 +102,9 @@ class Strategies:
         object's.
         """
         self._configs = {name: dict(config) for name, config in configs.items()}
-        self._kit = replace(kit, strategy=self.get)
+        self._kit = replace(kit, strategy=self.get, standing=self.standing)
         self._made: dict[str, Strategy] = {}
+        self._refers: dict[str, set[str]] = {}  # whom each asked for while it was made
         self._making: list[str] = []
         self._lock = threading.RLock()
 
@@ -121,6 +124,8 @@ class Strategies:
     def get(self, name: str) -> Strategy:
         """The strategy of this name: a configured one, or a kind that needs no options."""
         with self._lock:
+            if self._making:
+                self._refers.setdefault(self._making[-1], set()).add(name)
             if name not in self._made:
                 if name in self._making:
                     raise Misconfigured(circle(self._making[self._making.index(name) :]))
@@ -131,6 +136,18 @@ class Strategies:
                     self._making.pop()
             return self._made[name]
 
+    def standing(self, name: str) -> str:
+        """What stands behind a name just now, as a hash: its options and who speaks in it, and the same of
+        everybody it refers to. Another one when it may answer otherwise. Raises Misconfigured.
+        """
+        with self._lock:
+            behind = self._behind(name)
+        told = [
+            (each, open_to_see(self._config(each)), made.speaker() if isinstance(made, Renewed) else "")
+            for each, made in sorted(behind.items())
+        ]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
     def check(self) -> list[str]:
         """Every fault of every configured strategy, as sentences; no model is loaded. Empty: all is well."""
         faults: dict[str, None] = {}
@@ -140,6 +157,16 @@ class Strategies:
             except StrategyError as error:
                 faults.update(dict.fromkeys(str(error).split("\n")))
         return list(faults)
+
+    def _behind(self, name: str) -> dict[str, Strategy]:
+        """A strategy and all whom it refers to, by name."""
+        found: dict[str, Strategy] = {}
+        waiting = [name]
+        while waiting:
+            if (one := waiting.pop()) not in found:
+                found[one] = self.get(one)
+                waiting += self._refers.get(one, ())
+        return found
 
     def _config(self, name: str) -> dict[str, Any]:
         if name in self._configs:
@@ -165,6 +192,13 @@ class Strategies:
             raise Misconfigured(
                 f"strategy {name!r} cannot be made: {type(error).__name__}: {error}"
             ) from error
+
+
+def open_to_see(value: Any) -> Any:
+    """Options without their secrets: another key makes no other answer."""
+    if isinstance(value, Mapping):
+        return {key: open_to_see(inner) for key, inner in value.items() if not SECRET.search(str(key))}
+    return [open_to_see(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def fault(name: str, found: ErrorDetails, made_of: type[Kind]) -> str:

@@ -27,7 +27,7 @@ import pytest
 from numpy.typing import NDArray
 
 from knowledge_base.passages import Passage
-from strategies.base import Kit, Neighbours, Question, Strategy, Turn
+from strategies.base import Kit, Neighbours, Question, Strategy, Turn, unversioned
 from strategies.errors import Misconfigured, NoAnswer, Unavailable
 from strategies.events import Citation, Decision, Event, Token, Usage, collect
 from strategies.evidence import content, covered, weights
@@ -88,6 +88,8 @@ def kit(
     strategies: Mapping[str, Strategy] | None = None,
     data: Path = Path("data"),
     named: str = "tested",
+    version: Callable[[], str] = unversioned,
+    standing: Callable[[str], str] = str,
 ) -> Kit:
     """A kit over these passages; `strategies` are those that the tested one may refer to."""
     given = dict(strategies or {})
@@ -106,6 +108,8 @@ def kit(
         data=data,
         named=named,
         neighbours=around(passages),
+        version=version,
+        standing=standing,
     )
 
 

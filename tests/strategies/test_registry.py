@@ -210,3 +210,43 @@ def test_a_key_is_never_repeated_in_a_fault() -> None:
     assert len(faults) == 2
     assert "sk-hush" not in " ".join(faults)
     assert faults[1] == "strategy 'twice': api_key and api_key_file are both set; keep one"
+
+
+class Tuned(Shouting):
+    """Another adapter may be promoted."""
+
+    adapter = "a1"
+
+    def speaker(self) -> str:
+        return self.adapter
+
+
+def test_what_stands_behind_a_name_changes_with_its_options_and_with_those_it_refers_to(install: Any) -> None:
+    install(shout=f"{__name__}:Shouting")
+    configs = {"loud": {"use": "shout"}, "best": {"use": "first_of", "of": ["loud", "echo"]}}
+    louder = {**configs, "loud": {"use": "shout", "volume": 12}}
+    one, same, other = (Strategies(each, kit()) for each in (configs, configs, louder))
+    assert one.standing("best") == same.standing("best")
+    assert one.standing("best") != other.standing("best")
+    assert one.standing("echo") == other.standing("echo")
+
+
+def test_what_stands_behind_a_name_changes_with_the_adapter_that_speaks_in_it(
+    install: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tuned=f"{__name__}:Tuned")
+    strategies = Strategies(
+        {"product": {"use": "tuned"}, "best": {"use": "first_of", "of": ["product", "echo"]}}, kit()
+    )
+    before = strategies.standing("best"), strategies.standing("echo")
+    monkeypatch.setattr(Tuned, "adapter", "a2")
+    assert strategies.standing("best") != before[0]
+    assert strategies.standing("echo") == before[1]
+
+
+def test_another_key_makes_no_other_answer() -> None:
+    def standing(key: str) -> str:
+        options = {"use": "llm", "model": "m", "base_url": "http://127.0.0.1:1/v1", "api_key": key}
+        return Strategies({"gpt": options}, kit()).standing("gpt")
+
+    assert standing("one") == standing("other")

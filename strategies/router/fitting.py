@@ -1,0 +1,127 @@
+"""Learns from examples which strategy answers what: a logistic regression on the embedding, for each.
+
+How strongly the weights are held back is chosen by cross-validation, and everything that is said of a head's
+quality afterwards is said of questions that the regressions in question had not seen. Newton's method in
+numpy: scikit-learn would be a dependency of every installation, for one function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategies.router.examples import Learnt
+from strategies.router.head import Conditions, Evidence, Head
+
+Floats = NDArray[np.float64]
+
+STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # of the ridge that holds the weights back
+FOLDS = 5
+STEPS = 50
+FEW = 0.05  # of the questions are as far from the others, or farther: what is beyond is unlike any of them
+
+
+def fit(
+    learnt: Learnt,
+    embed: Callable[[list[str]], Sequence[Sequence[float]]],
+    conditions: Conditions,
+    at: datetime,
+    source: str = "",
+) -> Head:
+    """`conditions` are those under which the strategies answered the examples, `source` is where these come
+    from, for the reader.
+    """
+    strategies = learnt.strategies
+    vectors = np.asarray(embed([example.text for example in learnt]), np.float64)
+    attempts = [[example.attempts[name] for name in strategies] for example in learnt]
+    right = np.array([[attempt.right for attempt in row] for row in attempts], np.float64)
+    folds = folded([example.about or example.text for example in learnt])
+    weights, likely = [], []
+    for column in right.T:
+        strength, unseen = best_strength(vectors, column, folds)
+        weights.append(regression(vectors, column, strength))
+        likely.append(unseen)
+    near = nearness(vectors, folds)
+    spent = {
+        unit: np.array([[float(getattr(attempt, unit)) for attempt in row] for row in attempts])
+        for unit in ("ms", "cost", "tokens")
+    }
+    return Head(
+        strategies=strategies,
+        weights=np.array(weights),
+        questions=vectors,
+        near=float(np.quantile(near, FEW)),
+        evidence=Evidence(np.array(likely).T, right, near, spent),
+        conditions=conditions,
+        made_at=at,
+        learned_from=learnt.hash,
+        source=source,
+    )
+
+
+def folded(groups: Sequence[str]) -> NDArray[np.int64]:
+    """A fold for each example; one group is in one fold, and the folds are about as large."""
+    order = np.random.default_rng(0).permutation(sorted(set(groups)))
+    fold = {group: at % FOLDS for at, group in enumerate(order)}
+    return np.array([fold[group] for group in groups])
+
+
+def best_strength(vectors: Floats, right: Floats, folds: NDArray[np.int64]) -> tuple[float, Floats]:
+    """The strength that foretells unseen questions best, and what it foretells for each."""
+    tried = {strength: unseen(vectors, right, folds, strength) for strength in STRENGTHS}
+    best = min(tried, key=lambda strength: surprise(tried[strength], right))
+    return best, tried[best]
+
+
+def unseen(vectors: Floats, right: Floats, folds: NDArray[np.int64], strength: float) -> Floats:
+    """How likely each is right, by weights that were learned from the other folds."""
+    likely = np.zeros(len(right))
+    for fold in np.unique(folds):
+        here = folds == fold
+        likely[here] = sigmoid(odds(vectors[here], regression(vectors[~here], right[~here], strength)))
+    return likely
+
+
+def surprise(likely: Floats, right: Floats) -> float:
+    """The log loss."""
+    told = np.clip(np.where(right > 0, likely, 1 - likely), 1e-9, 1)
+    return float(-np.log(told).mean())
+
+
+def regression(vectors: Floats, right: Floats, strength: float) -> Floats:
+    """(dimension + 1,): the weights of a logistic regression, the bias last and hardly held back."""
+    rows = np.column_stack([vectors, np.ones(len(vectors))])
+    ridge = np.full(rows.shape[1], strength)
+    ridge[-1] = 0.01
+    weights = np.zeros(rows.shape[1])
+    for _ in range(STEPS):
+        likely = sigmoid(rows @ weights)
+        slope = rows.T @ (likely - right) + ridge * weights
+        bend = (rows * (likely * (1 - likely))[:, None]).T @ rows + np.diag(ridge)
+        step = np.linalg.solve(bend, slope)
+        weights = weights - step
+        if np.abs(step).max() < 1e-6:
+            break
+    return weights
+
+
+def odds(vectors: Floats, weights: Floats) -> Floats:
+    """Log odds for rows of vectors."""
+    found: Floats = vectors @ weights[:-1] + weights[-1]
+    return found
+
+
+def sigmoid(values: Floats) -> Floats:
+    likely: Floats = 1 / (1 + np.exp(-np.clip(values, -40, 40)))
+    return likely
+
+
+def nearness(vectors: Floats, folds: NDArray[np.int64]) -> Floats:
+    """The cosine of each question to the nearest one of the other folds."""
+    like = vectors @ vectors.T
+    like[folds[:, None] == folds[None, :]] = -1.0
+    found: Floats = like.max(axis=1)
+    return found

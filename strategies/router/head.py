@@ -1,0 +1,176 @@
+"""What a router has learned, and what it was learned under: one file, never changed, replaced whole.
+
+A safetensors file: the weights, the vectors of the questions (to know a question that is unlike any of them),
+and for each question what the head foretold before it had seen it, from which the curve is drawn. The words
+of the questions are not in it. Its metadata say from what it was learned, by content hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategies.router.examples import Spend
+
+Floats = NDArray[np.float64]
+
+FOLDER = "routers"  # in the data directory
+VERSION = 1
+UNITS: tuple[Spend, ...] = ("ms", "cost", "tokens")
+
+
+class BrokenHead(Exception):
+    """The file is there and cannot be understood; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What must still be so for the head to be right: who the strategies were, and what they could find."""
+
+    strategies: Mapping[str, str]  # `Kit.standing` of each
+    index: str
+    embedder: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Question by question and strategy by strategy (questions, strategies), by heads that had not seen the
+    question: how likely it was taken to be right, whether it was, and what it spent.
+    """
+
+    likely: Floats
+    right: Floats
+    near: Floats  # (questions,): the cosine to the nearest question of the others
+    spent: Mapping[Spend, Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    strategies: tuple[str, ...]
+    weights: Floats  # (strategies, dimension + 1), the bias last
+    questions: Floats  # (questions, dimension)
+    near: float  # a question that is farther from all of them is unlike any
+    evidence: Evidence
+    conditions: Conditions
+    made_at: datetime
+    learned_from: str  # content hash of the examples
+    source: str = ""
+    hash: str = field(default="", compare=False)  # of the file, once there is one
+
+    def likely(self, vector: Floats) -> Floats:
+        """(strategies,): how likely each answers this question rightly."""
+        found: Floats = 1 / (
+            1 + np.exp(-np.clip(self.weights[:, :-1] @ vector + self.weights[:, -1], -40, 40))
+        )
+        return found
+
+    def nearest(self, vector: Floats) -> float:
+        """The cosine to the most similar question that it learned from."""
+        return float((self.questions @ vector).max())
+
+    @cached_property
+    def mean_right(self) -> Floats:
+        """(strategies,)"""
+        found: Floats = self.evidence.right.mean(axis=0)
+        return found
+
+    def mean_spent(self, unit: Spend) -> Floats:
+        """(strategies,)"""
+        found: Floats = self.evidence.spent[unit].mean(axis=0)
+        return found
+
+
+def file_of(data: Path, named: str) -> Path:
+    """Where the head of the strategy of this name is kept."""
+    return data / FOLDER / f"{quote(named, safe='')}.safetensors"
+
+
+def save(head: Head, file: Path) -> None:
+    """There is the old file or the new one, never half of one."""
+    from safetensors.numpy import save as packed
+
+    evidence = head.evidence
+    tensors = {
+        "weights": head.weights,
+        "questions": head.questions.astype(np.float32),
+        "likely": evidence.likely,
+        "right": evidence.right,
+        "near": evidence.near,
+        **{f"spent {unit}": evidence.spent[unit] for unit in UNITS},
+    }
+    told = {
+        "version": VERSION,
+        "strategies": head.strategies,
+        "near": head.near,
+        "conditions": asdict(head.conditions),
+        "made_at": head.made_at.isoformat(),
+        "learned_from": head.learned_from,
+        "source": head.source,
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, made = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(packed(tensors, {"router": json.dumps(told)}))
+            out.flush()
+            os.fsync(out.fileno())
+        Path(made).chmod(0o644)
+        Path(made).replace(file)
+    except BaseException:
+        Path(made).unlink(missing_ok=True)
+        raise
+
+
+def load(file: Path) -> Head | None:
+    """None where none was trained. Raises BrokenHead."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as unpacked
+
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        told = json.loads(_metadata(content)["router"])
+        if told["version"] != VERSION:
+            raise ValueError(f"it is of version {told['version']}")
+        tensors = {name: np.asarray(value, np.float64) for name, value in unpacked(content).items()}
+        return Head(
+            strategies=tuple(told["strategies"]),
+            weights=tensors["weights"],
+            questions=tensors["questions"],
+            near=float(told["near"]),
+            evidence=Evidence(
+                tensors["likely"],
+                tensors["right"],
+                tensors["near"],
+                {unit: tensors[f"spent {unit}"] for unit in UNITS},
+            ),
+            conditions=Conditions(**told["conditions"]),
+            made_at=datetime.fromisoformat(told["made_at"]),
+            learned_from=told["learned_from"],
+            source=told["source"],
+            hash=hashlib.sha256(content).hexdigest(),
+        )
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise BrokenHead(
+            f"what was learned cannot be read from {str(file)!r} ({error}); train the router again"
+        ) from error
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """The words in front of the tensors: eight bytes of length, then JSON."""
+    length = int.from_bytes(content[:8], "little")
+    found: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
+    return found

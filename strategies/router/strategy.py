@@ -1,0 +1,264 @@
+"""Chooses who answers a question, before anybody speaks, and says why.
+
+The head is trained by `kotae router train` and loaded from the data directory. Without one, the first
+strategy of `of` answers everything. When a strategy, its adapter or the index is no longer what it was at the
+training, the head is stale: the best single strategy answers everything until somebody trains again. It never
+trains by itself.
+
+What was chosen has the last word: when it abstains, the router abstains, for a refusal is right where there
+is no answer. Who wants a cascade puts a `first_of` into `of`. Only when it is unavailable, and nothing was
+said yet, does the one to fall back to answer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from strategies.base import Kit, Options, Question
+from strategies.errors import StrategyError, Unavailable
+from strategies.events import Decision, Event
+from strategies.first_of import until_first_token
+from strategies.followups import standalone
+from strategies.router.examples import Spend
+from strategies.router.head import BrokenHead, Conditions, Head, file_of, load
+from strategies.router.plan import Plan, plans, within
+from strategies.streams import stream_of
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.5
+UNTRAINED = "it was never trained (kotae router train)"
+UNITS = {"ms": "ms", "cost": "of cost", "tokens": "prompt tokens"}
+
+
+class RouterOptions(Options):
+    """What an operator may set."""
+
+    of: list[str] = Field(
+        min_length=2,
+        description="Names of strategies to choose among; the first answers until it is trained.",
+    )
+    spend: Spend = Field(
+        default="ms", description="What the budget counts: ms of an answer, its cost, or its prompt tokens."
+    )
+    budget: float | None = Field(
+        default=None,
+        ge=0,
+        description="What an answer may spend on average; unset: as is best. The console's goes before.",
+    )
+    margin: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="How much likelier right another must be than the best single strategy.",
+    )
+
+
+@dataclass(frozen=True)
+class Routing:
+    """How the router stands: what it learned, what it may spend, and the plan that follows.
+
+    `fault` says why it does not choose; `""` when it does.
+    """
+
+    head: Head | None
+    budget: float | None
+    plan: Plan | None
+    tried: tuple[Plan, ...]
+    fault: str
+
+
+class Router:
+    """Chooses by what it learned which strategy answers, within a budget."""
+
+    Options = RouterOptions
+
+    def __init__(
+        self, options: RouterOptions, kit: Kit, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.options = options
+        self._kit = kit
+        self._named = kit.named or "router"
+        self._of = {name: kit.strategy(name) for name in options.of}
+        self._file = file_of(kit.data, self._named)
+        self._clock = clock
+        self._looking = threading.Lock()
+        self._looked = float("-inf")
+        self._stamps: tuple[object, ...] = ()
+        self._routing = Routing(None, options.budget, None, (), UNTRAINED)
+
+    @classmethod
+    def make(cls, options: RouterOptions, kit: Kit) -> Router:
+        return cls(options, kit)
+
+    def warm_up(self) -> None:
+        """Warm them all, and load what was learned. One that is unavailable is what the others are for."""
+        down: list[str] = []
+        for name, strategy in self._of.items():
+            try:
+                strategy.warm_up()
+            except Unavailable as error:
+                down.append(f"{name!r} is unavailable ({error})")
+        if len(down) == len(self._of):
+            raise Unavailable("; ".join(down))
+        self.look()
+
+    def speaker(self) -> str:
+        """What it chooses by just now."""
+        routing = self.routing()
+        return f"{routing.head.hash if routing.head else ''} {routing.budget} {bool(routing.fault)}"
+
+    def stream(self, question: Question) -> Iterator[Event]:
+        name, why, detail = self._choice(question, self.routing())
+        fallback = detail["fallback"]
+        yield Decision(self._named, f"chose {name!r}", why, detail)
+        if name == fallback:
+            yield from stream_of(self._of[name], question)
+            return
+        try:
+            opening, rest = yield from until_first_token(self._of[name], question)
+        except Unavailable as error:
+            yield Decision(self._named, f"fell back to {fallback!r}", f"{name!r} is unavailable ({error})")
+            yield from stream_of(self._of[fallback], question)
+            return
+        with closing(rest):
+            yield from opening
+            yield from rest
+
+    # ---- how it stands ----
+
+    def routing(self) -> Routing:
+        """As of half a second ago at most."""
+        if self._clock() - self._looked >= LOOK_SECONDS:
+            self.look()
+        return self._routing
+
+    def look(self) -> Routing:
+        """Read what was learned and what may be spent, when they changed; notice what else did."""
+        with self._looking:
+            self._looked = self._clock()
+            stamps = (stamp(self._file), stamp(budget_file(self._file)))
+            if stamps != self._stamps:
+                self._routing, self._stamps = self._read(), stamps
+            routing = self._routing
+            if routing.head is not None:
+                fault = self._stale(routing.head)
+                self._routing = Routing(routing.head, routing.budget, routing.plan, routing.tried, fault)
+            return self._routing
+
+    def conditions(self) -> Conditions:
+        """Under which its strategies answer now."""
+        return Conditions(
+            {name: self._kit.standing(name) for name in self._of},
+            self._kit.version(),
+            str(getattr(self._kit.embedder, "identity", "")),
+        )
+
+    def _read(self) -> Routing:
+        budget = budget_of(self._file, self.options.budget)
+        try:
+            head = load(self._file)
+        except BrokenHead as broken:
+            log.error("router %r: %s", self._named, broken)
+            return Routing(None, budget, None, (), str(broken))
+        if head is None:
+            return Routing(None, budget, None, (), UNTRAINED)
+        tried = tuple(plans(head, self.options.spend, self.options.margin))
+        return Routing(head, budget, within(head, tried, self.options.spend, budget), tried, "")
+
+    def _stale(self, head: Head) -> str:
+        """What is no longer as it was when the head was trained; `""` when all is."""
+        if set(head.strategies) != set(self._of):
+            learned = " and ".join(map(repr, head.strategies))
+            return f"it learned to choose among {learned}; train it again (kotae router train)"
+        try:
+            now = self.conditions()
+        except StrategyError as error:
+            return f"it cannot be seen whether its strategies are what they were ({error})"
+        was = head.conditions
+        changed = [repr(name) for name in self._of if was.strategies.get(name) != now.strategies[name]]
+        found = [
+            *([f"another {' and '.join(changed)} answers"] if changed else []),
+            *(["the documents have changed"] if was.index != now.index else []),
+            *(["questions are embedded by another model"] if was.embedder != now.embedder else []),
+        ]
+        return (
+            f"{', '.join(found)} since it was trained; train it again (kotae router train)" if found else ""
+        )
+
+    # ---- a question ----
+
+    def _choice(self, question: Question, routing: Routing) -> tuple[str, str, dict[str, Any]]:
+        """Who answers, why, and the numbers."""
+        head, plan = routing.head, routing.plan
+        first = self.options.of[0]
+        if head is None or plan is None:
+            return first, routing.fault, {"fallback": first}
+        fallback = head.strategies[plan.fallback]
+        if routing.fault:
+            name = fallback if fallback in self._of else first
+            return name, f"it is stale: {routing.fault}", {"fallback": name}
+        asked = question.query or standalone(question).query
+        vector = np.asarray(self._kit.embedder.embed_query(asked), np.float64)
+        likely, near = head.likely(vector), head.nearest(vector)
+        spent = head.mean_spent(self.options.spend)
+        name = head.strategies[plan.choice(likely, spent, known=near >= head.near)]
+        detail = {
+            "fallback": fallback,
+            "likely": {one: round(float(p), 3) for one, p in zip(head.strategies, likely, strict=True)},
+            "nearest": round(near, 3),
+            "budget": routing.budget,
+            "head": head.hash[:16],
+        }
+        return name, self._why(name, fallback, detail, near < head.near), detail
+
+    def _why(self, name: str, fallback: str, detail: dict[str, Any], strange: bool) -> str:
+        right = f"it is right with likelihood {detail['likely'][name]:.2f}"
+        if strange:
+            unlike = "the question is unlike any that was learned from"
+            return f"{unlike}, so the best single strategy answers; {right}"
+        if name == fallback:
+            return f"no other is better enough than the best single strategy; {right}"
+        unit = UNITS[self.options.spend]
+        limit = "" if detail["budget"] is None else f", within {detail['budget']:g} {unit} on average"
+        return f"{right}, {fallback!r} with {detail['likely'][fallback]:.2f}{limit}"
+
+
+# ---- the operator's budget ----
+
+
+def budget_file(head: Path) -> Path:
+    """Beside the head: what an operator set live."""
+    return head.with_suffix(".budget.json")
+
+
+def budget_of(head: Path, configured: float | None) -> float | None:
+    """The console's, else the configured one."""
+    try:
+        told = json.loads(budget_file(head).read_text("utf-8"))["budget"]
+        return None if told is None else float(told)
+    except FileNotFoundError:
+        return configured
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.error("the budget in %s cannot be read (%s); the configured one holds", budget_file(head), error)
+        return configured
+
+
+def stamp(file: Path) -> object:
+    """Another one after every change of the file."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
