@@ -191,7 +191,9 @@ class Training:
             if not (work.folder / SHELVED).exists():
                 progress("preparing", 0.0)
                 prepare(work, self._search, self._read)
-                adapter = self._shelf.put(run_apart(work.folder, told, stopped))
+                finished = run_apart(work.folder, told, stopped)
+                progress("shelving", LEARNING)  # raises when it was cancelled in its last moment
+                adapter = self._shelf.put(finished)
                 write(work.folder / SHELVED, lines([{"adapter": adapter.hash}]))
                 shutil.rmtree(work.adapter)  # it stands on the shelf
             if arguments["promote"] and self._promote is not None:

@@ -196,6 +196,25 @@ def test_a_training_under_way_is_cancelled_and_other_work_was_done_meanwhile(
     assert [adapter.name for adapter in desk.shelf.all()] == ["summer"]
 
 
+def test_a_training_cancelled_in_its_last_moment_leaves_nothing_on_the_shelf_and_can_go_on(
+    desk: Desk, quick: Callable[..., None], base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_apart(folder: Path, *_: object) -> Path:
+        desk.training.cancel(job.id, by="ann")  # nobody asks whether to stop any more
+        return on_paper(folder / "adapter", Work(folder).job.name)
+
+    monkeypatch.setattr(apart, "run_apart", run_apart)
+    job = desk.training.start("spring", base=base, by="ann")
+    desk.jobs.drain()
+    run = desk.training.run(job.id)
+    assert (run.job.state, run.adapter, list(desk.shelf.all())) == ("cancelled", "", [])
+    monkeypatch.setattr(apart, "run_apart", lambda folder, *_: Work(folder).adapter)
+    desk.training.resume(job.id, by="ann")
+    desk.jobs.drain()
+    run = desk.training.run(job.id)
+    assert (run.job.state, [adapter.hash for adapter in desk.shelf.all()]) == ("done", [run.adapter])
+
+
 def test_a_job_that_is_no_training_is_no_run(desk: Desk) -> None:
     job = desk.jobs.enqueue("other")
     for wrong in (job.id, "nonsense"):

@@ -171,10 +171,10 @@ def test_a_training_is_cancelled_only_after_a_yes_and_can_be_resumed(
     admin.is_told("spring is being cancelled")
     expect(page.locator("[data-state]")).to_have_text("Cancelled")
     slow.may_end.set()
-    expect(page.get_by_role("button", name="Resume")).to_be_visible()
-    kotae.training.resume(run.id, by="ada")
-    page.reload()  # what is not under way is looked at every five seconds only
+    admin.presses("Resume")
+    admin.is_told("spring goes on where it was.")
     expect(page.locator("[data-state]")).to_have_text("Done", timeout=15_000)
+    assert [adapter.name for adapter in kotae.shelf.all()] == ["spring"]
 
 
 def test_a_training_that_ends_moves_into_the_list_of_earlier_ones(

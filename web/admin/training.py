@@ -38,6 +38,7 @@ STATES = {
 STEPS = {
     "preparing": _l("preparing the examples"),
     "learning": _l("learning"),
+    "shelving": _l("putting the adapter on the shelf"),
     "promoting": _l("proving the adapter"),
     "waiting to try again": _l("waiting to try again"),
 }
@@ -145,7 +146,8 @@ class Shown:
 
     @property
     def resumable(self) -> bool:
-        return self.run.job.state in ("failed", "cancelled") and not self.adapter
+        """One that was cancelled may have been meant to speak, though its adapter is shelved."""
+        return self.run.job.state == "cancelled" or (self.run.job.state == "failed" and not self.adapter)
 
     @property
     def notes(self) -> list[tuple[int, str]]:
