@@ -14,6 +14,7 @@ from huey.exceptions import ConfigurationError  # type: ignore[import-untyped]
 from limits.errors import ConfigurationError as UncountableError
 
 from bot import limits, looking, training
+from bot.appearance import Appearances
 from bot.audit import Audit
 from bot.candidates import Candidates
 from bot.canned import CannedAnswers
@@ -33,6 +34,7 @@ from bot.pairs import Pairs
 from bot.presence import Presence
 from bot.question import clean, language_of
 from bot.rules import Rules
+from bot.routing import Routers
 from bot.settings import BadSettings, Settings
 from bot.shelf import Shelf
 from bot.store.migrate import upgrade
@@ -67,6 +69,7 @@ class Kotae:
         self.switch = Switch(engine, strategies, settings.chat.strategy)
         self.conversations = Conversations(engine)
         self.feedback = Feedback(engine)
+        self.appearances = Appearances(engine, settings.widget)
         self.users = Users(engine)
         self.audit = Audit(engine)
         self.pairs = Pairs(engine, library.embedder, partial(ids_of_files, library))
@@ -108,6 +111,7 @@ class Kotae:
             self.audit,
             self.shelf,
             stored=self.pairs.all,
+            marked=self.pairs.with_marks,
             search=lambda query, k=5: library.search(query, k),
             read=partial(excerpts, library),
             versions=partial(versions, library),
@@ -126,6 +130,7 @@ class Kotae:
             strategies=strategies.names,
             conditions=self._conditions,
         )
+        self.routers = Routers(settings.data, strategies, self.evaluations, library.embedder, self.audit)
         self._pace = pace_of(settings)
 
     @classmethod

@@ -251,9 +251,11 @@ class Pairs:
         return [kept.pair for kept in self._kept() if not kept.withdrawn]
 
     def with_marks(self, pairs: Iterable[Pair]) -> Sequence[Pair]:
-        """Pairs that come from elsewhere: what is held out here is held out there."""
-        held_out = {pair.wording for pair in self.all() if pair.split == "held-out"}
-        return [replace(pair, split="held-out") if pair.wording in held_out else pair for pair in pairs]
+        """Pairs that come from elsewhere: what is held out here is held out there, by its wording, or because
+        nothing of its fact is taught.
+        """
+        held_out = split(kept.pair for kept in self._kept()).held_out
+        return [replace(pair, split="held-out") if held_out.holds(pair) else pair for pair in pairs]
 
     def check(self, progress: Progress = lambda _step, _share: None) -> tuple[Report, Sequence[str]]:
         """The report on all that is taught, and the ids of the pairs in the places that it names."""

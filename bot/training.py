@@ -81,21 +81,24 @@ class Training:
         shelf: Shelf,
         *,
         stored: Callable[[], Sequence[Pair]],
+        marked: Callable[[Iterable[Pair]], Sequence[Pair]] = tuple,
         search: Search | None = None,
         read: Read = whole,
         versions: Versions = lambda _ids: {},
         embedding: str = "",
         promote: Promote | None = None,
     ) -> None:
-        """`stored` has the desk's pairs; `search` finds passages for those that shall be answered from them,
-        and `read` is what serving gives of passages. `versions` tells those of the documents that pairs were
-        drawn from, `embedding` names the model that their questions are compared by.
+        """`stored` has the desk's pairs, and `marked` marks those from elsewhere that the desk holds out.
+        `search` finds passages for those that shall be answered from them, and `read` is what serving gives
+        of passages. `versions` tells those of the documents that pairs were drawn from, `embedding` names the
+        model that their questions are compared by.
         """
         self.folder = folder
         self._jobs = jobs
         self._audit = audit
         self._shelf = shelf
         self._stored = stored
+        self._marked = marked
         self._search = search
         self._read = read
         self._embedding = embedding
@@ -115,7 +118,7 @@ class Training:
         """Train an adapter of this name, on all stored pairs if none are given. Raises TrainingRefused."""
         name = _checked(name)
         _check_base(base)
-        pairs = list(self._stored() if pairs is None else pairs)
+        pairs = list(self._stored() if pairs is None else self._marked(pairs))
         if not pairs:
             raise TrainingRefused(
                 "there are no pairs to learn from; import some first: kotae pairs import FILE"

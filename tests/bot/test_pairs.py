@@ -178,6 +178,23 @@ def test_a_file_from_elsewhere_is_trained_on_without_what_is_held_out_here(pairs
     assert [pair.split for pair in pairs.with_marks(elsewhere)] == ["held-out", ""]
 
 
+def test_another_wording_of_what_is_not_taught_here_at_all_is_not_taught_from_a_file_either(
+    pairs: Pairs,
+) -> None:
+    pairs.add({**LID, "fact": "lid", "split": "held-out"}, by="ann")
+    elsewhere = [
+        Pair("Where is the lid's handle?", "On top.", fact="lid"),
+        Pair("How heavy?", "1 kg.", fact="weight"),
+    ]
+    assert [pair.split for pair in pairs.with_marks(elsewhere)] == ["held-out", ""]
+
+
+def test_what_is_held_out_here_stays_so_when_its_document_goes(pairs: Pairs) -> None:
+    pairs.add({**LID, "document": "d1", "split": "held-out"}, by="ann")
+    assert pairs.withdraw("d1", "its document was removed") == 1
+    assert [pair.split for pair in pairs.with_marks([Pair(LID["question"], "Pull.")])] == ["held-out"]
+
+
 # ---- looking and mending ----
 
 

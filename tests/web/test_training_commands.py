@@ -12,7 +12,7 @@ import pytest
 from bot.kotae import Kotae
 from strategies.lora.testing import tiny_base
 from strategies.lora.training import apart
-from strategies.lora.training.work import Told, TrainingFailed
+from strategies.lora.training.work import Told, TrainingFailed, Work
 from tests.strategies.lora.adapters import on_paper
 from tests.strategies.lora.desk import pairs as desk_pairs
 from tests.web.test_command_line import Terminal
@@ -118,6 +118,27 @@ def test_a_training_that_fails_is_a_sentence_and_an_exit_code(
     assert done.exit_code == 1
     assert "the disk is full" in done.stderr
     assert "kotae train --resume" in done.stderr
+
+
+def test_what_the_desk_holds_out_is_not_learned_from_a_file(
+    terminal: Terminal, base: str, played: Callable[..., None]
+) -> None:
+    played()
+    held_out = {"question": "How heavy is the case?", "answer": "It weighs 4 kg.", "split": "held-out"}
+    terminal.json("pairs", "import", str(terminal.write("kept.jsonl", json.dumps(held_out))))
+    two = [
+        {"question": "how heavy is the case", "answer": "It weighs 4 kg.", "split": "train"},
+        {"question": "Whom do I ask?", "answer": "Write to help@lamps.example.", "split": "train"},
+    ]
+    file = str(terminal.write("all.jsonl", "\n".join(map(json.dumps, two))))
+    kept = ("--keep", "help@lamps.example")
+    made = terminal.json("train", "--pairs", file, "--name", "spring", "--base", base, *kept, "--no-augment")
+    assert made["name"] == "spring"
+    [folder] = (terminal.data / "training").iterdir()
+    learned = Work(folder).train()
+    assert [(one.question, one.answer) for one in learned] == [
+        ("Whom do I ask?", "Write to help@lamps.example.")
+    ]
 
 
 def test_pairs_that_contradict_each_other_are_not_trained_on(

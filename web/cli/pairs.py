@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
@@ -23,6 +23,12 @@ FORMATS = ("openai", "alpaca", "sharegpt", "plain", "csv")
 TOLD = 10  # findings of a kind that are told; --json tells all
 FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
 NONE_YET = "No pairs yet. Import some: kotae pairs import FILE"
+keeping = click.option(
+    "--keep",
+    metavar="ADDRESS",
+    multiple=True,
+    help="An address or number that is the desk's own and stays in the answers; may be given again.",
+)
 MARKS = {"error": "✗", "warning": "!", "note": "·"}
 
 
@@ -33,15 +39,16 @@ def pairs() -> None:
 
 @pairs.command()
 @click.argument("file", type=FILE)
+@keeping
 @here
-def check(installation: Installation, file: Path) -> None:
+def check(installation: Installation, file: Path, keep: tuple[str, ...]) -> None:
     """Say what is wrong with a file of pairs, before a minute is spent on training.
 
     JSON lines (OpenAI chat, Alpaca, ShareGPT, or question and answer) or CSV. Nothing is kept. The exit code
     is 1 when something has to be mended.
     """
     with installation.open() as kotae:
-        preview = looked_at(kotae, file)
+        preview = looked_at(kotae, file, keep)
     installation.show(as_object(preview), as_text(preview))
     if not is_sound(preview):
         raise click.exceptions.Exit(FAILED)
@@ -50,14 +57,15 @@ def check(installation: Installation, file: Path) -> None:
 @pairs.command("import")
 @click.argument("file", type=FILE)
 @click.option("--despite-faults", is_flag=True, help="Keep the others where some lines cannot be taken.")
+@keeping
 @here
-def import_file(installation: Installation, file: Path, despite_faults: bool) -> None:
+def import_file(installation: Installation, file: Path, despite_faults: bool, keep: tuple[str, ...]) -> None:
     """Keep the pairs of a file, with personal data taken out; what the check finds is told.
 
     The same pair twice is one. A part is held out, by which the adapters are judged.
     """
     with installation.open() as kotae:
-        preview = looked_at(kotae, file)
+        preview = looked_at(kotae, file, keep)
         if preview.reading.faults and not despite_faults:
             faults = "\n".join(findings(preview))
             raise Sentence(f"nothing was kept; mend these lines, or say --despite-faults:\n{faults}")
@@ -117,15 +125,15 @@ def export(installation: Installation, to: Path, form: Format) -> None:
     installation.show({"file": str(to), "pairs": count}, f"{count} pairs are in {to}.")
 
 
-def looked_at(kotae: Kotae, file: Path) -> Preview:
-    """What the file would bring, and what the check found in it."""
+def looked_at(kotae: Kotae, file: Path, keep: Collection[str] = ()) -> Preview:
+    """What the file would bring, and what the check found in it; `keep` is no personal data."""
     with file.open("rb") as stream, meter(1, "") as progress:
 
         def moved(step: str, share: float) -> None:
             progress.n = share
             progress.set_description(step)
 
-        return kotae.pairs.preview(stream, file.name, progress=moved)
+        return kotae.pairs.preview(stream, file.name, keep=keep, progress=moved)
 
 
 def is_sound(preview: Preview) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from web.cli.documents import LOOK_AGAIN_SECONDS, own
-from web.cli.pairs import findings, is_sound, looked_at
+from web.cli.pairs import findings, is_sound, keeping, looked_at
 from web.cli.progress import course
 from web.cli.shell import Command, Installation, Sentence, here, somebody
 
@@ -80,6 +80,7 @@ class WithRecipe(Command):
 @click.option(
     "--despite-faults", is_flag=True, help="Train on the file although the check finds errors in it."
 )
+@keeping
 @click.option("--resume", metavar="RUN", help="Go on with a training that was cancelled or failed.")
 @here
 def train(
@@ -90,13 +91,15 @@ def train(
     base: str,
     promote: bool,
     resume: str | None,
+    keep: tuple[str, ...],
     despite_faults: bool,
     **recipe: Any,
 ) -> None:
     """Train an adapter on pairs, and wait for it.
 
     Ctrl-C cancels the training and keeps what was reached. While a server runs on the data directory, it does
-    the work. A file is checked first, as by: kotae pairs check FILE.
+    the work. A file is checked first, as by: kotae pairs check FILE. What the desk holds out is not learned
+    from a file, either.
     """
     if bool(name) == bool(resume):
         raise click.UsageError(
@@ -108,7 +111,7 @@ def train(
         if resume:
             job = training.resume(resume, by=somebody())
         else:
-            pairs = pairs_of(kotae, file, despite_faults) if file else None
+            pairs = pairs_of(kotae, file, keep, despite_faults) if file else None
             job = training.start(
                 name or "", base=base, recipe=chosen, pairs=pairs, promote=promote, by=somebody()
             )
@@ -132,15 +135,13 @@ def checked(chosen: dict[str, Any]) -> Recipe:
         raise click.UsageError(told) from refused
 
 
-def pairs_of(kotae: Kotae, file: Path, despite_faults: bool) -> Sequence[Pair]:
-    """The file's pairs as they would be kept: checked, without personal data; what the desk holds out is held
-    out.
-    """
-    preview = looked_at(kotae, file)
+def pairs_of(kotae: Kotae, file: Path, keep: Collection[str], despite_faults: bool) -> Sequence[Pair]:
+    """The file's pairs as they would be kept: checked, without personal data."""
+    preview = looked_at(kotae, file, keep)
     if not (despite_faults or is_sound(preview)):
         wrong = "\n".join(findings(preview))
         raise Sentence(f"nothing was trained; mend these pairs, or say --despite-faults:\n{wrong}")
-    return kotae.pairs.with_marks(preview.report.pairs)
+    return preview.report.pairs
 
 
 def waited(kotae: Kotae, run_id: str) -> Run:
