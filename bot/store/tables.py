@@ -124,7 +124,7 @@ class SwitchRow(Base):
     at: Mapped[datetime]
     previous: Mapped[str]
     note: Mapped[str] = mapped_column(default="")
-    overrides: Mapped[dict[str, Any]] = mapped_column(default=dict)  # strategy: options that replace the file's
+    overrides: Mapped[dict[str, Any]] = mapped_column(default=dict)  # strategy: its options, over the file's
     shares: Mapped[dict[str, Any]] = mapped_column(default=dict)  # strategy: per cent of the conversations
     shadows: Mapped[dict[str, Any]] = mapped_column(default=dict)  # strategy: per cent of the answers
 

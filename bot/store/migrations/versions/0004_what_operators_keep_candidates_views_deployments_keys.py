@@ -59,8 +59,8 @@ def upgrade() -> None:
         sa.Column("prompt_tokens", sa.Integer(), nullable=False),
         sa.Column("passage_tokens", sa.Integer(), nullable=False),
         sa.Column("completion_tokens", sa.Integer(), nullable=False),
-        sa.Column("ms_first", sa.Float(), nullable=True),
-        sa.Column("ms", sa.Float(), nullable=True),
+        sa.Column("ms_first", sa.Double(), nullable=True),
+        sa.Column("ms", sa.Double(), nullable=True),
         sa.Column("citations", sa.JSON(), nullable=False),
         sa.Column("at", database.Moment(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
