@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.drawing import nice
+
 SIDE = 1000  # the drawing is so wide and so high, in its own units
 SPACES = 4  # between the labels of an axis
 MOST_POINTS = 200  # of one line; a screen shows no more
-NICE = (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 
 Point = tuple[int, float]  # a step and its loss
 
@@ -91,28 +92,20 @@ def draw(told: Iterable[Said]) -> Curve | None:
 
 @dataclass(frozen=True)
 class Scale:
-    """From steps and losses to the drawing's units; its origin is above."""
+    """From what is measured along each axis to the drawing's units; its origin is above."""
 
-    steps: int
+    steps: float
     highest: float
 
-    def line(self, points: Sequence[Point]) -> str:
+    def line(self, points: Sequence[tuple[float, float]]) -> str:
         return "M" + " L".join(self._place(*point) for point in points) if points else ""
 
-    def dots(self, points: Sequence[Point]) -> str:
+    def dots(self, points: Sequence[tuple[float, float]]) -> str:
         """Lines without a length: their round caps stay round when the drawing is stretched."""
         return "".join(f"M{self._place(*point)}h0" for point in points)
 
-    def _place(self, step: int, value: float) -> str:
+    def _place(self, step: float, value: float) -> str:
         return f"{SIDE * step / self.steps:.1f} {SIDE * (1 - value / self.highest):.1f}"
-
-
-def nice(least: float) -> float:
-    """The next number of one digit or so."""
-    if least <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(n * power for n in NICE if n * power >= least * (1 - 1e-9))
 
 
 def points(measured: Iterable[tuple[int, float | None]]) -> list[Point]:
