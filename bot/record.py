@@ -89,7 +89,10 @@ class Message:
     ms: float | None = None
     decisions: tuple[Mapping[str, Any], ...] = ()  # by, what, why, detail
     citations: tuple[Shown, ...] = ()
+    replaced: bool = False  # its customer asked in other words instead
     rating: Rating | None = None
+    by: str = ""  # which operator, by email
+    position: int = 0  # its place among all that was said
 
 
 @dataclass(frozen=True)
@@ -135,16 +138,17 @@ def to_row(conversation_id: str, record: Record) -> MessageRow:
         tokens_estimated=usage.estimated,
         ms_first=record.ms_first,
         ms=record.ms,
-        decisions=[_told(decision) for decision in record.answer.decisions],
+        decisions=[told(decision) for decision in record.answer.decisions],
         citations=[asdict(Shown.of(cited)) for cited in record.answer.citations],
     )
 
 
-def _told(decision: Decision) -> dict[str, Any]:
-    told: dict[str, Any] = _plain(
+def told(decision: Decision) -> dict[str, Any]:
+    """A decision as JSON holds it."""
+    plain: dict[str, Any] = _plain(
         {"by": decision.by, "what": decision.what, "why": decision.why, "detail": decision.detail}
     )
-    return told
+    return plain
 
 
 def _plain(value: Any) -> Any:
@@ -192,5 +196,8 @@ def from_row(row: MessageRow) -> Message:
         ms=row.ms,
         decisions=tuple(row.decisions),
         citations=tuple(Shown(**{**shown, "headings": tuple(shown["headings"])}) for shown in row.citations),
+        replaced=row.replaced,
         rating=rating(row.feedback) if row.feedback else None,
+        by=row.by,
+        position=row.position or 0,
     )

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from bot.settings import PREFIX, Settings
+from bot.settings import PREFIX, Price, Settings
 from bot.texts import JAPANESE, Texts
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
@@ -50,6 +50,20 @@ inner = "quotes"
 ```
 """
 
+PRICES = """\
+The price of a strategy goes before that of the model that spoke; what has none costs nothing. Evaluations
+tell the cost of each answer by it. A name with dots stands in quotation marks.
+
+```toml
+[prices."gpt-4.1-mini"]
+prompt = 0.40
+completion = 1.60
+```
+
+| setting | default | |
+|---|---|---|
+"""
+
 TEXTS = """\
 What customers read when it is not a strategy that speaks. `[texts.en]` and `[texts.ja]` are there from the
 start; another language, such as `[texts.de]`, takes the English sentence where it has none of its own.
@@ -70,6 +84,8 @@ def page() -> str:
             sections.append(f"## [{name}]\n\n{_table(rows)}")
         elif name == "strategies":
             sections.append(f"## [strategies]\n\n{_sentence(field)}\n\n{STRATEGIES}")
+        elif name == "prices":
+            sections.append(f"## [prices]\n\n{_sentence(field)}\n\n{PRICES}{''.join(_prices())}")
         elif name == "texts":
             sections.append(f"## [texts]\n\n{TEXTS}{''.join(_texts())}")
         else:
@@ -88,6 +104,11 @@ def _table(rows: list[tuple[str, FieldInfo]]) -> str:
 def _texts() -> Iterator[str]:
     for name, field in Texts.model_fields.items():
         yield f"| `{name}` | {field.default} | {JAPANESE[name]} | {_sentence(field)} |\n"
+
+
+def _prices() -> Iterator[str]:
+    for name, field in Price.model_fields.items():
+        yield f"| `prices.NAME.{name}` | {_default(field)} | {_sentence(field)}{_bounds(field)} |\n"
 
 
 def _sentence(field: FieldInfo) -> str:

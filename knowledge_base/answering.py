@@ -100,6 +100,12 @@ def passages_of(engine: sa.Engine, document_id: str) -> list[Passage]:
         return [_passage(row) for row in connection.execute(query.where(builds.c.edition == build.edition))]
 
 
+def by_id(engine: sa.Engine, ids: Sequence[str]) -> dict[str, Passage]:
+    """Those of the passages that answer."""
+    with reading(engine) as connection:
+        return _load(connection, ids)
+
+
 def neighbours(engine: sa.Engine, passage: Passage, each_side: int) -> list[Passage]:
     """The passages around one, itself among them, in order."""
     around = passages.c.position.between(passage.position - each_side, passage.position + each_side)
