@@ -46,6 +46,12 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "(interval {low} to {high}); {margin} points may be lost.",
         "tag_wrong.reject": "“{tag}”: {mine} questions were told something wrong, {live} by the live "
         "strategy. One of them: “{example}”.",
+        "live_already.hold": "“{name}” answers customers already.",
+        "live_not_asked.hold": "“{name}”, which answers customers now, was not asked: compare it, too.",
+        "unfinished.hold": "The evaluation is not finished: {left} answers are missing.",
+        "changed.hold": "“{name}” is configured otherwise now than when it was asked: ask again.",
+        "other_index_version.hold": "The documents have changed since (index {then}, now {now}): ask again.",
+        "other_adapter.hold": "Another adapter speaks now than when it was asked: ask again.",
     },
     "ja": {
         "questions.promote": "答えのある質問{n}件を尋ねました。",
@@ -53,7 +59,8 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "facts.promote": "正解の事実: 現在の戦略との差は{value}ポイント（区間 {low}～{high}）。"
         "許される低下は{margin}ポイントです。",
         "facts.hold": "正解の事実: 現在の戦略との差は{value}ポイントですが、区間 {low}～{high} では"
-        "{margin}ポイントを超える低下を否定できません。質問は{n}件で、この大きさの差を示すには約{needed}件が必要です。",
+        "{margin}ポイントを超える低下を否定できません。質問は{n}件で、この大きさの差を示すには約{needed}件が"
+        "必要です。",
         "facts.reject": "正解の事実: 現在の戦略との差は{value}ポイント（区間 {low}～{high}）。"
         "許される低下は{margin}ポイントまでです。",
         "facts_unknown.hold": "正解の事実を持つ質問がないため、どちらの回答が優れているか判断できません。",
@@ -85,5 +92,94 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "許される低下: {margin}ポイント）。",
         "tag_wrong.reject": "「{tag}」: 誤りを述べた質問は{mine}件、現在の戦略では{live}件でした。"
         "例:「{example}」",
+        "live_already.hold": "「{name}」はすでにお客様に回答しています。",
+        "live_not_asked.hold": "現在回答している「{name}」に質問していません。あわせて比較してください。",
+        "unfinished.hold": "評価が終わっていません。回答が{left}件足りません。",
+        "changed.hold": "「{name}」の設定は質問したときから変わっています。もう一度質問してください。",
+        "other_index_version.hold": "質問したあとに文書が変わりました（索引 {then}、現在 {now}）。もう一度質問"
+        "してください。",
+        "other_adapter.hold": "質問したときとは別のアダプターが話しています。もう一度質問してください。",
+    },
+}
+
+REPORT: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "subtitle": "{strategies} strategies, {questions} questions, measured {when} through a customer's "
+        "turn.",
+        "decision.promote": "“{candidate}” may take the place of “{live}”",
+        "decision.hold": "“{candidate}” may not take the place of “{live}” yet",
+        "decision.reject": "“{candidate}” may not take the place of “{live}”",
+        "mark.promote": "kept",
+        "mark.hold": "not certain",
+        "mark.reject": "broken",
+        "figures": "Side by side",
+        "figures_about": "Below each figure is the interval in which it would lie had other questions been "
+        "asked (95 %, by bootstrap over the questions). A dot marks the best, and those that cannot be told "
+        "apart from it.",
+        "part.answers": "What is answered",
+        "part.words": "How it is said",
+        "part.sources": "What it rests on",
+        "part.price": "What it costs",
+        "plots": "Quality and its price",
+        "plots_about": "Filled marks on the dashed line are worth their price: no other strategy is both as "
+        "cheap and as good. The strokes are intervals.",
+        "plot.cost": "Quality against cost",
+        "plot.latency": "Quality against waiting",
+        "differences": "Do they differ at all?",
+        "differences_about": "On the questions that both were asked. p is corrected for the number of "
+        "comparisons (Holm); below .05 the two differ. The last column says how many questions like these "
+        "would show a difference of this size four times in five.",
+        "difference.pair": "Compared",
+        "difference.difference": "Difference",
+        "difference.test": "Test",
+        "difference.p": "p, corrected",
+        "difference.needed": "Questions needed",
+        "tags": "By tag",
+        "tags_about": "An average can hide a part that got worse.",
+        "tag": "Tag",
+        "examples": "Where they differ",
+        "examples_about": "{shown} of {all} questions that one strategy answered rightly and another did "
+        "not.",
+        "silent": "(no answer)",
+        "right": "right",
+        "not_right": "not right",
+    },
+    "ja": {
+        "subtitle": "{strategies}個の戦略、{questions}件の質問。{when}に、お客様とのやり取りと同じ経路で測定"
+        "。",
+        "decision.promote": "「{candidate}」は「{live}」に代わって公開できます",
+        "decision.hold": "「{candidate}」は、まだ「{live}」に代わって公開できません",
+        "decision.reject": "「{candidate}」は「{live}」に代わって公開できません",
+        "mark.promote": "満たしています",
+        "mark.hold": "確かではありません",
+        "mark.reject": "満たしていません",
+        "figures": "比較",
+        "figures_about": "各数値の下は、別の質問を尋ねた場合に取りうる範囲です（質問のブートストラップによる"
+        "95 %区間）。●は最も良いもの、およびそれと区別できないものを示します。",
+        "part.answers": "回答の内容",
+        "part.words": "話し方",
+        "part.sources": "根拠",
+        "part.price": "費用と時間",
+        "plots": "品質とその対価",
+        "plots_about": "破線上の塗りつぶした点は、対価に見合う戦略です。同じかそれより安く、同じかそれより良"
+        "い戦略はほかにありません。縦線は区間です。",
+        "plot.cost": "品質と費用",
+        "plot.latency": "品質と待ち時間",
+        "differences": "本当に差があるか",
+        "differences_about": "両方に尋ねた質問での比較です。p値は比較の数で補正しています（Holm法）。0.05未"
+        "満なら差があります。右端の列は、この大きさの差を5回に4回示すために必要な質問の数です。",
+        "difference.pair": "比較",
+        "difference.difference": "差",
+        "difference.test": "検定",
+        "difference.p": "補正後のp値",
+        "difference.needed": "必要な質問数",
+        "tags": "タグごと",
+        "tags_about": "平均だけでは、悪くなった部分が隠れることがあります。",
+        "tag": "タグ",
+        "examples": "回答が分かれた質問",
+        "examples_about": "ある戦略は正しく答え、別の戦略は答えられなかった質問（{all}件のうち{shown}件）。",
+        "silent": "（回答なし）",
+        "right": "正しい",
+        "not_right": "正しくない",
     },
 }
