@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, cast
 
-from knowledge_base.errors import TooLarge, Unreadable
+from knowledge_base.catalogue import Received
+from knowledge_base.errors import KnowledgeError, TooLarge, Unreadable
+from knowledge_base.library import Library
 from knowledge_base.limits import MEBIBYTE, Limits
 from knowledge_base.readers.packed import CONTENT_TYPES, SMALL
 
@@ -32,6 +34,15 @@ class Member:
 
     name: str
     info: zipfile.ZipInfo
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of one file: received, or the reason why not."""
+
+    name: str
+    received: Received | None = None
+    error: KnowledgeError | None = None
 
 
 class Archive:
@@ -57,9 +68,14 @@ class Archive:
         except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError) as error:
             raise Unreadable(f"{member.name!r} is damaged in the archive {self._name!r}") from error
 
+    @property
+    def exceeded(self) -> bool:
+        """It has unpacked to more than it may; what is left of it is not opened."""
+        return self._left < 0
+
     def spend(self, size: int) -> None:
         self._left -= size
-        if self._left < 0:
+        if self.exceeded:
             raise TooLarge(_too_large(self._name, self._limits))
 
 
@@ -89,6 +105,38 @@ def opened(stream: BinaryIO, name: str, limits: Limits) -> Iterator[Archive]:
         raise Unreadable(f"the archive {name!r} is damaged or was cut off; pack it again") from error
     with packed:
         yield Archive(packed, name, size, limits)
+
+
+def take_in(library: Library, stream: BinaryIO, name: str, *, by: str = "") -> Iterator[Taken]:
+    """Receive a file, or each file of an archive; what is wrong with one does not stop the others."""
+    if not is_archive(stream):
+        yield _taken(library, stream, name, by)
+        return
+    try:
+        with opened(stream, name, library.limits) as archive:
+            if not archive.members:
+                raise Unreadable(f"the archive {name!r} holds no file")
+            for member in archive.members:
+                yield _unpacked(library, archive, member, by)
+                if archive.exceeded:
+                    return
+    except KnowledgeError as error:
+        yield Taken(name, error=error)
+
+
+def _unpacked(library: Library, archive: Archive, member: Member, by: str) -> Taken:
+    try:
+        with archive.open(member) as inner:
+            return _taken(library, inner, member.name, by)
+    except Unreadable as error:
+        return Taken(member.name, error=error)
+
+
+def _taken(library: Library, stream: BinaryIO, name: str, by: str) -> Taken:
+    try:
+        return Taken(name, library.receive(stream, name, by=by))
+    except KnowledgeError as error:
+        return Taken(name, error=error)
 
 
 class _Counted:

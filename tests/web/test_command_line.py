@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from bot.kotae import Kotae
 from bot.settings import Settings
+from tests.knowledge_base.internet import Site, served
 from web.cli import main
 from web.cli.page import PAGE, page
 
@@ -304,3 +307,81 @@ def test_results_are_all_that_standard_output_carries(filled: Terminal) -> None:
     assert done.returncode == 0, done.stderr
     assert "30 months" in json.loads(done.stdout)["answer"]
     assert done.stderr == ""
+
+
+# Pages of a site, and archives
+
+
+@pytest.fixture
+def site(terminal: Terminal) -> Iterator[Site]:
+    """A site in our own network that the installation names."""
+    with (terminal.folder / "kotae.toml").open("a") as config:
+        config.write('[fetching]\nprivate_hosts = ["127.0.0.1"]\n')
+    with served(Site()) as site:
+        yield site
+
+
+def test_a_zip_of_manuals_is_added_file_by_file(terminal: Terminal) -> None:
+    archive = terminal.folder / "manuals.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("en/warranty.md", WARRANTY)
+        packed.writestr("ja/colours.md", COLOURS)
+        packed.writestr("ja/broken.pdf", b"%PDF-1.7 and nothing more")
+    result = terminal.json("documents", "add", str(archive), code=1)
+    assert {one["name"]: one["state"] for one in result["documents"]} == {
+        "warranty.md": "live",
+        "colours.md": "live",
+        "broken.pdf": "failed",
+    }
+
+
+def test_a_page_is_added_watched_looked_at_again_and_let_go(terminal: Terminal, site: Site) -> None:
+    url = site.shows("/warranty", "Warranty\n<p>The kettle is under warranty for 30 months.</p>")
+    (page,) = terminal.json("documents", "add", url)["documents"]
+    assert (page["state"], page["name"], page["passages"]) == ("live", url, 1)
+    assert "30 months" in str(terminal.json("search", "How long is the warranty?"))
+    assert terminal.json("documents", "watched")[0]["every"] == 0
+    terminal.json("documents", "watch", url, "--every", "6h")
+    (watched,) = terminal.json("documents", "watched")
+    assert (watched["every"], watched["pages"]) == (6 * 3600, {"read": 1})
+    assert "6h" in terminal("documents", "watched").stdout
+    site.shows("/warranty", "Warranty\n<p>The kettle is under warranty for 36 months.</p>")
+    assert terminal.json("documents", "refresh", watched["id"])["state"] == "looked"
+    assert "36 months" in str(terminal.json("search", "How long is the warranty?"))
+    assert terminal("documents", "unwatch", watched["id"]).exit_code == 0
+    assert terminal.json("documents", "watched") == []
+    assert len(terminal.json("documents", "list")) == 1
+
+
+def test_a_sitemap_with_a_page_that_is_gone_adds_the_rest_and_says_so(terminal: Terminal, site: Site) -> None:
+    page = site.shows("/warranty", "Warranty\n<p>The kettle is under warranty for 30 months.</p>")
+    url = site.lists("/sitemap.xml", page, f"{site.origin}/gone")
+    done = terminal("documents", "add", url)
+    assert done.exit_code == 1
+    assert "there is no page at" in done.stdout
+    assert "30 months" in str(terminal.json("search", "How long is the warranty?"))
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://10.1.2.3/faq", "leads into a private network"),
+        ("ftp://shop.example/faq", "is no address of a page"),
+    ],
+)
+def test_an_address_that_is_not_fetched_is_a_sentence(terminal: Terminal, url: str, why: str) -> None:
+    done = terminal("documents", "add", url)
+    assert done.exit_code == 1
+    assert why in done.stdout
+
+
+def test_an_interval_that_is_none_is_refused(terminal: Terminal) -> None:
+    done = terminal("documents", "watch", "https://shop.example/", "--every", "often")
+    assert done.exit_code == 2
+    assert "30m, 6h, 1d and 2w are" in done.stderr
+
+
+def test_a_path_that_is_not_there_is_refused(terminal: Terminal) -> None:
+    done = terminal("documents", "add", str(terminal.folder / "nothing"))
+    assert done.exit_code == 2
+    assert "there is nothing at" in done.stderr

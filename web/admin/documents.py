@@ -11,12 +11,14 @@ from flask import Response, abort, flash, jsonify, redirect, render_template, re
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_login import current_user
 from werkzeug.datastructures import FileStorage
 
 from bot.jobs import Job
+from knowledge_base.archives import Taken, is_archive, take_in
 from knowledge_base.catalogue import Document
-from knowledge_base.errors import KnowledgeError, NotFound, TooLarge
+from knowledge_base.errors import NotFound, TooLarge
 from web.admin import bp
 from web.auth import requires
 from web.current import kotae
@@ -33,6 +35,14 @@ STATES = {
     "retired": _l("Retired"),
     "removing": _l("Being deleted"),
 }
+INTERVALS = {
+    24 * 3600: _l("every day"),
+    3600: _l("every hour"),
+    6 * 3600: _l("every six hours"),
+    7 * 24 * 3600: _l("every week"),
+    0: _l("only when I ask"),
+}
+REFUSALS_TOLD = 3  # of a ZIP
 FORM_BYTES = 64 * 1024  # what a multipart form adds around a file
 
 
@@ -45,7 +55,12 @@ def upload_bytes() -> int:
 @requires("admin")
 def documents() -> ResponseReturnValue:
     return render_template(
-        "console/documents.html", documents=kotae().library.documents(), states=STATES, jobs=reindexing()
+        "console/documents.html",
+        documents=kotae().library.documents(),
+        states=STATES,
+        jobs=reindexing(),
+        watches=len(kotae().watches.list()),
+        intervals=INTERVALS,
     )
 
 
@@ -150,16 +165,42 @@ def reindex() -> ResponseReturnValue:
 
 
 def receive(file: FileStorage) -> dict[str, Any]:
-    """Take one file in and queue its ingestion; what happened as data and as a sentence."""
+    """Take one file in, or each file of a ZIP, and queue its ingestion; what happened as data and as a
+    sentence.
+    """
     name = file.filename or ""
-    try:
-        received = kotae().library.receive(cast("BinaryIO", file.stream), name, by=current_user.email)
-    except KnowledgeError as refused:
+    stream = cast("BinaryIO", file.stream)
+    packed = is_archive(stream)
+    outcomes = [outcome_of(taken) for taken in take_in(kotae().library, stream, name, by=current_user.email)]
+    return of_archive(name, outcomes) if packed else outcomes[0]
+
+
+def of_archive(name: str, outcomes: list[dict[str, Any]]) -> dict[str, Any]:
+    """What became of the files of a ZIP, as one."""
+    refused = [one for one in outcomes if one["error"]]
+    took = len(outcomes) - len(refused)
+    sentence = ngettext(
+        "%(name)s: %(num)s document was received.",
+        "%(name)s: %(num)s documents were received.",
+        took,
+        name=name,
+    )
+    if refused:
+        why = "; ".join(one["sentence"] for one in refused[:REFUSALS_TOLD])
+        more = len(refused) - REFUSALS_TOLD
+        sentence += " " + _("Not received: %(why)s", why=why)
+        sentence += _(" … and %(n)s more", n=more) if more > 0 else ""
+    return {"name": name, "error": bool(refused), "sentence": sentence, "inside": outcomes}
+
+
+def outcome_of(taken: Taken) -> dict[str, Any]:
+    name, received = taken.name, taken.received
+    if received is None:
         return {
             "name": name,
             "error": True,
-            "too_large": isinstance(refused, TooLarge),
-            "sentence": f"{name}: {refused}",
+            "too_large": isinstance(taken.error, TooLarge),
+            "sentence": f"{name}: {taken.error}",
         }
     shown = received.document
     if received.outcome != "unchanged" or shown.state in UNDER_WAY:

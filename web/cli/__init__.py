@@ -14,11 +14,13 @@ from web.cli import (
     documents,
     pairs,
     questions,
+    router,
     serve,
     stages,
     strategy,
     train,
     users,
+    watches,  # noqa: F401 - it adds its commands to `documents`
 )
 from web.cli.shell import Root
 
@@ -37,6 +39,7 @@ for command in (
     questions.search,
     questions.ask,
     strategy.strategy,
+    router.router,
     pairs.pairs,
     train.train,
     adapters.adapters,

@@ -18,7 +18,7 @@ def demo(installation: Installation) -> None:
     """Add the demo's documents; quick when they are there already."""
     with installation.open() as kotae:
         added = add_files(kotae, list(files_in([FOLDER])))
-    failed = [f"{one.file.name}: {one.error}" for one in added if not is_live(one)]
+    failed = [f"{one.name}: {one.error}" for one in added if not is_live(one)]
     text = "\n".join([f"The demo is ready: {len(added) - len(failed)} documents.", *failed])
     installation.show({"documents": len(added), "failed": len(failed)}, text)
     if failed:

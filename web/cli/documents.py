@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,9 @@ from web.cli.shell import FAILED, Group, Installation, Sentence, here, somebody,
 
 if TYPE_CHECKING:
     from bot.kotae import Kotae
+    from knowledge_base.archives import Taken
     from knowledge_base.catalogue import Document
+    from knowledge_base.watches import Page
 
 DONE = ("live", "failed", "retired")
 LOOK_AGAIN_SECONDS = 0.3
@@ -28,18 +30,23 @@ def documents() -> None:
 
 
 @documents.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("sources", nargs=-1, required=True, metavar="PATH|ZIP|URL...")
 @here
-def add(installation: Installation, paths: tuple[Path, ...]) -> None:
-    """Add files, or folders of them, and wait until questions are answered from them.
+def add(installation: Installation, sources: tuple[str, ...]) -> None:
+    """Add files, folders or ZIPs of them, pages and sitemaps, and wait until they answer questions.
 
-    A file that cannot be read does not stop the others; the exit code is 1 when there was one. While a server
-    runs on the data directory, it does the work.
+    What cannot be read does not stop the others; the exit code is 1 when there was something. While a server
+    runs on the data directory, it does the work. An address is fetched once; `documents watch` does it again
+    and again.
     """
-    files = list(files_in(paths))
+    addresses = [source for source in sources if "://" in source]
+    paths = [Path(source) for source in sources if "://" not in source]
+    if missing := [path for path in paths if not path.exists()]:
+        raise click.BadParameter(f"there is nothing at {str(missing[0])!r}", param_hint="PATH")
     with installation.open() as kotae:
-        added = add_files(kotae, files)
-    rows = [(one.state, one.file.name, one.passages, one.outcome, one.error) for one in added]
+        added = add_files(kotae, list(files_in(paths)))
+        added += [one for address in addresses for one in add_address(kotae, address)]
+    rows = [(one.state, one.name, one.passages, one.outcome, one.error) for one in added]
     heads = ("state", "file", "passages", "outcome", "")
     text = table(rows, heads) if rows else "There is no file in there."
     failed = sum(not is_live(one) for one in added)
@@ -101,15 +108,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Added:
-    """What became of one file."""
+    """What became of one file; `name` tells it from others where `file` is an archive."""
 
-    file: Path
+    file: Path | str
     id: str = ""
     title: str = ""
     state: str = "failed"
     outcome: str = ""
     error: str = ""
     passages: int = 0
+    name: str = ""
 
     def row(self) -> dict[str, Any]:
         return {**asdict(self), "file": str(self.file)}
@@ -122,19 +130,65 @@ def is_live(added: Added) -> bool:
 
 def receive(kotae: Kotae, files: Sequence[Found]) -> list[Added]:
     """Hand the files to the library, which keeps what it does not have yet."""
-    from knowledge_base.errors import KnowledgeError
+    from knowledge_base.archives import take_in
 
-    added = []
+    added, who = [], somebody()
     for file in files:
         try:
             with file.path.open("rb") as stream:
-                received = kotae.library.receive(stream, file.name, by=somebody())
-        except (KnowledgeError, OSError) as error:
-            added.append(Added(file.path, error=str(error)))
-        else:
-            document = received.document
-            added.append(Added(file.path, document.id, document.title, document.state, received.outcome))
+                added += [_added(file, one) for one in take_in(kotae.library, stream, file.name, by=who)]
+        except OSError as error:
+            added.append(Added(file.path, error=str(error), name=file.name))
     return added
+
+
+def _added(file: Found, taken: Taken) -> Added:
+    if taken.received is None:
+        return Added(file.path, error=str(taken.error), name=taken.name)
+    document = taken.received.document
+    state, outcome = document.state, taken.received.outcome
+    return Added(file.path, document.id, document.title, state, outcome, name=taken.name)
+
+
+def add_address(kotae: Kotae, url: str, *, every: int = 0, below: str = "") -> list[Added]:
+    """Fetch a page, or the pages of a sitemap, and wait until they answer."""
+    from knowledge_base.errors import NotFetched
+
+    try:
+        watch = kotae.watches.add(url, every=every, below=below, by=somebody())
+    except NotFetched as error:
+        return [Added(url, error=str(error), name=url)]
+    look(kotae, watch.id)
+    watch = kotae.watches.get(watch.id)
+    pages = kotae.watches.pages(watch.id)
+    added = [_as_it_is_now(kotae, _fetched(page)) for page in pages]
+    return [Added(url, error=watch.error, name=url)] if watch.error and not added else added
+
+
+def _fetched(page: Page) -> Added:
+    return Added(page.url, page.document_id or "", outcome=page.state, error=page.error, name=page.url)
+
+
+def look(kotae: Kotae, watch_id: str) -> None:
+    """Look at a watched address, here or by the server that owns the data directory, until it is ingested."""
+    from bot.looking import look_now
+
+    if not own(kotae):
+        look_now(kotae.watches, kotae.jobs, watch_id)
+        while any(job.kind == "look" for job in (*kotae.jobs.list("running"), *kotae.jobs.list("queued"))):
+            time.sleep(LOOK_AGAIN_SECONDS)
+        ids = [page.document_id for page in kotae.watches.pages(watch_id) if page.document_id]
+        _wait_until_done(kotae, ids)
+        return
+    with meter(1, "pages") as progress:
+
+        def moved(step: str, share: float) -> None:
+            progress.n = share
+            progress.set_description(step)
+
+        looked = kotae.watches.look(watch_id, moved)
+        progress.n = 1
+    _ingest(kotae, looked.changed)
 
 
 def add_files(kotae: Kotae, files: Sequence[Found]) -> list[Added]:
@@ -152,8 +206,12 @@ def _as_it_is_now(kotae: Kotae, one: Added) -> Added:
     if not one.id:
         return one
     document = kotae.library.document(one.id)
-    return Added(
-        one.file, one.id, document.title, document.state, one.outcome, document.error, document.passages
+    return replace(
+        one,
+        title=document.title,
+        state=document.state,
+        error=document.error or one.error,
+        passages=document.passages,
     )
 
 
@@ -183,6 +241,10 @@ def _ingest(kotae: Kotae, ids: Sequence[str]) -> None:
 def _wait_for_server(kotae: Kotae, ids: Sequence[str]) -> None:
     for id_ in ids:
         kotae.jobs.enqueue("ingest", document_id=id_)
+    _wait_until_done(kotae, ids)
+
+
+def _wait_until_done(kotae: Kotae, ids: Sequence[str]) -> None:
     with meter(len(ids), "documents") as progress:
         while True:
             found = [kotae.library.document(id_) for id_ in ids]

@@ -20,24 +20,35 @@ function say(line, text, bad) {
   line.classList.toggle("text-danger-emphasis", Boolean(bad));
 }
 
-function send(file, line) {
+// A file is known by its name, with its folders before it where two have the same.
+function named(files) {
+  const times = new Map();
+  for (const { file } of files) times.set(file.name, (times.get(file.name) || 0) + 1);
+  return files.map(({ file, way }) => ({ file, name: times.get(file.name) > 1 && way ? way.split("/").join(" › ") : file.name }));
+}
+
+function isHidden(way) {
+  return way.split("/").some((part) => part.startsWith("."));
+}
+
+function send({ file, name }, line) {
   const body = new FormData();
-  body.append("files", file, file.name);
+  body.append("files", file, name);
   const request = new XMLHttpRequest(); // fetch tells nothing of an upload's progress
   request.open("POST", form.action);
   request.setRequestHeader("X-CSRFToken", token);
   request.setRequestHeader("Accept", "application/json");
   request.upload.onprogress = (event) => {
-    if (event.lengthComputable) say(line, `${file.name}: ${Math.round((100 * event.loaded) / event.total)} %`);
+    if (event.lengthComputable) say(line, `${name}: ${Math.round((100 * event.loaded) / event.total)} %`);
   };
   request.onload = () => {
     let answer = {};
     try { answer = JSON.parse(request.responseText); } catch { /* a proxy's page */ }
     const result = answer.results && answer.results[0];
-    say(line, result ? result.sentence : `${file.name}: ${answer.error || script.dataset.failed}`, !result || result.error);
+    say(line, result ? result.sentence : `${name}: ${answer.error || script.dataset.failed}`, !result || result.error);
     done();
   };
-  request.onerror = () => { say(line, `${file.name} ${script.dataset.failed}`, true); done(); };
+  request.onerror = () => { say(line, `${name} ${script.dataset.failed}`, true); done(); };
   request.send(body);
 }
 
@@ -49,20 +60,46 @@ function done() {
 
 function next() {
   while (sending < AT_ONCE && waiting.length) {
-    const { file, line } = waiting.shift();
+    const { one, line } = waiting.shift();
     sending += 1;
-    send(file, line);
+    send(one, line);
   }
 }
 
+// `files` are {file, way}: a file, and its folders with its name where it came out of a folder.
 function take(files) {
-  for (const file of files) {
+  for (const one of named(files.filter(({ way }) => !isHidden(way)))) {
     const line = document.createElement("li");
-    say(line, `${file.name} ${script.dataset.sending}`);
+    say(line, `${one.name} ${script.dataset.sending}`);
     list.append(line);
-    waiting.push({ file, line });
+    waiting.push({ one, line });
   }
   next();
+}
+
+function chosen(input) {
+  return [...input.files].map((file) => ({ file, way: file.webkitRelativePath || file.name }));
+}
+
+// What was dropped, with everything in its folders; a browser gives a folder's entries a hundred at a time.
+async function inside(entry) {
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    return [{ file, way: entry.fullPath.replace(/^\//, "") }];
+  }
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return found;
+    for (const one of some) found.push(...(await inside(one)));
+  }
+}
+
+async function dropped(carried) {
+  const entries = [...carried.items].map((item) => item.webkitGetAsEntry?.());
+  if (entries.some((entry) => !entry)) return [...carried.files].map((file) => ({ file, way: file.name }));
+  return (await Promise.all(entries.map(inside))).flat();
 }
 
 function update(row, shown) {
@@ -123,14 +160,17 @@ async function refresh() {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  take(form.files.files);
+  take(chosen(form.files));
   form.reset();
 });
 form.querySelector("button").hidden = true; // what is chosen is sent at once
-form.files.addEventListener("change", () => { take(form.files.files); form.reset(); });
+document.getElementById("choose-folder").hidden = false;
+for (const input of [form.files, document.getElementById("folder")]) {
+  input.addEventListener("change", () => { take(chosen(input)); form.reset(); });
+}
 for (const kind of ["dragenter", "dragover"]) {
   form.addEventListener(kind, (event) => { event.preventDefault(); form.classList.add("over"); });
 }
 for (const kind of ["dragleave", "drop"]) form.addEventListener(kind, () => form.classList.remove("over"));
-form.addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files); });
+form.addEventListener("drop", async (event) => { event.preventDefault(); take(await dropped(event.dataTransfer)); });
 watch();
