@@ -49,9 +49,9 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "live_already.hold": "“{name}” answers customers already.",
         "live_not_asked.hold": "“{name}”, which answers customers now, was not asked: compare it, too.",
         "unfinished.hold": "The evaluation is not finished: {left} answers are missing.",
-        "changed.hold": "“{name}” is configured otherwise now than when it was asked: ask again.",
-        "other_index_version.hold": "The documents have changed since (index {then}, now {now}): ask again.",
-        "other_adapter.hold": "Another adapter speaks now than when it was asked: ask again.",
+        "changed.hold": "“{name}” is not what it was when it was asked (its options, or who speaks in it): "
+        "ask again.",
+        "other_index.hold": "The documents have changed since (index {then}, now {now}): ask again.",
     },
     "ja": {
         "questions.promote": "答えのある質問{n}件を尋ねました。",
@@ -95,10 +95,10 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "live_already.hold": "「{name}」はすでにお客様に回答しています。",
         "live_not_asked.hold": "現在回答している「{name}」に質問していません。あわせて比較してください。",
         "unfinished.hold": "評価が終わっていません。回答が{left}件足りません。",
-        "changed.hold": "「{name}」の設定は質問したときから変わっています。もう一度質問してください。",
-        "other_index_version.hold": "質問したあとに文書が変わりました（索引 {then}、現在 {now}）。もう一度質問"
-        "してください。",
-        "other_adapter.hold": "質問したときとは別のアダプターが話しています。もう一度質問してください。",
+        "changed.hold": "「{name}」は質問したときから変わっています（設定、または中で話すモデル）。もう一度"
+        "質問してください。",
+        "other_index.hold": "質問したあとに文書が変わりました（索引 {then}、現在 {now}）。もう一度質問して"
+        "ください。",
     },
 }
 

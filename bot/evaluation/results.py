@@ -1,0 +1,152 @@
+"""What came of a run: each answer judged, the strategies compared, and whether one may take over.
+
+    Run ─▶ questions, answers ─▶ verdicts ─▶ comparison ─▶ decision ─▶ make live, or a reason why not
+
+The gate stands before *Make live*: who does not keep to the operator's rules, or was measured as something
+that it no longer is, needs a reason to be made live all the same, and the audit keeps it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from bot.audit import Audit
+from bot.evaluation.decision import SEVERITY, Decision, Reason, Rules, decide
+from bot.evaluation.manner import Manner
+from bot.evaluation.metrics import Verdict, judge_all
+from bot.evaluation.runs import Evaluations, Run
+from bot.evaluation.statistics import Comparison, compare
+from bot.evaluation.values import Answered, AskedQuestion
+from bot.switch import Change, Switch
+from strategies.base import Embedder
+
+KEPT = 8  # results in memory
+REASON_CHARACTERS = 500
+
+
+class Gated(Exception):
+    """The rules are against it, and no reason was given to do it all the same."""
+
+    def __init__(self, decision: Decision) -> None:
+        said = " ".join(reason.say() for reason in decision.against)
+        super().__init__(f"{decision.candidate!r} was not made live ({decision.outcome}): {said}")
+        self.decision = decision
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run with all that was answered, judged."""
+
+    run: Run
+    questions: tuple[AskedQuestion, ...]
+    answers: Mapping[str, Mapping[str, Answered]]
+    verdicts: Mapping[str, Sequence[Verdict]]
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        return compare(self.verdicts)
+
+    @cached_property
+    def by_question(self) -> Mapping[str, Mapping[str, Verdict]]:
+        """The verdicts by strategy and question."""
+        return {name: {one.question_id: one for one in each} for name, each in self.verdicts.items()}
+
+
+class Results:
+    """The results of this installation's runs, and the gate. `conditions` tells how strategies stand now."""
+
+    def __init__(
+        self,
+        evaluations: Evaluations,
+        switch: Switch,
+        audit: Audit,
+        *,
+        rules: Rules,
+        conditions: Callable[[Sequence[str]], Mapping[str, Any]],
+        embedder: Embedder | None = None,
+        manner: Callable[[], Manner | None] = lambda: None,
+    ) -> None:
+        self.rules = rules
+        self._evaluations = evaluations
+        self._switch = switch
+        self._audit = audit
+        self._conditions = conditions
+        self._embedder = embedder
+        self._manner = manner
+        self._known: dict[tuple[str, int], Result] = {}
+        self._judging = threading.Lock()
+
+    def of(self, run_id: str) -> Result:
+        """All that is known so far. Raises UnknownRun."""
+        run = self._evaluations.run(run_id)
+        key = (run.id, run.kept)
+        with self._judging:  # two readers of one page do not judge it twice
+            if key not in self._known:
+                while len(self._known) >= KEPT:
+                    del self._known[next(iter(self._known))]
+                self._known[key] = self._judged(run)
+            return replace(self._known[key], run=run) if run.ended else self._known[key]
+
+    def decision(self, result: Result, candidate: str) -> Decision:
+        """May the candidate take the place of the strategy that answers now?"""
+        live = self._switch.name()
+        verdicts = result.verdicts
+        found = decide(verdicts.get(candidate, ()), verdicts.get(live, ()), self.rules)
+        reasons = (*self._obstacles(result, candidate, live), *found.reasons)
+        outcome = max((reason.outcome for reason in reasons), key=lambda one: SEVERITY[one])
+        ordered = sorted(reasons, key=lambda reason: -SEVERITY[reason.outcome])
+        return Decision(candidate, live, outcome, tuple(ordered))
+
+    def make_live(self, run_id: str, candidate: str, *, by: str, reason: str = "") -> Change:
+        """Let the candidate answer from now on. Raises Gated, or StrategyError if it cannot warm."""
+        decision = self.decision(self.of(run_id), candidate)
+        reason = reason.strip()[:REASON_CHARACTERS]
+        if decision.outcome != "promote" and not reason:
+            raise Gated(decision)
+        change = self._switch.use(candidate, by, note=f"evaluation {run_id[:8]}")
+        told: dict[str, Any] = {"run": run_id, "outcome": decision.outcome, "before": decision.live}
+        if decision.outcome == "promote":
+            self._audit.note(by, "make live", candidate, **told)
+        else:
+            told["against"] = [each.say() for each in decision.against]
+            self._audit.note(by, "make live despite the rules", candidate, why=reason, **told)
+        return change
+
+    def _judged(self, run: Run) -> Result:
+        questions, answers = self._evaluations.questions(run), self._evaluations.answers(run)
+        given = [one for each in answers.values() for one in each.values()]
+        verdicts = judge_all(questions, given, embedder=self._embedder, manner=self._manner())
+        return Result(run, questions, answers, {name: verdicts.get(name, []) for name in run.strategies})
+
+    def _obstacles(self, result: Result, candidate: str, live: str) -> list[Reason]:
+        """Why figures cannot speak for the candidate, however good they are."""
+        run, now = result.run, self._conditions(result.run.strategies)
+        asked = [name for name in (candidate, live) if name in run.strategies]
+        return [*_standing(result, candidate, live), *_changed(run.conditions, now, asked)]
+
+
+def _standing(result: Result, candidate: str, live: str) -> Iterator[Reason]:
+    run = result.run
+    if candidate == live:
+        yield Reason("live_already", "hold", {"name": live})
+    elif live not in run.strategies:
+        yield Reason("live_not_asked", "hold", {"name": live})
+    if run.job.state != "done":
+        left = len(result.questions) * len(run.strategies) - run.kept
+        yield Reason("unfinished", "hold", {"left": left})
+
+
+def _changed(then: Mapping[str, Any], now: Mapping[str, Any], asked: Iterable[str]) -> Iterator[Reason]:
+    """What was measured under other conditions than those of today."""
+    if not then:  # nothing was measured yet
+        return
+    for name in asked:
+        if then["standing"].get(name) != now["standing"][name]:
+            yield Reason("changed", "hold", {"name": name})
+    if then["index_version"] != now["index_version"]:
+        versions = {"then": then["index_version"], "now": now["index_version"]}
+        yield Reason("other_index", "hold", versions)
