@@ -24,7 +24,7 @@ from bot.deliveries import KIND as DELIVER
 from bot.deliveries import Deliveries
 from bot.evaluation import runs
 from bot.evaluation.asking import Asking
-from bot.evaluation.conditions import fingerprint
+from bot.evaluation.results import Results
 from bot.evaluation.sets import QuestionSets
 from bot.feedback import Feedback
 from bot.handoff import Handoffs, Kept
@@ -129,6 +129,14 @@ class Kotae:
             warm=self.switch.ready,
             strategies=strategies.names,
             conditions=self._conditions,
+        )
+        self.results = Results(
+            self.evaluations,
+            self.switch,
+            self.audit,
+            rules=settings.gate,
+            conditions=self._conditions,
+            embedder=library.embedder,
         )
         self.routers = Routers(settings.data, strategies, self.evaluations, library.embedder, self.audit)
         self._pace = pace_of(settings)
@@ -248,7 +256,6 @@ class Kotae:
             "live": self.switch.name(),
             "index_version": self.library.version(),
             "prices": {name: price.model_dump() for name, price in self.settings.prices.items()},
-            "configured": {name: fingerprint(name, self.settings.strategies) for name in strategies},
             "standing": {name: self.strategies.standing(name) for name in strategies},
         }
 

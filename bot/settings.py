@@ -38,8 +38,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bot.evaluation.decision import Rules
 from bot.hours import span, zone_of
 from bot.signing import signs
+from bot.appearance import Appearance
 from bot.texts import ASKS_FOR_A_PERSON, Texts, complete
 
 PREFIX: Final = "KOTAE_"
@@ -290,6 +292,7 @@ class Settings(BaseSettings):
             "manuals": {"use": "rag", "inner": "quotes", "k": 8},
             "product": {"use": "lora"},
             "both": {"use": "rag", "inner": "product"},
+            "best": {"use": "first_of", "of": ["product", "manuals"]},
             "echo": {"use": "echo"},
         },
         min_length=1,
@@ -298,6 +301,7 @@ class Settings(BaseSettings):
     texts: dict[str, Texts] = Field(
         default_factory=dict, validate_default=True, description="What customers read, per language."
     )
+    widget: Appearance = Field(default_factory=Appearance)
     web: Web = Field(default_factory=Web)
     store: Store = Field(default_factory=Store)
     vectors: Vectors = Field(default_factory=Vectors)
@@ -312,6 +316,7 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="What tokens cost, by the name of a strategy, or else of the model that spoke.",
     )
+    gate: Rules = Field(default_factory=Rules)
 
     @field_validator("texts", mode="before")
     @classmethod

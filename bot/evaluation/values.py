@@ -1,6 +1,6 @@
 """What an evaluation is made of: a question with what a right answer holds, and what a strategy answered.
 
-    AskedQuestion ─▶ (a turn, as a customer's) ─▶ Answered ─▶ metrics ─▶ statistics ─▶ decision
+AskedQuestion ─▶ (a turn, as a customer's) ─▶ Answered ─▶ metrics ─▶ statistics ─▶ decision
 """
 
 from __future__ import annotations
