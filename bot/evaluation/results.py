@@ -18,7 +18,9 @@ from bot.audit import Audit
 from bot.evaluation.decision import SEVERITY, Decision, Reason, Rules, decide
 from bot.evaluation.manner import Manner
 from bot.evaluation.metrics import Verdict, judge_all
+from bot.evaluation.report import report
 from bot.evaluation.runs import Evaluations, Run
+from bot.evaluation.sentences import CONDITIONS
 from bot.evaluation.statistics import Comparison, compare
 from bot.evaluation.values import Answered, AskedQuestion
 from bot.switch import Change, Switch
@@ -54,6 +56,34 @@ class Result:
     def by_question(self) -> Mapping[str, Mapping[str, Verdict]]:
         """The verdicts by strategy and question."""
         return {name: {one.question_id: one for one in each} for name, each in self.verdicts.items()}
+
+
+def page(result: Result, decisions: Sequence[Decision], language: str = "en") -> str:
+    """The whole of it as a page to print, with what its reader must know."""
+    run, known = result.run, result.run.conditions
+    words = CONDITIONS.get(language, CONDITIONS["en"])
+    told = {
+        "set": f"{run.set_name} ({words['version'].format(n=run.set_version)})",
+        "live": known.get("live", ""),
+        "caches": words["cold"],
+        "machine": words["cores"].format(n=known.get("cores", "–")),
+        "index": known.get("index_version", ""),
+        "release": known.get("release", ""),
+        "prices": "; ".join(
+            words["price"].format(name=name, **price) for name, price in known.get("prices", {}).items()
+        ),
+    }
+    return report(
+        result.comparison,
+        result.verdicts,
+        title=run.set_name,
+        when=run.created_at,
+        language=language,
+        decisions=decisions,
+        questions=result.questions,
+        answers=[one for each in result.answers.values() for one in each.values()],
+        about=[(words[f"about.{name}"], str(value)) for name, value in told.items() if value],
+    )
 
 
 class Results:

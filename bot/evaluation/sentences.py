@@ -183,3 +183,32 @@ REPORT: Mapping[Language, Mapping[str, str]] = {
         "not_right": "正しくない",
     },
 }
+
+CONDITIONS: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "version": "version {n}",
+        "cold": "cold: what was remembered of recent questions was forgotten before each",
+        "cores": "{n} cores",
+        "price": "{name}: {prompt:g} per million tokens read, {completion:g} written",
+        "about.set": "Question set",
+        "about.live": "Live at the time",
+        "about.caches": "Caches",
+        "about.machine": "Machine",
+        "about.index": "Index version",
+        "about.release": "Release",
+        "about.prices": "Prices",
+    },
+    "ja": {
+        "version": "第{n}版",
+        "cold": "コールド（質問のたびに、最近の質問の記憶を消去）",
+        "cores": "{n}コア",
+        "price": "{name}: 100万トークンあたり入力{prompt:g}、出力{completion:g}",
+        "about.set": "質問セット",
+        "about.live": "当時の戦略",
+        "about.caches": "キャッシュ",
+        "about.machine": "マシン",
+        "about.index": "索引の版",
+        "about.release": "リリース",
+        "about.prices": "料金",
+    },
+}

@@ -209,13 +209,13 @@ class QuestionSets:
             changes = [one for one in new if one.id not in live or live[one.id].content != as_entry_json(one)]
             added = sum(one.id not in live for one in changes)
             _check_room(len(live) + added)
+            changed = len(changes) - added
             if changes:
                 _next(session, row, changes, gone=[], by=by, note=note)
-            told = Imported(name, row.version, added, len(changes) - added, len(new) - len(changes))
-            audit.note(
-                session, by, "import questions", name, version=row.version, added=added, changed=told.changed
-            )
-            return told
+                audit.note(
+                    session, by, "import questions", name, version=row.version, added=added, changed=changed
+                )
+            return Imported(name, row.version, added, changed, len(new) - len(changes))
 
     def make(self, name: str, *, by: str) -> str:
         """An empty set, to be written into. SetRefused when the name is taken."""

@@ -1,25 +1,42 @@
-"""`kotae demo`: an invented product's manuals, to try Kotae on."""
+"""`kotae demo`: an invented product's manuals, and questions about it, to try Kotae on."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from web.cli.documents import add_files, files_in, is_live
-from web.cli.shell import FAILED, Command, Installation, here
+from web.cli.shell import FAILED, Command, Installation, here, somebody
 
-FOLDER = Path(__file__).parents[2] / "demo" / "documents"  # beside the packages, installed or not
+if TYPE_CHECKING:
+    from bot.kotae import Kotae
+
+DEMO = Path(__file__).parents[2] / "demo"  # beside the packages, installed or not
+FOLDER = DEMO / "documents"
+SETS = {  # by name: the file, and whether nothing may learn from it
+    "demo": ("test", True),
+    "demo calibration": ("calibration", False),
+}
 
 
 @click.command(cls=Command)
 @here
 def demo(installation: Installation) -> None:
-    """Add the demo's documents; quick when they are there already."""
+    """Add the demo's documents and question sets; quick when they are there already."""
     with installation.open() as kotae:
+        add_questions(kotae)
         added = add_files(kotae, list(files_in([FOLDER])))
     failed = [f"{one.name}: {one.error}" for one in added if not is_live(one)]
     text = "\n".join([f"The demo is ready: {len(added) - len(failed)} documents.", *failed])
     installation.show({"documents": len(added), "failed": len(failed)}, text)
     if failed:
         raise click.exceptions.Exit(FAILED)
+
+
+def add_questions(kotae: Kotae) -> None:
+    """The demo's questions as sets; nothing happens to those that are there."""
+    for name, (file, held_out) in SETS.items():
+        with (DEMO / "questions" / f"{file}.jsonl").open("rb") as stream:
+            kotae.question_sets.import_(stream, f"{file}.jsonl", name, by=somebody(), held_out=held_out)

@@ -173,16 +173,22 @@ class Sentence(click.ClickException):
 
 
 def _said(error: Exception) -> str:
-    faults = getattr(error, "faults", None)
-    return (
-        "the settings are refused:\n" + "\n".join(f"  {fault}" for fault in faults) if faults else str(error)
-    )
+    from bot.settings import BadSettings
+
+    if isinstance(error, BadSettings):
+        return "the settings are refused:\n" + "\n".join(f"  {fault}" for fault in error.faults)
+    return str(error)
 
 
 def _code(error: Exception) -> int | None:
     """None for what nobody foresaw."""
+    from bot.evaluation.files import BadQuestions
+    from bot.evaluation.results import Gated
+    from bot.evaluation.runs import EvaluationRefused
+    from bot.evaluation.sets import SetRefused, UnknownSet
     from bot.jobs import UnknownJob
     from bot.limits import Refused
+    from bot.routing import RouterRefused
     from bot.settings import BadSettings
     from bot.switch import NoWayBack
     from bot.users import UserRefused
@@ -196,9 +202,10 @@ def _code(error: Exception) -> int | None:
 
     if isinstance(error, (BadSettings, InUse)):
         return CANNOT_BEGIN
-    foreseen = (KnowledgeError, StrategyError, Refused, UserRefused, NoWayBack, UnknownJob)
+    foreseen = (KnowledgeError, StrategyError, Refused, UserRefused, NoWayBack, UnknownJob, RouterRefused)
     of_the_model = (TrainingFailed, ShelfError, AdapterRefused, BadCard, BadPairs)
-    return FAILED if isinstance(error, (*foreseen, *of_the_model)) else None
+    of_evaluations = (BadQuestions, SetRefused, UnknownSet, EvaluationRefused, Gated)
+    return FAILED if isinstance(error, (*foreseen, *of_the_model, *of_evaluations)) else None
 
 
 here = click.make_pass_decorator(Installation, ensure=True)

@@ -1,0 +1,146 @@
+"""`kotae questions`: the sets of questions by which strategies are compared."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from web.cli.pairs import shortened
+from web.cli.shell import Group, Installation, Sentence, here, somebody, table
+
+if TYPE_CHECKING:
+    from bot.evaluation.files import Format
+    from bot.evaluation.values import AskedQuestion
+
+FORMATS = ("jsonl", "csv")
+FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
+NONE_YET = "No question sets yet. Import one: kotae questions import FILE"
+
+
+@click.group(cls=Group)
+def questions() -> None:
+    """The sets of questions by which strategies are compared."""
+
+
+@questions.command("import")
+@click.argument("file", type=FILE)
+@click.option("--name", help="The set; it is made if there is none. [default: the file's name]")
+@click.option(
+    "--held-out", is_flag=True, help="What names no part is held out: nothing may ever learn from it."
+)
+@here
+def import_file(installation: Installation, file: Path, name: str | None, held_out: bool) -> None:
+    """Bring the questions of a file into a set.
+
+    JSON lines or CSV, each with a question, and with what a right answer holds: facts, wrong, sources,
+    reference, answerable, tags, language, history, part. A question with a known id replaces the one that is
+    there, as a new version of the set; all others stay.
+    """
+    with installation.open() as kotae, file.open("rb") as stream:
+        told = kotae.question_sets.import_(
+            stream, file.name, name or file.stem, by=somebody(), held_out=held_out
+        )
+    text = (
+        f"{told.name}, version {told.version}: "
+        f"{told.added} new, {told.changed} changed, {told.same} as they were."
+    )
+    installation.show(asdict(told), text)
+
+
+@questions.command("list")
+@here
+def list_sets(installation: Installation) -> None:
+    """All question sets."""
+    with installation.open() as kotae:
+        found = kotae.question_sets.list()
+    rows = [
+        (one.name, one.version, one.questions, one.held_out, one.questions - one.answerable, one.runs)
+        for one in found
+    ]
+    heads = ("name", "version", "questions", "held out", "unanswerable", "evaluations")
+    installation.show([asdict(one) for one in found], table(rows, heads) if rows else NONE_YET)
+
+
+@questions.command()
+@click.argument("name")
+@click.option("--version", type=click.IntRange(0), help="An earlier version.")
+@click.option("-n", "count", default=50, show_default=True, type=click.IntRange(1), help="How many.")
+@here
+def show(installation: Installation, name: str, version: int | None, count: int) -> None:
+    """The questions of a set, and how it came to be."""
+    with installation.open() as kotae:
+        found = kotae.question_sets.get(name, version)
+        versions = kotae.question_sets.versions(name)
+    rows = [_row(question) for question in found.questions[:count]]
+    rest = len(found.questions) - len(rows)
+    text = "\n".join(
+        [
+            f"{found.name}, version {found.version}: {len(found.questions)} questions",
+            *(f"  {one.number}  {one.at:%Y-%m-%d %H:%M}  {one.by}  {one.note}" for one in versions[:10]),
+            "",
+            table(rows, ("id", "part", "language", "question", "facts")),
+            *([f"… and {rest} more (-n {len(found.questions)})"] if rest else []),
+        ]
+    )
+    installation.show(_as_object(found.questions) | {"version": found.version}, text)
+
+
+@questions.command()
+@click.argument("name")
+@click.argument("to", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="jsonl", show_default=True)
+@click.option("--version", type=click.IntRange(0), help="An earlier version.")
+@here
+def export(installation: Installation, name: str, to: Path, form: Format, version: int | None) -> None:
+    """Write a set to the file TO, or to standard output, as `import` takes it."""
+    with installation.open() as kotae:
+        kotae.question_sets.get(name, version)  # before a file is made
+        if str(to) == "-":
+            kotae.question_sets.export(name, sys.stdout.buffer, form, version)
+            return
+        with to.open("wb") as file:
+            count = kotae.question_sets.export(name, file, form, version)
+    installation.show({"file": str(to), "questions": count}, f"{count} questions are in {to}.")
+
+
+@questions.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@here
+def remove(installation: Installation, name: str, yes: bool) -> None:
+    """Delete a set with all of its versions, evaluations and answers."""
+    with installation.open() as kotae:
+        found = kotae.question_sets.get(name)
+        asked = len(kotae.evaluations.runs(1000, name))
+        if not yes and not click.confirm(
+            f"Delete {found.name!r}: {len(found.questions)} questions, {asked} evaluations?", err=True
+        ):
+            raise Sentence("nothing was deleted")
+        kotae.question_sets.remove(name, by=somebody())
+    installation.show(
+        {"removed": found.name, "questions": len(found.questions), "evaluations": asked},
+        f"{found.name} is deleted.",
+    )
+
+
+def _row(question: AskedQuestion) -> tuple[str, str, str, str, str]:
+    from bot.evaluation.files import in_words
+
+    holds = in_words(question.facts) if question.answerable else "(no answer)"
+    return (
+        question.id,
+        question.part,
+        question.language,
+        shortened(question.text, 60),
+        shortened(holds, 40),
+    )
+
+
+def _as_object(found: tuple[AskedQuestion, ...]) -> dict[str, Any]:
+    from bot.evaluation.files import as_entry
+
+    return {"questions": [as_entry(question) for question in found]}
