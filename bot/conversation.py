@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -11,9 +11,11 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
+from bot.feedback import COMMENT_CHARACTERS
+from bot.question import clean
 from bot.record import Message, Record, Role, Shown, from_row, to_row
 from bot.store import reading, writing
-from bot.store.tables import ConversationRow, FeedbackRow, MessageRow
+from bot.store.tables import ConversationRow, FeedbackRow, HandoffRow, MessageRow
 from knowledge_base.database import now
 from strategies.base import Turn
 
@@ -34,6 +36,11 @@ class Conversation:
     started_at: datetime
     updated_at: datetime
     resolved_at: datetime | None = None
+    customer: Mapping[str, str] = field(default_factory=dict)  # who it is, as their site signed it
+    seen_on: Mapping[str, str] = field(default_factory=dict)  # the page they asked from, as it says
+    ended_at: datetime | None = None  # by its customer
+    stars: int | None = None  # 1 to 5, for the whole of it
+    stars_why: str = ""
     opening: str = ""  # the first question
     count: int = 0  # messages
     strategies: tuple[str, ...] = ()  # who answered, by name
@@ -50,7 +57,15 @@ class Conversations:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def start(self, site: str = "", language: str = "en", channel: str = "web") -> Conversation:
+    def start(
+        self,
+        site: str = "",
+        language: str = "en",
+        channel: str = "web",
+        *,
+        customer: Mapping[str, str] | None = None,
+        seen_on: Mapping[str, str] | None = None,
+    ) -> Conversation:
         """A new, empty conversation with an id that cannot be guessed."""
         moment = now()
         row = ConversationRow(
@@ -61,6 +76,9 @@ class Conversations:
             started_at=moment,
             updated_at=moment,
             resolved_after=0,
+            customer=dict(customer or {}),
+            seen_on=dict(seen_on or {}),
+            stars_why="",
         )
         with writing(self._engine) as session:
             session.add(row)
@@ -75,6 +93,29 @@ class Conversations:
                 raise _unknown(conversation_id)
             messages = tuple(from_row(said) for said in row.messages)
         return _conversation(row, messages=messages, **_summary(messages))
+
+    def since(self, conversation_id: str, position: int) -> tuple[Message, ...]:
+        """What was said behind a position."""
+        rows = (
+            sa.select(MessageRow)
+            .where(
+                MessageRow.conversation_id == conversation_id,
+                MessageRow.position > position,
+                ~MessageRow.replaced,
+            )
+            .options(selectinload(MessageRow.feedback))
+            .order_by(MessageRow.position)
+        )
+        with reading(self._engine) as session:
+            return tuple(from_row(row) for row in session.scalars(rows))
+
+    def position(self, conversation_id: str) -> int:
+        """Of the last thing said; 0 when nothing was."""
+        last = sa.select(sa.func.max(MessageRow.position)).where(
+            MessageRow.conversation_id == conversation_id
+        )
+        with reading(self._engine) as session:
+            return session.scalar(last) or 0
 
     def language(self, conversation_id: str) -> str:
         """The language in which it was started, or UnknownConversation."""
@@ -117,19 +158,62 @@ class Conversations:
         with writing(self._engine) as session:
             _change(session, conversation_id, resolved_at=now(), resolved_after=sa.func.coalesce(last, 0))
 
+    def end(self, conversation_id: str, stars: int | None, why: str = "") -> None:
+        """Its customer has what they came for, or gave up; what comes after starts afresh."""
+        self.resolve(conversation_id)
+        with writing(self._engine) as session:
+            why = clean(why)[:COMMENT_CHARACTERS]
+            _change(session, conversation_id, ended_at=now(), stars=stars, stars_why=why)
+
+    def answer_to(self, conversation_id: str, question_id: str) -> Message | None:
+        """What was last answered to a question of this conversation, or None: not yet, or no such question."""
+        with reading(self._engine) as session:
+            position = _position(session, conversation_id, question_id)
+            if position is None:
+                return None
+            after = _said(conversation_id).where(MessageRow.position > position)
+            following = session.scalar(
+                after.with_only_columns(sa.func.min(MessageRow.position)).where(MessageRow.role == "customer")
+            )
+            if following is not None:
+                after = after.where(MessageRow.position < following)
+            row = session.scalar(
+                after.where(MessageRow.role == "bot").order_by(MessageRow.position.desc()).limit(1)
+            )
+            return from_row(row) if row else None
+
+    def being_answered(self, conversation_id: str, question_id: str) -> bool:
+        """Whether somebody, in whatever process, has begun to answer this question and not ended."""
+        claimed = sa.select(ConversationRow.id).where(
+            ConversationRow.id == conversation_id, ConversationRow.answering_until > now()
+        )
+        with reading(self._engine) as session:
+            asked = _position(session, conversation_id, question_id) is not None
+            return asked and session.scalar(claimed) is not None
+
     def begin_turn(
-        self, conversation_id: str, text: str, language: str, *, turns: int, seconds: float
+        self,
+        conversation_id: str,
+        text: str,
+        language: str,
+        *,
+        turns: int,
+        seconds: float,
+        question_id: str = "",
+        replaces: str = "",
     ) -> tuple[Turn, ...] | None:
         """Keep the question and claim the conversation for `seconds`: the history so far.
 
-        None when the answer before is still being written. The claim ends with `end_turn`, or by itself
-        after a crash.
+        None when the answer before is still being written, or the bot is silent for a person. The claim ends with `end_turn`, or by itself
+        after a crash. A question that is kept under `question_id` already is not kept twice: it is answered
+        anew. One that `replaces` another takes its place, and what was answered to that one is no longer
+        history.
         """
         moment = now()
         free = sa.or_(ConversationRow.answering_until.is_(None), ConversationRow.answering_until < moment)
         claim = (
             sa.update(ConversationRow)
-            .where(ConversationRow.id == conversation_id, free)
+            .where(ConversationRow.id == conversation_id, free, ~_with_a_person())
             .values(answering_until=moment + timedelta(seconds=seconds), updated_at=moment)
             .returning(ConversationRow.resolved_after)
         )
@@ -137,24 +221,30 @@ class Conversations:
             resolved_after = session.scalar(claim)
             if resolved_after is None:
                 return None
-            history = _history(session, conversation_id, resolved_after, turns)
-            session.add(
-                MessageRow(
-                    id=uuid4().hex,
-                    conversation_id=conversation_id,
-                    role="customer",
-                    text=text,
-                    language=language,
-                    at=moment,
+            if replaces:
+                _replace(session, conversation_id, replaces)
+            asked = _position(session, conversation_id, question_id)
+            history = _history(session, conversation_id, resolved_after, turns, before=asked)
+            if asked is None:
+                free_id = question_id and session.scalar(_id_taken(question_id)) is None
+                session.add(
+                    MessageRow(
+                        id=question_id if free_id else uuid4().hex,
+                        conversation_id=conversation_id,
+                        role="customer",
+                        text=text,
+                        language=language,
+                        at=moment,
+                    )
                 )
-            )
             return history
 
     def end_turn(self, conversation_id: str, record: Record) -> None:
         """Keep the answer and free the conversation, both or neither."""
         with writing(self._engine) as session:
-            session.add(to_row(conversation_id, record))
+            # In this order: whoever changes the conversation speaks next, so that positions follow one another.
             _change(session, conversation_id, answering_until=None, updated_at=now())
+            session.add(to_row(conversation_id, record))
 
 
 def _conversation(row: ConversationRow, **told: Any) -> Conversation:
@@ -166,6 +256,11 @@ def _conversation(row: ConversationRow, **told: Any) -> Conversation:
         started_at=row.started_at,
         updated_at=row.updated_at,
         resolved_at=row.resolved_at,
+        customer=row.customer,
+        seen_on=row.seen_on,
+        ended_at=row.ended_at,
+        stars=row.stars,
+        stars_why=row.stars_why,
         **told,
     )
 
@@ -216,10 +311,12 @@ def _openings(session: Session, ids: Sequence[str]) -> dict[str, str]:
     return {row.conversation_id: row.text for row in session.execute(rows)}
 
 
-def _history(session: Session, conversation_id: str, after: int, turns: int) -> tuple[Turn, ...]:
+def _history(
+    session: Session, conversation_id: str, after: int, turns: int, before: int | None = None
+) -> tuple[Turn, ...]:
     """The last `turns` things said since the last resolution, oldest first.
 
-    An answer that said nothing is none.
+    An answer that said nothing is none, nor is what its customer asked in other words since.
     """
     said = (
         sa.select(MessageRow.role, MessageRow.text)
@@ -227,11 +324,47 @@ def _history(session: Session, conversation_id: str, after: int, turns: int) -> 
             MessageRow.conversation_id == conversation_id,
             MessageRow.position > after,
             MessageRow.text != "",
+            ~MessageRow.replaced,
         )
         .order_by(MessageRow.position.desc())
         .limit(turns)
     )
+    if before is not None:
+        said = said.where(MessageRow.position < before)
     return tuple(Turn(cast("Role", role), text) for role, text in session.execute(said))[::-1]
+
+
+def _with_a_person() -> sa.ColumnElement[bool]:
+    """Somebody waits for a person, or talks to one."""
+    return sa.exists().where(
+        HandoffRow.conversation_id == ConversationRow.id, HandoffRow.state.in_(("waiting", "person"))
+    )
+
+
+def _said(conversation_id: str) -> sa.Select[tuple[MessageRow]]:
+    return sa.select(MessageRow).where(MessageRow.conversation_id == conversation_id)
+
+
+def _position(session: Session, conversation_id: str, question_id: str) -> int | None:
+    """Where a customer's question stands in its conversation, if it does."""
+    asked = _said(conversation_id).where(MessageRow.id == question_id, MessageRow.role == "customer")
+    return session.scalar(asked.with_only_columns(MessageRow.position))
+
+
+def _id_taken(message_id: str) -> sa.Select[tuple[str]]:
+    return sa.select(MessageRow.id).where(MessageRow.id == message_id)
+
+
+def _replace(session: Session, conversation_id: str, question_id: str) -> None:
+    """The customer asks this in other words; what was answered to it goes with it."""
+    position = _position(session, conversation_id, question_id)
+    if position is not None:
+        behind = sa.and_(MessageRow.conversation_id == conversation_id, MessageRow.position >= position)
+        session.execute(
+            sa.update(MessageRow)
+            .where(behind, MessageRow.role.in_(("customer", "bot")))
+            .values(replaced=True)
+        )
 
 
 def _has(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

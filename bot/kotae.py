@@ -30,7 +30,9 @@ from bot.feedback import Feedback
 from bot.handoff import Handoffs, Kept
 from bot.inbox import Inbox
 from bot.jobs import Jobs, Progress, Work, WorkFailed, open_queue
+from bot.overview import Traffic
 from bot.pairs import Pairs
+from bot.preferences import Preferences
 from bot.presence import Presence
 from bot.question import clean, language_of
 from bot.rules import Rules
@@ -40,6 +42,7 @@ from bot.shelf import Shelf
 from bot.store.migrate import upgrade
 from bot.switch import Switch
 from bot.turn import Reply, reply
+from bot.unanswered import UnansweredQuestions
 from bot.users import Users
 from knowledge_base.database import open_engine
 from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
@@ -74,6 +77,9 @@ class Kotae:
         self.audit = Audit(engine)
         self.pairs = Pairs(engine, library.embedder, partial(ids_of_files, library))
         self.candidates = Candidates(engine, self.pairs)
+        self.preferences = Preferences(engine, self.pairs)
+        self.traffic = Traffic(engine, settings.prices)
+        self.unanswered = UnansweredQuestions(engine, library.embedder)
         self.watches = looking.watches_of(library, settings.fetching)
         self.shelf = Shelf.of(settings.data, settings.strategies, self.audit)
         self.question_sets = QuestionSets(engine)

@@ -32,6 +32,36 @@ class Texts(BaseModel):
         min_length=1,
         description="Offers a person, after `no_answer`.",
     )
+    handoff_waiting: str = Field(
+        "One moment, please: somebody from our team will be with you. You can go on writing.",
+        min_length=1,
+        description="Said while the customer waits for a person.",
+    )
+    handoff_person: str = Field(
+        "{name} is with you now.",
+        min_length=1,
+        description="Said when a person has taken the chat; `{name}` stands for their name.",
+    )
+    handoff_somebody: str = Field(
+        "Somebody from our team",
+        min_length=1,
+        description="Stands for `{name}` when the person has told none.",
+    )
+    handoff_away: str = Field(
+        "Nobody from our team is here just now. Leave your email address, and we will write to you.",
+        min_length=1,
+        description="Asks for an address when nobody is there or office hours are over.",
+    )
+    handoff_left: str = Field(
+        "Thank you. We have kept your message and will write to {email}.",
+        min_length=1,
+        description="Said when the customer has left the address `{email}`.",
+    )
+    handoff_closed: str = Field(
+        "The talk with our team has ended. I am the assistant again: what else would you like to know?",
+        min_length=1,
+        description="Said when a person has given the chat back to the bot.",
+    )
     too_long: str = Field(
         "Your message is too long. Please keep it under {limit} characters.",
         min_length=1,
@@ -62,19 +92,66 @@ class Texts(BaseModel):
         min_length=1,
         description="Said when the strategy returned no text at all.",
     )
+    offline: str = Field(
+        "You are offline. You can write on; sending waits for the connection.",
+        min_length=1,
+        description="Said while the customer's device has no connection.",
+    )
+    consent: str = Field(
+        "Answers are made by a machine and can be wrong. What is written here is kept to improve them.",
+        description="Stands below the question box; Markdown, so it may link to your privacy page. Empty: nothing.",
+    )
+    ended: str = Field(
+        "Thank you for your visit. How did we do?",
+        min_length=1,
+        description="Asks for a rating when a customer ends the chat.",
+    )
 
 
 JAPANESE: Final[Mapping[str, str]] = {
     "greeting": "こんにちは。どのようなことをお調べしましょうか。",
     "no_answer": "申し訳ございません。お問い合わせの内容は、手元の資料では見つかりませんでした。",
     "handoff": "担当者におつなぎしましょうか。",
+    "handoff_waiting": "担当者におつなぎしております。少々お待ちください。そのままご入力いただけます。",
+    "handoff_person": "{name}が対応しております。",
+    "handoff_somebody": "担当者",
+    "handoff_away": "ただいま担当者が不在です。メールアドレスをご入力いただければ、こちらからご連絡いたします。",
+    "handoff_left": "ありがとうございます。お問い合わせ内容を承りました。{email} 宛にご連絡いたします。",
+    "handoff_closed": "担当者との会話は終了しました。引き続き自動応答でお答えします。ほかにご質問はございますか。",
     "too_long": "メッセージが長すぎます。{limit}文字以内でお願いいたします。",
     "too_many": "ご質問が続いているため、少し時間をおいてからもう一度お試しください。",
     "busy": "ただいま前のご質問にお答えしています。少々お待ちください。",
     "nothing": "ご質問を入力してください。",
     "failed": "申し訳ございません。お答えできませんでした。しばらくしてからもう一度お試しください。",
+    "offline": "オフラインです。入力は続けられます。送信は接続が戻ってから行われます。",
+    "consent": "回答は機械が作成しており、誤りを含むことがあります。内容は改善のために保存されます。",
+    "ended": "ご利用ありがとうございました。対応はいかがでしたか。",
     "empty": "申し訳ございません。うまくお答えできませんでした。別の言い方でお試しください。",
 }
+
+
+ASKS_FOR_A_PERSON: Final = (  # what customers write who want nothing else
+    "talk to a person",
+    "talk to a human",
+    "talk to someone",
+    "talk to an agent",
+    "speak to a person",
+    "speak to a human",
+    "speak to someone",
+    "speak to an agent",
+    "speak with a person",
+    "speak with a human",
+    "human agent",
+    "real person",
+    "customer service representative",
+    "担当者と話",
+    "担当者につない",
+    "オペレーターと話",
+    "オペレーターにつない",
+    "人と話したい",
+    "有人対応",
+    "有人チャット",
+)
 
 
 def complete(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -133,11 +133,15 @@ def reply(
     *,
     say: Say,
     keep: Keep,
+    offers: bool = True,
     index_version: str = "",
     seconds: float = float("inf"),
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[TurnEvent]:
-    """One answer as a stream. `keep` is called once, also when the customer leaves part way through."""
+    """One answer as a stream. `keep` is called once, also when the customer leaves part way through.
+
+    `offers` says whether a person is offered should there be no answer.
+    """
     name, strategy = speaker
     said = Said(clock)
     # What the record says should the customer leave now.
@@ -155,11 +159,12 @@ def reply(
             record = replace(record, partial=False, error="")
         except Exception as fault:
             if isinstance(fault, NoAnswer) and said.nothing:
-                offer = Handoff("no_answer", say("handoff", question.language))
+                offer = Handoff("no_answer", say("handoff", question.language)) if offers else None
                 record = _abstained(record, fault, offer)
                 for event in (*fault.events, Token(say("no_answer", question.language))):
                     yield said.pass_on(event)
-                yield offer
+                if offer:
+                    yield offer
             else:
                 failed = _failed(fault, question.language, say)
                 record = _broken(record, fault, failed, nothing=said.nothing)
@@ -197,9 +202,10 @@ def within(seconds: float, events: Iterator[Event], clock: Callable[[], float]) 
             events.close()
 
 
-def _abstained(record: Record, why: NoAnswer, offer: Handoff) -> Record:
+def _abstained(record: Record, why: NoAnswer, offer: Handoff | None) -> Record:
     log.info("message %s: %r abstains: %s", record.message_id, record.strategy, why)
-    return replace(record, abstained=True, partial=False, error="", handoff=offer.reason, notice=offer.text)
+    record = replace(record, abstained=True, partial=False, error="")
+    return replace(record, handoff=offer.reason, notice=offer.text) if offer else record
 
 
 def _failed(fault: Exception, language: str, say: Say) -> Failed:
