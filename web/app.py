@@ -11,10 +11,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bot.kotae import Kotae
 from web import admin, auth, errors, health, languages, markdown, operator, security, shop
-from web.chat import api, pages, schemas
+from web.chat import api, pages, people, schemas  # noqa: F401 - people adds its views to api's
 from web.chat.running import Running
 from web.current import KEY
 from web.readiness import Readiness
+from web.streams import Streams
 
 
 def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
@@ -29,7 +30,14 @@ def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
         VALIDATION_ERROR_SCHEMA=schemas.Error.model_json_schema(),
         HTTP_ERROR_SCHEMA=schemas.Error.model_json_schema(),
     )
-    app.extensions.update({KEY: kotae, "readiness": readiness or Readiness(), "running": Running()})
+    app.extensions.update(
+        {
+            KEY: kotae,
+            "readiness": readiness or Readiness(),
+            "running": Running(kotae.settings.limits.away_seconds),
+            "streams": Streams(),
+        }
+    )
     if proxies := kotae.settings.web.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     Bootstrap5(app)

@@ -6,7 +6,7 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 
 def _readable(text: str) -> str:
@@ -15,6 +15,7 @@ def _readable(text: str) -> str:
 
 
 Readable = Annotated[str, AfterValidator(_readable)]
+QuestionId = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{32})?$")]
 
 
 class Asked(BaseModel):
@@ -30,16 +31,60 @@ class NewConversation(Asked):
     language: str = Field(
         default="", max_length=35, description="`en` or `ja`; empty for what the browser prefers."
     )
+    page: Readable = Field(default="", max_length=2000, description="The address they ask from.")
+    title: Readable = Field(default="", max_length=300, description="That page's title.")
+    about: dict[str, Readable] = Field(
+        default={}, max_length=20, description="What else the page says of itself, such as a product's name."
+    )
+    identity: str = Field(
+        default="", max_length=4000, description="A JSON text that says who the customer is: `id`, `name`, `email`."
+    )
+    signature: str = Field(default="", max_length=200, description="Its HMAC-SHA256, in hex.")
 
 
 class NewMessage(Asked):
     text: str = Field(description="The customer's question.", json_schema_extra={"pattern": r"\S"})
+    id: QuestionId = Field(
+        default="", description="Made by the client: what is sent twice under one id is kept once."
+    )
+    again: bool = Field(default=False, description="Answer the question of this id anew.")
+    replaces: QuestionId = Field(
+        default="", description="The question that is asked in other words now; it and its answer are no longer shown."
+    )
 
 
 class Rating(Asked):
     value: Literal["up", "down"] | None = Field(description="null takes a rating back.")
     reason: Readable = Field(default="", max_length=100)
     comment: Readable = Field(default="", max_length=2000)
+
+
+class Farewell(Asked):
+    stars: int | None = Field(default=None, ge=1, le=5, description="How it was, from 1 to 5.")
+    why: Readable = Field(default="", max_length=2000)
+
+
+class Followups(BaseModel):
+    """What may be asked next: headings beside the passages that were cited, each of which leads to an answer."""
+
+    questions: list[str]
+
+
+class Part(BaseModel):
+    text: str
+    headings: list[str]
+    page: int | None
+    cited: bool = Field(description="The part that the answer rests on.")
+
+
+class Document(BaseModel):
+    """A cited passage where it stands. `parts` are the passages around it, in the document's order."""
+
+    document: str
+    source: str
+    changed: bool = Field(description="The document no longer holds the passage; `parts` is what was cited.")
+    quotes: list[str]
+    parts: list[Part]
 
 
 class Limits(BaseModel):
@@ -51,6 +96,7 @@ class Opened(BaseModel):
     conversation: str
     greeting: str
     language: Literal["en", "ja"]
+    known: bool = Field(description="Whether who the customer is was signed, and is believed.")
     limits: Limits
 
 
@@ -82,15 +128,61 @@ class Message(BaseModel):
     at: datetime
 
 
+class State(BaseModel):
+    """Who has the chat."""
+
+    with_: Literal["bot", "waiting", "person"] = Field(alias="with", description="Who answers now.")
+    available: bool = Field(description="Whether a person can be asked for at all.")
+    open: bool = Field(description="It is within office hours.")
+    online: bool = Field(description="Somebody is there just now.")
+    email_wanted: bool = Field(description="Nobody is there: an e-mail address is asked for.")
+    email: str = Field(description="The address that was left.")
+    name: str = Field(description="The person's name, when they told it.")
+    typing: bool
+    since: datetime | None = Field(description="When the customer began to wait.")
+    opens: datetime | None = Field(description="When office hours begin again.")
+    text: str = Field(description="One sentence for the customer, in the operator's words.")
+
+
+class AskForAPerson(Asked):
+    email: str = Field(default="", max_length=254, description="Where to write to, when nobody is there.")
+
+
+def is_cursor(text: str) -> bool:
+    """Whether this is a position among what was said."""
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
+class After(BaseModel):
+    """A reader who knows what was said until there."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    after: str = Field(default="", max_length=40, description="A `cursor`: only what was said behind it.")
+
+    @property
+    def position(self) -> int | None:
+        return int(self.after) if is_cursor(self.after) else None
+
+
+class News(BaseModel):
+    """One event of what people say. What its data holds is in docs/http-api.md, by the event's name."""
+
+    event: Literal["message", "state"]
+    data: str = Field(json_schema_extra={"contentMediaType": "application/json"})
+
+
 class Conversation(BaseModel):
     conversation: str
+    state: State
+    cursor: str = Field(description="Where the news begin: GET /api/conversation/events?after=…")
     messages: list[Message]
 
 
 class ServerSentEvent(BaseModel):
     """One event of an answer. What its data holds is in docs/http-api.md, by the event's name."""
 
-    event: Literal["start", "token", "citation", "handoff", "error", "end"]
+    event: Literal["start", "token", "citation", "handoff", "error", "kept", "state", "end"]
     data: str = Field(json_schema_extra={"contentMediaType": "application/json"})
 
 
