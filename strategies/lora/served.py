@@ -184,10 +184,7 @@ class Served:
 
     def speaker(self) -> str:
         """The adapter that speaks just now; `""` for the model as it is."""
-        if not self._options.adapter:
-            return ""
-        with self._watch.speaker() as voice:
-            return voice.adapter.hash if voice else ""
+        return self._watch.hash() if self._options.adapter else ""
 
     def stream(self, question: Question) -> Iterator[Event]:
         if not self._options.adapter:

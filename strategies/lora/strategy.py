@@ -151,8 +151,7 @@ class Lora:
 
     def speaker(self) -> str:
         """The adapter that speaks just now."""
-        with self._watch.speaker() as voice:
-            return voice.adapter.hash if voice else ""
+        return self._watch.hash()
 
     def stream(self, question: Question) -> Iterator[Event]:
         if self._shared is None:

@@ -122,7 +122,9 @@ def save(head: Head, file: Path) -> None:
     handle, made = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
     try:
         with os.fdopen(handle, "wb") as out:
-            out.write(packed(tensors, {"router": json.dumps(told)}))
+            # It writes the memory as it lies, whatever the strides say.
+            lying = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+            out.write(packed(lying, {"router": json.dumps(told)}))
             out.flush()
             os.fsync(out.fileno())
         Path(made).chmod(0o644)

@@ -43,7 +43,8 @@ def test_whatever_is_commented_out_in_the_shipped_file_is_accepted(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     shipped = (ROOT / "kotae.toml").read_text("utf-8")
     settings = Settings.load(toml(tmp_path, re.sub(r"(?m)^# (\[|\w+ = )", r"\1", shipped)))
-    assert set(settings.strategies) == {"manuals", "product", "both", "echo", "model", "gpt", "best"}
+    shipped_ones = {"manuals", "product", "both", "best", "echo"}
+    assert set(settings.strategies) == shipped_ones | {"router", "quick", "model", "gpt", "surest"}
     assert settings.limits.model_dump(exclude={"url"}) == Settings().limits.model_dump(exclude={"url"})
     assert settings.web.port == Settings().web.port
 

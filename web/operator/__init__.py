@@ -15,4 +15,4 @@ def home() -> ResponseReturnValue:
     return redirect(url_for("operator.strategy"))
 
 
-from web.operator import conversations, search, strategy  # noqa: E402, F401 - they add their views to bp
+from web.operator import conversations, router, search, strategy  # noqa: E402, F401 - they add their views to bp

@@ -22,6 +22,9 @@ ABOUT = {  # what our kinds do, in the operator's language; a stranger's speaks 
     "quotes": _l("Quotes the sentences that answer the question; needs no language model."),
     "llm": _l("Answers with a language model: at any OpenAI-compatible server, or in this process."),
     "first_of": _l("Asks one strategy after the other until one answers."),
+    "router": _l("Chooses by what it learned which strategy answers, within a budget."),
+    "cached": _l("Answers with an answer that another strategy gave before to the same question."),
+    "lora": _l("Answers with the model that was tuned on the desk's own pairs; needs no documents."),
     "runnable": _l("Answers with a LangChain Runnable of yours."),
     "echo": _l("Says the question back, word by word."),
 }

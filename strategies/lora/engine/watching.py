@@ -69,6 +69,16 @@ class Watch(Generic[V]):
         if self.status and self._speaking is None:
             raise Misconfigured(self.status)
 
+    def hash(self) -> str:
+        """Of the adapter that speaks now; while nothing was warmed, of the one that would. `""` for none."""
+        if self._seen is None:
+            try:
+                return "" if self._nobody(self._shelf.stamp()) else self._shelf.get(self._which).hash
+            except (ShelfError, BadCard):
+                return ""
+        with self.speaker() as voice:
+            return voice.adapter.hash if voice else ""
+
     @contextmanager
     def speaker(self) -> Iterator[V | None]:
         """Who speaks now, held until the answer is over; None while nobody is promoted."""

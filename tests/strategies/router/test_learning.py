@@ -125,6 +125,9 @@ def test_it_is_kept_whole_and_read_back(tmp_path: Path) -> None:
     vector = np.asarray(WordVectors().embed_query("boil spout lid"), float)
     assert np.allclose(read.likely(vector), head.likely(vector))
     assert read.conditions == head.conditions
+    assert np.array_equal(read.evidence.likely, head.evidence.likely)
+    assert np.array_equal(read.evidence.right, head.evidence.right)
+    assert np.array_equal(read.evidence.spent["tokens"], head.evidence.spent["tokens"])
     assert (read.learned_from, read.source, read.made_at) == (
         head.learned_from,
         head.source,

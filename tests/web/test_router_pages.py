@@ -1,0 +1,85 @@
+"""The router's page: what it learned, what a budget buys, and the slider that sets it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bot.kotae import Kotae
+from bot.settings import Settings
+from tests.people import Admin, Customer, Operator
+from tests.routed import STRATEGIES, evaluated
+
+ABOUT_A_PARCEL = "when does my blue parcel arrive"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path / "data", strategies=STRATEGIES, chat={"strategy": "router"})  # type: ignore[arg-type]
+
+
+def alerts(page: str) -> list[str]:
+    return [
+        " ".join(re.sub(r"<[^>]+>", " ", told).split())
+        for told in re.findall(r'<div class="alert[^"]*".*?</div>', page, re.DOTALL)
+    ]
+
+
+def test_an_operator_has_a_router_learn_and_the_next_question_is_answered_by_whoever_knows(
+    kotae: Kotae, operator: Operator, customer: Customer
+) -> None:
+    assert customer.asks(ABOUT_A_PARCEL).text.startswith("30 months")
+    assert "kettles answers everything" in operator.opens("/console/router").text
+    run = evaluated(kotae)
+    page = operator.opens("/console/router").text
+    assert f'value="{run.id}"' in page
+    operator.sends("/console/router/train", router="router", run=run.id)
+    page = operator.opens("/console/router").text
+    assert "router has learned" in page
+    assert "right 94 %" in page, "a few are unlike the others"
+    kotae.strategies.get("router").look()  # type: ignore[attr-defined]
+    assert customer.asks(ABOUT_A_PARCEL).text.startswith("three days")
+
+
+def test_the_slider_sets_a_budget_that_holds_at_once(kotae: Kotae, operator: Operator) -> None:
+    kotae.routers.train("router", by="x", run_id=evaluated(kotae).id)
+    operator.sends("/console/router/budget", router="router", budget="12.5")
+    assert "Now: 12.5 prompt tokens." in operator.opens("/console/router").text
+    operator.sends("/console/router/budget", router="router", budget="12.5", unlimited="1")
+    assert "Now: no limit." in operator.opens("/console/router").text
+
+
+@pytest.mark.parametrize("budget", ["", "much", "-1", "nan", "inf"])
+def test_what_is_no_budget_is_refused_in_a_sentence(kotae: Kotae, operator: Operator, budget: str) -> None:
+    operator.sends("/console/router/budget", router="router", budget=budget)
+    assert "budget is a number" in operator.opens("/console/router").text
+    assert kotae.routers.standing("router").routing.budget is None
+
+
+def test_a_page_says_that_what_was_learned_holds_no_longer(kotae: Kotae, admin: Admin) -> None:
+    kotae.routers.train("router", by="x", run_id=evaluated(kotae).id)
+    assert alerts(admin.opens("/console/router").text) == []
+    admin.uploads(("new.md", b"# News\n\nThe kettle is green.\n"))
+    (told,) = alerts(admin.opens("/console/router").text.replace("alert-dismissible", "x"))[-1:]
+    assert "holds no longer" in told
+    assert "the documents have changed" in told
+
+
+def test_an_evaluation_that_is_gone_is_told(operator: Operator) -> None:
+    operator.sends("/console/router/train", router="router", run="nowhere")
+    assert "there is no evaluation &#39;nowhere&#39;" in operator.opens("/console/router").text
+
+
+def test_a_customer_has_no_business_there(customer: Customer) -> None:
+    assert customer.client.get("/console/router").status_code in (302, 401)
+
+
+class TestWithoutARouter:
+    @pytest.fixture
+    def settings(self, tmp_path: Path) -> Settings:
+        return Settings(data=tmp_path / "data", strategies={"manuals": {"use": "echo"}})
+
+    def test_the_page_says_how_to_get_one(self, operator: Operator) -> None:
+        page = operator.opens("/console/router").text
+        assert "No router is configured" in page
+        assert "use = &#34;router&#34;" in page or 'use = "router"' in page
