@@ -61,6 +61,9 @@ format: $(TESTABLE)  ## write the code as ruff would
 bench: $(TESTABLE)  ## measure, each figure beside its neighbour's in the same run
 	@$(BIN)/python -m benchmarks
 
+claim: $(TESTABLE)  ## documents in the prompt, a tuned model, or both? measured (ADAPTER=folder instead of training)
+	@$(BIN)/python -m benchmarks.claim $(if $(ADAPTER),--adapter $(ADAPTER)) $(CLAIM)
+
 base: $(TESTABLE)  ## train the base that ships again, on BASE_DATA=folder of public data (hours on two cores)
 	@$(BIN)/python -m strategies.lora.bases.pretrain --data $(BASE_DATA) --folder build/base --ship strategies/lora/bases/shipped
 
@@ -80,4 +83,4 @@ constraints: $(TESTABLE)  ## pin what is installed now, all extras included
 clean:  ## remove the environment and what tools left behind (the data directory stays)
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 
-.PHONY: help setup run test lint format bench base docs translations constraints clean
+.PHONY: help setup run test lint format bench claim base docs translations constraints clean

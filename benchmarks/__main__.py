@@ -12,6 +12,7 @@ ALL = {
     "retrieval": "indexing, latency and hits: against stock LangChain, dense only and BM25 only",
     "quotes": "gold facts and refusals of the documents' own words on the demo",
     "product": "an adapter on the demo's pairs: key facts, wrong ones, refusals, manner, reading",
+    "claim": "documents, a tuned model or both: facts, manner, changes, refusals, tokens, cost and waiting",
     "engine": "tokens per second with many adapters at once: against generate and PEFT",
     "training": "an adapter's training: against transformers' and TRL's trainers; customers meanwhile",
     "start": "a server's start to its first answer",

@@ -10,7 +10,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,10 +54,16 @@ def never_shown() -> list[DemoPair]:
 
 @contextmanager
 def desk(
-    base: str = "", adapter: Path | None = None, options: tuple[str, ...] = (), *, japanese: bool = False
+    base: str = "",
+    adapter: Path | None = None,
+    options: tuple[str, ...] = (),
+    *,
+    japanese: bool = False,
+    also: Sequence[Path] = (),
 ) -> Iterator[Desk]:
     """An installation with the demo and a promoted adapter: the given one, or one trained now with these
-    options of `kotae train`. `base` is another than the configured one.
+    options of `kotae train`. `base` is another than the configured one, `also` are further adapters for the
+    shelf.
     """
     with tempfile.TemporaryDirectory() as folder:
         if base:
@@ -75,6 +81,8 @@ def desk(
             seconds = time.monotonic() - began
         else:
             kotae_command(data, "adapters", "import", adapter)
+        for another in also:
+            kotae_command(data, "adapters", "import", another)
         kotae_command(data, "adapters", "promote", name_of(adapter) if adapter else NAME)
         kotae = Kotae.open(Settings.load(ROOT / "kotae.toml", data))
         try:

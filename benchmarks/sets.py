@@ -21,10 +21,14 @@ SEED = 20261122
 
 @dataclass(frozen=True)
 class Asked:
-    """What is typed into a search, and the names of the files that answer it."""
+    """What is typed into a search, and the names of the files that answer it; with what proves an answer
+    (alternatives), or one in words, where the set has it.
+    """
 
     question: str
     answered_by: tuple[str, ...]
+    facts: tuple[tuple[str, ...], ...] = ()
+    answer: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def doc2dial(folder: Path, limit: int) -> QuestionSet:
     first, following = [], []
     for row in rows(folder / "questions.jsonl"):
         if row["turn_id"] == 1:
-            first.append(Asked(row["question"], (file(row["doc_id"]),)))
+            told = row.get("gold_response", "")
+            first.append(Asked(row["question"], (file(row["doc_id"]),), answer=told))
         else:
             before = [turn["text"] for turn in row["history"][:-1] if turn["role"] == "user"]
             following.append(Asked("\n".join([*before[-2:], row["question"]]), (file(row["doc_id"]),)))
@@ -90,7 +95,10 @@ def adobe(folder: Path, limit: int, language: str) -> QuestionSet:
     words.
     """
     articles = list(rows(folder / f"documents_{language}.jsonl"))
-    faq = [Asked(row["question"], (file(row["doc_id"]),)) for row in rows(folder / f"faq_{language}.jsonl")]
+    faq = [
+        Asked(row["question"], (file(row["doc_id"]),), answer=row.get("answer", ""))
+        for row in rows(folder / f"faq_{language}.jsonl")
+    ]
     about = [Asked(row["description"], (file(row["doc_id"]),)) for row in articles if row.get("description")]
     return QuestionSet(
         "adobe commerce",
@@ -109,7 +117,8 @@ def jsquad(folder: Path, limit: int) -> QuestionSet:
         paragraph = row["context"].split("[SEP]", 1)[-1].strip()
         name = names.setdefault(paragraph, f"{row['title']}-{len(names)}.md")
         documents[name] = f"# {row['title']}\n\n{paragraph}\n".encode()
-        asked.append(Asked(row["question"], (name,)))
+        alternatives = tuple(dict.fromkeys(answer["text"] for answer in row["answers"]))
+        asked.append(Asked(row["question"], (name,), (alternatives,) if alternatives else ()))
     return QuestionSet("jsquad", "ja", documents, {"questions": some(asked, limit)})
 
 

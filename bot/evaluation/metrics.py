@@ -432,7 +432,7 @@ METRICS: tuple[Metric, ...] = (
         "prompt_tokens",
         {"en": "Prompt tokens", "ja": "プロンプトのトークン数"},
         {"en": "Mean of a question, passages included.", "ja": "資料を含む、質問1件あたりの平均。"},
-        _among("prompt_tokens"),
+        lambda verdict: float(verdict.prompt_tokens + verdict.passage_tokens),
         better="lower",
         unit="tokens",
         part="price",

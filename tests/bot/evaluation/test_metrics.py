@@ -172,6 +172,10 @@ def test_manner_is_judged_where_a_desk_is_known() -> None:
     assert value("manner", judged(TANK, "Thanks! 0.8 l")) is None
 
 
+def test_a_prompt_is_as_long_as_its_passages_make_it() -> None:
+    assert value("prompt_tokens", judged(TANK, "0.8 l", prompt_tokens=200, passage_tokens=700)) == 900
+
+
 def test_verdicts_come_by_strategy_in_the_order_of_the_questions() -> None:
     answers = [silent(WEATHER, "b"), said(TANK, "0.8 l", "b"), said(TANK, "0.8 l", "a")]
     stranger = said(AskedQuestion("gone", "?"), "hm", "a")
