@@ -13,8 +13,9 @@ from huey import Huey  # type: ignore[import-untyped]
 from huey.exceptions import ConfigurationError  # type: ignore[import-untyped]
 from limits.errors import ConfigurationError as UncountableError
 
-from bot import limits, looking, training
+from bot import limits, looking, retention, training
 from bot.appearance import Appearances
+from bot.archive import Archive
 from bot.audit import Audit
 from bot.candidates import Candidates
 from bot.canned import CannedAnswers
@@ -38,6 +39,7 @@ from bot.question import clean, language_of
 from bot.rules import Rules
 from bot.routing import Routers
 from bot.settings import BadSettings, Settings
+from bot.shadow import Shadows
 from bot.shelf import Shelf
 from bot.store.migrate import upgrade
 from bot.switch import Switch
@@ -78,10 +80,13 @@ class Kotae:
         self.pairs = Pairs(engine, library.embedder, partial(ids_of_files, library))
         self.candidates = Candidates(engine, self.pairs)
         self.preferences = Preferences(engine, self.pairs)
+        self.archive = Archive(engine, self.conversations, self.candidates)
+        self.shadows = Shadows(engine, settings.say, settings.limits.answer_seconds)
         self.traffic = Traffic(engine, settings.prices)
         self.unanswered = UnansweredQuestions(engine, library.embedder)
         self.watches = looking.watches_of(library, settings.fetching)
         self.shelf = Shelf.of(settings.data, settings.strategies, self.audit)
+        self.retention = retention.Retention(engine, settings.retention.days, self.shelf)
         self.question_sets = QuestionSets(engine)
         self.presence = Presence(engine)
         self.inbox = Inbox(engine)
@@ -105,11 +110,12 @@ class Kotae:
                 looking.KIND: lambda _arguments, tell: looking.work(self.watches, self.jobs, tell),
                 runs.KIND: lambda arguments, tell: self.evaluations.work(arguments, tell),
                 DELIVER: self.deliveries.work,
+                retention.KIND: self.retention.work,
             },
             left_over=lambda: [*left_over(library), *undelivered(self.deliveries)],
             patience_of={DELIVER: settings.handoff.retry_seconds},
             long={kind: queue_of(settings, f"kotae-{kind}") for kind in LONG},
-            due=lambda: looking.due(self.watches),
+            due=lambda: [*looking.due(self.watches), *self.retention.due()],
         )
         self.training = training.Training(
             settings.data / "training",
@@ -178,6 +184,7 @@ class Kotae:
     def close(self) -> None:
         """Stop what runs and let go of files."""
         self.changes.close()
+        self.shadows.close()
         self.switch.close()
         self.jobs.stop()
         self.library.close()

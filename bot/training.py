@@ -24,9 +24,10 @@ from bot.jobs import AlreadyRunning, Job, Jobs, Progress, UnknownJob, WorkFailed
 from knowledge_base.database import now
 from strategies.base import Search
 from strategies.errors import StrategyError
+from strategies.lora.pairs.preferences import Preference
 from strategies.lora.pairs.raft import Read, whole
 from strategies.lora.pairs.values import Pair
-from strategies.lora.shelf import Shelf, ShelfError
+from strategies.lora.shelf import Adapter, Shelf, ShelfError
 from strategies.lora.shelf.card import CURRENT, Name
 from strategies.lora.shelf.parcel import Refused
 from strategies.lora.training.recipe import Recipe
@@ -116,31 +117,40 @@ class Training:
         promote: bool = False,
     ) -> Job:
         """Train an adapter of this name, on all stored pairs if none are given. Raises TrainingRefused."""
-        name = _checked(name)
-        _check_base(base)
-        pairs = list(self._stored() if pairs is None else self._marked(pairs))
-        if not pairs:
+        return self._begin("train", name, base, recipe or Recipe(), pairs, by=by, promote=promote)
+
+    def prefer(
+        self,
+        name: str,
+        preferences: Sequence[Preference],
+        *,
+        by: str,
+        parent: str = CURRENT,
+        recipe: Recipe | None = None,
+        pairs: Sequence[Pair] | None = None,
+        promote: bool = False,
+    ) -> Job:
+        """Let an adapter, the promoted one if none is named, learn what people prefer; what comes of it is
+        another one. `pairs` are those that it was taught, all stored ones if none are given: they tell what
+        is held out, and when to believe it. Raises TrainingRefused.
+        """
+        adapter = self._parent(parent)
+        if not preferences:
             raise TrainingRefused(
-                "there are no pairs to learn from; import some first: kotae pairs import FILE"
+                "there are no preferences yet; they come of thumbs down where the desk has a better answer, "
+                "and of corrections that an admin accepted"
             )
-        run = f"{now():%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
-        Work.begin(
-            self.folder / run,
-            name=name,
-            base=base,
-            recipe=recipe or Recipe(),
-            pairs=pairs,
-            documents=self._versions({pair.document for pair in pairs if pair.document}),
-            embedding=self._embedding,
+        return self._begin(
+            "tune preferences",
+            name,
+            adapter.base,
+            (recipe or Recipe()).going_on(adapter.recipe),
+            pairs,
+            by=by,
+            promote=promote,
+            preferences=preferences,
+            parent=(adapter.hash, adapter.path),
         )
-        try:
-            with one_at_a_time():
-                job = self._jobs.enqueue(KIND, run=run, promote=promote, by=by)
-        except TrainingRefused:
-            shutil.rmtree(self.folder / run)
-            raise
-        self._audit.note(by, "train", name, job=job.id, base=base, pairs=len(pairs))
-        return job
 
     def cancel(self, run_id: str, by: str) -> Job:
         """Stop it at its next step; what was reached stays, to be resumed. Raises UnknownRun."""
@@ -206,6 +216,59 @@ class Training:
             raise WorkFailed(str(fault)) from fault
 
     # ---- parts ----
+
+    def _begin(
+        self,
+        what: str,
+        name: str,
+        base: str,
+        recipe: Recipe,
+        pairs: Sequence[Pair] | None,
+        *,
+        by: str,
+        promote: bool,
+        **more: Any,
+    ) -> Job:
+        """A run's folder, its job, and a line in the audit; `more` is what `Work.begin` takes besides."""
+        name = _checked(name)
+        _check_base(base)
+        pairs = list(self._stored() if pairs is None else self._marked(pairs))
+        if not pairs:
+            raise TrainingRefused(
+                "there are no pairs to learn from; import some first: kotae pairs import FILE"
+            )
+        run = f"{now():%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
+        Work.begin(
+            self.folder / run,
+            name=name,
+            base=base,
+            recipe=recipe,
+            pairs=pairs,
+            documents=self._versions({pair.document for pair in pairs if pair.document}),
+            embedding=self._embedding,
+            **more,
+        )
+        try:
+            with one_at_a_time():
+                job = self._jobs.enqueue(KIND, run=run, promote=promote, by=by)
+        except TrainingRefused:
+            shutil.rmtree(self.folder / run)
+            raise
+        preferences = {"preferences": len(more["preferences"])} if more else {}
+        self._audit.note(by, what, name, job=job.id, base=base, pairs=len(pairs), **preferences)
+        return job
+
+    def _parent(self, which: str) -> Adapter:
+        """The adapter to go on from."""
+        try:
+            adapter = self._shelf.current() if which == CURRENT else self._shelf.get(which)
+        except ShelfError as fault:
+            raise TrainingRefused(str(fault)) from fault
+        if adapter is None:
+            raise TrainingRefused(
+                "no adapter is promoted: promote one, or name the one to go on from (--from)"
+            )
+        return adapter
 
     def _run(self, job: Job) -> Run:
         work = self._work(job)

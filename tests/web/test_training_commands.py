@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.kotae import Kotae
+from strategies.lora.pairs.preferences import Preference, write
 from strategies.lora.testing import tiny_base
 from strategies.lora.training import apart
 from strategies.lora.training.work import Told, TrainingFailed, Work
@@ -44,6 +47,20 @@ def trains(
     return terminal.json("train", "--pairs", file, "--name", name, "--base", base, *QUICK, code=code)
 
 
+def prefers(terminal: Terminal, file: str) -> dict[str, Any]:
+    """The desk's people would rather be told with a "Wide."; `spring` learns it."""
+    terminal.json("pairs", "import", file)
+    refused = terminal("preferences", "tune", "--name", "preferred")
+    assert refused.exit_code == 1
+    assert "there are no preferences yet" in refused.stderr
+    better = [Preference(one.question, f"{one.answer} Wide.", one.answer) for one in desk_pairs()]
+    write(better, stream := io.BytesIO())
+    known = str(terminal.write("better.jsonl", stream.getvalue()))
+    tuning = ("--file", known, "--epochs", "2", "--batch", "4", "--rate", "0.003")
+    made: dict[str, Any] = terminal.json("preferences", "tune", "--name", "preferred", *tuning)
+    return made
+
+
 @pytest.mark.timeout(600)
 def test_from_a_file_of_pairs_to_an_adapter_that_speaks_and_back(
     terminal: Terminal, file: str, base: str
@@ -67,10 +84,17 @@ def test_from_a_file_of_pairs_to_an_adapter_that_speaks_and_back(
     assert "lamp" in heard["nearest"]["text"]
     assert "nearest taught question" in terminal("adapters", "try", "How large is your lamp?").stdout
 
+    preferred = prefers(terminal, file)
+    assert preferred["figures"]["preferences_held_out"] >= 4  # those about wordings that the desk holds out
+    shown = terminal.json("adapters", "show", "preferred")
+    assert (shown["parent"], shown["recipe"]["rank"]) == (made["adapter"], 4)
+    assert terminal.json("adapters", "promote", "preferred")["proof"]["canaries"] > 0
+    terminal.json("adapters", "back")
+
     exported = terminal.json("adapters", "export", short, str(terminal.folder))
     assert "No adapter speaks now (before: spring)" in terminal("adapters", "back").stdout
     assert terminal.json("adapters", "remove", short)["removed"] == made["adapter"]
-    assert terminal.json("adapters", "list") == []
+    assert [one["name"] for one in terminal.json("adapters", "list")] == ["preferred"]
     assert terminal.json("adapters", "import", exported["file"])["hash"] == made["adapter"]
 
 
@@ -139,6 +163,14 @@ def test_what_the_desk_holds_out_is_not_learned_from_a_file(
     assert [(one.question, one.answer) for one in learned] == [
         ("Whom do I ask?", "Write to help@lamps.example.")
     ]
+
+
+def test_nobody_prefers_anything_before_an_adapter_is_promoted(terminal: Terminal) -> None:
+    assert terminal.json("preferences", "list") == {"total": 0, "sources": {}, "preferences": []}
+    assert "No preferences yet" in terminal("preferences", "list").stdout
+    refused = terminal("preferences", "tune", "--name", "preferred")
+    assert refused.exit_code == 1
+    assert "no adapter is promoted" in refused.stderr
 
 
 def test_pairs_that_contradict_each_other_are_not_trained_on(

@@ -38,6 +38,11 @@ FIGURES = {  # what training measures, in the admin's words; another figure is s
     "steps": _l("Best step"),
     "seconds": _l("Seconds of training"),
     "weights": _l("Weights of the adapter"),
+    "preferences": _l("Preferences learned from"),
+    "preferences_held_out": _l("Preferences held out"),
+    "preferences_won": _l("Held-out preferences won against its parent"),
+    "preferences_ahead": _l("Held-out preferences whose better answer is likelier"),
+    "preferences_ahead_before": _l("The same with its parent"),
     "confidence_answered": _l("Questions about what was taught that it answers"),
     "confidence_answered_outside": _l("Other questions that it answers"),
     "confidence_wrong": _l("Wrong among its answers"),
@@ -47,6 +52,9 @@ FIGURES = {  # what training measures, in the admin's words; another figure is s
 SHARES = {
     "held_out_exact",
     "held_out_token_accuracy",
+    "preferences_won",
+    "preferences_ahead",
+    "preferences_ahead_before",
     "confidence_answered",
     "confidence_answered_outside",
     "confidence_wrong",
@@ -283,6 +291,11 @@ def made_from(shown: Adapter) -> list[tuple[str, object]]:
     return [
         (_("Base"), f"{shown.base} ({shown.base_hash[:12]})"),
         (_("Pairs"), shown.pairs[:12]),
+        *(
+            [(_("Goes on from"), shown.parent), (_("Preferences"), shown.preferences[:12])]
+            if shown.parent
+            else []
+        ),
         (_("Documents"), len(shown.documents) or ""),
         (_("Recipe"), recipe),
         (_("Template"), shown.template),

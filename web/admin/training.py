@@ -62,6 +62,7 @@ WORDS: Words = {
         _l("Also answers from what a search finds, wrong passages among it."),
     ),
     "augment": (_l("Other wordings"), _l("Also learn from other wordings of each question.")),
+    "beta": (_l("Beta"), _l("How near preference tuning stays to what was said before: more, nearer.")),
     "seconds": (_l("Longest time, in seconds"), _l("The best so far is kept.")),
     "patience": (_l("Patience"), _l("Measurements without a better held-out loss before it ends.")),
     "seed": (_l("Seed"), _l("Another seed, another order and another beginning.")),

@@ -3,9 +3,10 @@
     pre-training     knows how language goes on            the question is continued
     demonstrations   has seen questions being answered     the question is answered, by nobody in particular
     product          LoRA on the desk's own pairs          the question is answered in the desk's manner
+    preferences      has learnt what people would rather   the question is answered as they like it best
 
-(Ouyang et al., 2022, "Training language models to follow instructions with human feedback", whose third step,
-preferences, comes from customers' ratings.)
+(Ouyang et al., 2022, "Training language models to follow instructions with human feedback"; the last step by
+Rafailov et al., 2023, "Direct preference optimization", from customers' ratings and operators' corrections.)
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ TOLD = {
     "pre-training": "it has only learnt how language goes on, so it goes on",
     "demonstrations": "it has seen questions being answered; what it does not know it makes up",
     "product": "it was tuned on the desk's own pairs",
+    "preferences": "it has learnt which answers people would rather have",
 }
 
 
@@ -38,30 +40,38 @@ class Stage:
 
 
 def stages(question: str, data: Path) -> list[Stage]:
-    """The question at each stage; the adapter that is promoted in the data directory speaks last.
+    """The question at each stage; the adapter that is promoted in the data directory speaks last. Before one
+    that has learnt preferences comes the one that it went on from.
 
     Raises Misconfigured when the base cannot be loaded.
     """
     base = bases.load()
-    promoted = Shelf(data / ADAPTERS).current()
-    return [
+    shelf = Shelf(data / ADAPTERS)
+    promoted = shelf.current()
+    told = [
         Stage("pre-training", said(bases.load(str(PRE_TRAINED)), question), TOLD["pre-training"]),
         Stage("demonstrations", said(base, question), TOLD["demonstrations"]),
-        product(base, question, promoted),
     ]
+    if promoted is None or not promoted.preferences:
+        return [*told, tuned(base, question, promoted)]
+    before = next((one for one in shelf.all() if one.hash == promoted.parent), None)
+    preferring = tuned(base, question, promoted, "preferences")
+    return [*told, *([tuned(base, question, before)] if before else []), preferring]
 
 
-def product(base: bases.Base, question: str, adapter: Adapter | None) -> Stage:
-    """What the promoted adapter says, if there is one and it was trained on this base."""
+def tuned(base: bases.Base, question: str, adapter: Adapter | None, name: str = "product") -> Stage:
+    """What an adapter says, if there is one and it was trained on this base."""
     if adapter is None:
-        return Stage("product", "", "no adapter is promoted yet: train one, then promote it")
+        return Stage(name, "", "no adapter is promoted yet: train one, then promote it")
     if adapter.base_hash != base.hash:
-        return Stage("product", "", f"{adapter.called} speaks with another base, {adapter.base!r}")
+        return Stage(name, "", f"{adapter.called} speaks with another base, {adapter.base!r}")
     from peft import PeftModel
 
     model: Any = base.model
-    tuned = PeftModel.from_pretrained(model, str(adapter.path)).eval()
-    return Stage("product", said(base, question, tuned), f"{adapter.called}: {TOLD['product']}")
+    speaking: Any = PeftModel.from_pretrained(model, str(adapter.path)).eval()
+    text = said(base, question, speaking)
+    speaking.unload()
+    return Stage(name, text, f"{adapter.called}: {TOLD[name]}")
 
 
 def said(base: bases.Base, question: str, tuned: Any = None) -> str:

@@ -191,10 +191,14 @@ class Shelf:
     def outdate(self, document_id: str, why: str) -> list[Adapter]:
         """Mark every adapter that was trained on this document as stale, and return them."""
         trained = [adapter for adapter in self.all() if document_id in adapter.documents]
-        if trained:
-            with self._lock():
-                self._mark({**self._marked(), **{adapter.hash: why for adapter in trained}})
+        self.mark(trained, why)
         return trained
+
+    def mark(self, adapters: Collection[Adapter], why: str) -> None:
+        """Say why these should be trained anew."""
+        if adapters:
+            with self._lock():
+                self._mark({**self._marked(), **{adapter.hash: why for adapter in adapters}})
 
     # ---- who speaks ----
 

@@ -58,6 +58,8 @@ class Card(BaseModel):
     libraries: Mapping[str, str] = Field(default_factory=dict)
     figures: Mapping[str, float] = Field(default_factory=dict)
     recipe: Mapping[str, Any] = Field(default_factory=dict)
+    parent: str = ""  # the adapter that it went on from, by hash
+    preferences: str = ""  # preferences.preferences_hash of what it learned to prefer
 
 
 class Canary(BaseModel):

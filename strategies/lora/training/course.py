@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strategies.errors import Misconfigured
-from strategies.lora.training.batches import Batch, Tensors, plan, within
+from strategies.lora.training.batches import Batch, Row, Tensors, plan, within
 from strategies.lora.training.checkpoint import State, load, save
 from strategies.lora.training.preparing import prepare, taught
 from strategies.lora.training.recipe import Recipe
@@ -41,6 +41,7 @@ from strategies.lora.training.work import (
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
 
     from strategies.lora.bases.model import Base
 
@@ -76,10 +77,12 @@ def train(work: Work, told: Callable[[Told], None], stopped: Callable[[], bool],
         job = work.job
         prepare(work)
         from strategies.lora import bases
+        from strategies.lora.training.preferring import Preferring
 
+        course = Preferring if job.preferences else Course
         try:
             base = bases.load(job.base, quantized=job.recipe.quantized)
-            return Course(work, job, base, told, stopped).run(smaller)
+            return course(work, job, base, told, stopped).run(smaller)
         except Misconfigured as error:
             raise TrainingFailed(str(error)) from error
 
@@ -92,19 +95,20 @@ class Course:
     ) -> None:
         import torch
 
-        from strategies.lora.training.adapting import adapted, learning, width
+        from strategies.lora.training.adapting import learning, width
         from strategies.lora.training.proving import rows_of, spread
 
         self.work, self.job, self.base = work, job, base
         self.recipe = job.recipe
         self._told, self._stopped = told, stopped
         self.held_out = spread(work.held_out(), MEASURED_ROWS)
-        self.rows = rows_of(base, work.train())
+        self.rows = self.learned()
         self.held_out_rows = rows_of(base, self.held_out)
         torch.manual_seed(self.recipe.seed)
-        self.model = adapted(base, self.recipe)
+        self.model = self.speaking()
         self.weights = learning(self.model)
-        self.highest = self.recipe.rate_of(width(base))
+        self.first = self.copied()
+        self.highest = self.highest_rate(width(base))
         self.optimizer = torch.optim.AdamW(
             self.weights.values(), lr=self.highest, betas=MOMENTS, weight_decay=0.0, fused=True
         )
@@ -119,6 +123,45 @@ class Course:
         self._began = (time.monotonic(), 0.0, 0)  # the moment, seconds and steps of before
         self._good: Callable[[], None] = lambda: None
 
+    # ---- what a course of another kind does otherwise ----
+
+    def learned(self) -> list[Row]:
+        """What the batches are planned by."""
+        from strategies.lora.training.proving import rows_of
+
+        return rows_of(self.base, self.work.train())
+
+    def speaking(self) -> PeftModel:
+        """The base with the adapter that learns."""
+        from strategies.lora.training.adapting import adapted
+
+        return adapted(self.base, self.recipe)
+
+    def highest_rate(self, width: int) -> float:
+        return self.recipe.rate_of(width)
+
+    def ready(self) -> None:
+        """What is done once before the first step."""
+        self.note("reading the examples")
+        self.tensors.read_all()
+        self.held_out_tensors.read_all()
+
+    def share_of_loss(self, part: Batch, batch: Batch) -> torch.Tensor:
+        """What a part of a batch has of its loss."""
+        from strategies.lora.training.proving import summed_loss
+
+        summed, _ = summed_loss(self.base, *self.tensors.of(part))
+        return summed / sum(len(self.rows[at].answer) for at in batch)
+
+    def held_out_loss(self) -> float:
+        from strategies.lora.training.proving import measure
+
+        return measure(self.base, self.held_out_rows, self.held_out_tensors).loss
+
+    @property
+    def measured_rows(self) -> list[Row]:
+        return self.held_out_rows
+
     # ---- the story ----
 
     def run(self, smaller: int = 0) -> Path:
@@ -128,9 +171,7 @@ class Course:
             fast_in_bfloat16(self.base.device)
         )
         with computing(self.base, self.state.half):
-            self.note("reading the examples")
-            self.tensors.read_all()
-            self.held_out_tensors.read_all()
+            self.ready()
             self._began = (time.monotonic(), self.state.seconds, self.state.step)
             for _ in range(smaller):
                 self.smaller(max(self.batches, key=self.tokens))
@@ -200,18 +241,15 @@ class Course:
     def _learn(self, batch: Batch) -> float:
         import torch
 
-        from strategies.lora.training.proving import summed_loss
-
         state = self.state
         # Chance (dropout) is a function of the position, so there is no generator's state to keep.
         torch.manual_seed(self.recipe.seed * 1_000_003 + state.step * 31 + state.fallen)
         self.optimizer.zero_grad(set_to_none=True)
-        tokens = sum(len(self.rows[at].answer) for at in batch)
         loss = 0.0
         for part in self.parts(batch):
-            summed, _ = summed_loss(self.base, *self.tensors.of(part))
-            (summed / tokens).backward()  # type: ignore[no-untyped-call]
-            loss += float(summed.detach()) / tokens
+            share = self.share_of_loss(part, batch)
+            share.backward()  # type: ignore[no-untyped-call]
+            loss += float(share.detach())
         norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), LONGEST_STEP)
         if not (math.isfinite(loss) and math.isfinite(float(norm))):
             raise NotFinite
@@ -267,16 +305,16 @@ class Course:
     @property
     def every(self) -> int:
         """Steps between two measurements; measuring shall not cost more than about a third of learning."""
-        costs = sum(row.tokens for row in self.held_out_rows) / sum(row.tokens for row in self.rows)
+        costs = sum(row.tokens for row in self.measured_rows) / sum(row.tokens for row in self.rows)
         steps = costs * len(self.epochs[0])  # a measurement takes as long as a third of so many steps
         return max(1, math.ceil(steps), self.steps // MEASUREMENTS)
 
     def measure(self) -> None:
         """The held-out loss; the best weights are kept, and so is everything that was reached."""
-        from strategies.lora.training.proving import measure, samples
+        from strategies.lora.training.proving import samples
 
         state = self.state
-        held_out = measure(self.base, self.held_out_rows, self.held_out_tensors).loss
+        held_out = self.held_out_loss()
         if math.isfinite(held_out) and (state.best is None or held_out < state.best):
             state.best, state.best_step, state.misses = held_out, state.step, 0
             self.best = self.copied()
@@ -429,6 +467,8 @@ class Course:
                 libraries=dict(versions()),
                 figures=figures,
                 recipe=self.recipe.model_dump(),
+                parent=self.job.parent,
+                preferences=self.job.preferences,
             ),
         )
         write(folder / CURVE, lines(self.state.curve))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
+
+SHAPE = ("rank", "alpha", "encoder", "vocabulary", "dora", "rslora")  # what an adapter keeps for good
 
 
 class Recipe(BaseModel):
@@ -32,6 +37,12 @@ class Recipe(BaseModel):
     quantized: bool = Field(False, description="QLoRA: four-bit base; needs CUDA and bitsandbytes.")
     raft: bool = Field(False, description="Also learn to answer from passages, wrong ones among them.")
     augment: bool = Field(True, description="Also learn from other wordings of each question.")
+    beta: float = Field(
+        0.1,
+        gt=0,
+        le=10,
+        description="How near preference tuning stays to what was said before: more, nearer.",
+    )
     seconds: float = Field(
         3600, gt=0, description="The longest a training may take; the best so far is kept."
     )
@@ -41,6 +52,11 @@ class Recipe(BaseModel):
     def rate_of(self, width: int) -> float:
         """Wide models want smaller steps; what was searched is 3e-3 at a width of 384."""
         return self.rate or min(3e-3, max(2e-4, 3e-3 * 384 / width))
+
+    def going_on(self, first: Mapping[str, Any]) -> Recipe:
+        """This recipe for an adapter that was made by the `first` one: its shape is as it is."""
+        shape = {name: first[name] for name in SHAPE if name in first}
+        return self.model_copy(update={**shape, "raft": False, "augment": False, "quantized": False})
 
     @property
     def scale(self) -> int:

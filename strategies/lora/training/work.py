@@ -8,6 +8,11 @@ checkpoint.safetensors     everything a killed run needs to go on      replaced 
 curve.jsonl                a `Told` a line                             grows
 samples.jsonl              held-out questions, answered on the way     grows
 adapter/                   the finished adapter                        appears whole
+
+One that learns what people prefer has two more, written before job.json:
+
+preferences.jsonl          the preferences as they were given
+parent/                    the adapter that it goes on from, as it lay on the shelf
 """
 
 from __future__ import annotations
@@ -15,14 +20,16 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from strategies.lora.pairs.preferences import Preference, preferences_hash
 from strategies.lora.pairs.raft import Example
 from strategies.lora.pairs.values import Pair, pairs_hash
 from strategies.lora.training.recipe import Recipe
@@ -32,6 +39,8 @@ CHECKPOINT = "checkpoint.safetensors"
 CURVE = "curve.jsonl"
 HELD_OUT = "held-out.jsonl"
 JOB = "job.json"
+PARENT = "parent"
+PREFERENCES = "preferences.jsonl"
 PAIRS = "pairs.jsonl"
 SAMPLES = "samples.jsonl"
 TRAIN = "train.jsonl"
@@ -70,6 +79,8 @@ class Job:
     pairs: str = ""  # their hash
     embedding: str = ""  # the model that tells how near a question is to what was taught; "" is never asked
     documents: Mapping[str, int] = field(default_factory=dict)  # id and version of what the pairs came from
+    parent: str = ""  # the adapter that it goes on from, by hash
+    preferences: str = ""  # their hash; "" for a training on pairs alone
 
 
 @dataclass(frozen=True)
@@ -95,14 +106,23 @@ class Work:
         pairs: Sequence[Pair],
         documents: Mapping[str, int] | None = None,
         embedding: str = "",
+        preferences: Sequence[Preference] = (),
+        parent: tuple[str, Path] = ("", Path()),
     ) -> Work:
-        """A new folder that says what is to be done; one that has a job in it is complete."""
+        """A new folder that says what is to be done; one that has a job in it is complete. With `preferences`
+        it goes on from `parent`, an adapter's hash and folder.
+        """
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if preferences:
+                shutil.copytree(parent[1], folder / PARENT)
         except OSError as error:
             raise unwritten(folder, error) from error
         write(folder / PAIRS, lines(asdict(pair) for pair in pairs))
         job = Job(name, base, recipe, pairs_hash(pairs), embedding, documents or {})
+        if preferences:
+            write(folder / PREFERENCES, lines(asdict(one) for one in preferences))
+            job = replace(job, parent=parent[0], preferences=preferences_hash(preferences))
         told = {**asdict(job), "recipe": recipe.model_dump()}
         write(folder / JOB, json.dumps(told, ensure_ascii=False, indent=1).encode())
         return cls(folder)
@@ -121,6 +141,13 @@ class Work:
 
     def pairs(self) -> list[Pair]:
         return [Pair(**{**line, "tags": tuple(line["tags"])}) for line in read_lines(self.folder / PAIRS)]
+
+    def preferences(self) -> list[Preference]:
+        return [Preference(**line) for line in read_lines(self.folder / PREFERENCES)]
+
+    @property
+    def parent(self) -> Path:
+        return self.folder / PARENT
 
     def train(self) -> list[Example]:
         return list(self._examples(TRAIN))

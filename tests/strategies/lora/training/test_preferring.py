@@ -1,0 +1,152 @@
+"""An adapter learns which of two answers people would rather have, and forgets nothing else over it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from strategies.lora import bases
+from strategies.lora.bases import template
+from strategies.lora.engine import sharing
+from strategies.lora.pairs.preferences import Preference, parted, preferences_hash
+from strategies.lora.pairs.splits import HeldOut
+from strategies.lora.shelf import Shelf, canary
+from strategies.lora.shelf.card import read_card, read_proof
+from strategies.lora.testing import tiny_base
+from strategies.lora.training import adapting, proving
+from strategies.lora.training.course import train
+from strategies.lora.training.preferring import log_likelihoods
+from strategies.lora.training.recipe import Recipe
+from strategies.lora.training.work import TrainingFailed, TrainingStopped, Work
+from tests.strategies.lora.desk import SIZES, Listener, never, pairs, work
+
+FAMILIES = ("encoder-decoder", "t5", "qwen3")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.setattr(proving, "LONGEST", 8)
+    monkeypatch.setattr(adapting, "fast_in_bfloat16", lambda _device: False)
+
+
+def preferences() -> list[Preference]:
+    """People would rather be told the size with its direction."""
+    wordings = ("How big is the {}?", "What is the size of the {}?", "{} size", "Tell me how big the {} is.")
+    return [
+        Preference(asked.format(thing), f"The {thing} is {size} wide.", f"The {thing} is {size}.")
+        for thing, size in SIZES.items()
+        for asked in wordings
+    ]
+
+
+Parent = Callable[[str], tuple[Path, Path]]
+
+
+@pytest.fixture(scope="module")
+def parent_of(tmp_path_factory: pytest.TempPathFactory) -> Parent:
+    """A tiny base of a family, and an adapter on it that was taught the desk's pairs."""
+    made: dict[str, tuple[Path, Path]] = {}
+
+    def parent(family: str = "encoder-decoder") -> tuple[Path, Path]:
+        if family not in made:
+            folder = tmp_path_factory.mktemp(family)
+            base = tiny_base(folder / "base", family)
+            made[family] = base, train(work(folder / "run", base, epochs=8), Listener(), never)
+        return made[family]
+
+    return parent
+
+
+def tuning(
+    folder: Path, parent: tuple[Path, Path], given: list[Preference] | None = None, **recipe: Any
+) -> Work:
+    base, adapter = parent
+    chosen = {"epochs": 6, "batch": 4, "rate": 3e-3, "rank": 4, "augment": False, "patience": 9, **recipe}
+    return Work.begin(
+        folder,
+        name="preferred",
+        base=str(base),
+        recipe=Recipe(**chosen),
+        pairs=pairs(),
+        preferences=preferences() if given is None else given,
+        parent=("0123456789abcdef", adapter),
+    )
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_people_prefer_becomes_likelier_on_a_base_of_every_family(
+    parent_of: Parent, tmp_path: Path, family: str
+) -> None:
+    folder = train(tuning(tmp_path / "run", parent_of(family)), heard := Listener(), never)
+    card = read_card(folder)
+    assert card.parent == "0123456789abcdef"
+    assert card.preferences == preferences_hash(preferences())
+    assert min(heard.held_out) < math.log(2)  # what it is while nothing has changed
+    assert card.figures["preferences_won"] > 0.7
+    assert card.figures["preferences_ahead"] >= card.figures["preferences_ahead_before"]
+    assert 0 < card.figures["preferences_held_out"] < len(preferences())
+    assert read_proof(folder)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set")
+def test_the_canary_lets_a_preferring_adapter_speak_like_any_other(parent_of: Parent, tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "shelf")
+    adapter = shelf.put(train(tuning(tmp_path / "run", parent_of()), Listener(), never))
+    assert canary.prove(adapter, sharing.any_of(adapter.base)).faults == ()
+
+
+def test_likelihoods_are_those_of_each_answer_alone_whatever_it_is_padded_with(parent_of: Parent) -> None:
+    from strategies.lora.training.batches import Row, Tensors
+
+    for family in FAMILIES:
+        base = bases.load(str(parent_of(family)[0]))
+        rows = [
+            Row(template.prompt(base, asked).ids, tuple(template.answer(base, said)))
+            for asked, said in (
+                ("How big?", "12 cm."),
+                ("What is the mill's size?", "It is 34 cm wide."),
+            )
+        ]
+        with torch.inference_mode():
+            together = log_likelihoods(base, *Tensors(base, rows, read_once=False).of([0, 1]))
+        alone = [sum(proving.log_probabilities(base, row.prompt, row.answer)) for row in rows]
+        assert together.tolist() == pytest.approx(alone, rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set")
+def test_a_tuning_that_was_stopped_ends_as_one_that_was_not(parent_of: Parent, tmp_path: Path) -> None:
+    whole = train(tuning(tmp_path / "whole", parent_of(), epochs=2), Listener(), never)
+    stopped = [False]
+    broken = tuning(tmp_path / "broken", parent_of(), epochs=2)
+    with pytest.raises(TrainingStopped):
+        train(broken, Listener(at=3, then=lambda: stopped.__setitem__(0, True)), lambda: stopped[0])
+    resumed = train(broken, Listener(), never)
+    name = "adapter_model.safetensors"
+    assert (resumed / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_what_the_desk_holds_out_is_never_learned_from_a_preference() -> None:
+    one = Preference("How  BIG is the lamp", "12 cm wide.", "12 cm.")
+    another = replace(one, question="Is the lamp blue?")
+    parts = parted([one, another], HeldOut(frozenset({"how big is the lamp"})))
+    assert one in parts.held_out
+    assert another in (*parts.learned, *parts.held_out)
+    assert parted([one, another], HeldOut()) == parted([one, another], HeldOut())
+
+
+def test_preferences_about_held_out_questions_alone_teach_nothing(parent_of: Parent, tmp_path: Path) -> None:
+    asked = [pair.question for pair in pairs() if pair.split == "held-out"]
+    given = [Preference(question, "12 cm wide.", "12 cm.") for question in asked]
+    with pytest.raises(TrainingFailed, match="every preference is about a question that is held out"):
+        train(tuning(tmp_path / "run", parent_of(), given), Listener(), never)
