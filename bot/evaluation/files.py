@@ -389,6 +389,11 @@ def in_list(names: Sequence[str]) -> str:
     return "; ".join(names)
 
 
+def in_turns(history: Sequence[Turn]) -> str:
+    """A history as somebody types it: a line for each turn."""
+    return "\n".join(f"{turn.role}: {' '.join(turn.text.split())}" for turn in history)
+
+
 def _array(values: Sequence[Any]) -> str:
     return json.dumps(values, ensure_ascii=False) if values else ""
 

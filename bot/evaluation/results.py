@@ -58,31 +58,34 @@ class Result:
         return {name: {one.question_id: one for one in each} for name, each in self.verdicts.items()}
 
 
-def page(result: Result, decisions: Sequence[Decision], language: str = "en") -> str:
-    """The whole of it as a page to print, with what its reader must know."""
-    run, known = result.run, result.run.conditions
-    words = CONDITIONS.get(language, CONDITIONS["en"])
-    told = {
+def told(run: Run, language: str) -> list[tuple[str, str]]:
+    """Under which conditions it was measured, in words."""
+    known, words = run.conditions, CONDITIONS.get(language, CONDITIONS["en"])
+    prices = (words["price"].format(name=name, **price) for name, price in known.get("prices", {}).items())
+    values = {
         "set": f"{run.set_name} ({words['version'].format(n=run.set_version)})",
         "live": known.get("live", ""),
         "caches": words["cold"],
-        "machine": words["cores"].format(n=known.get("cores", "–")),
+        "machine": words["cores"].format(n=known["cores"]) if "cores" in known else "",
         "index": known.get("index_version", ""),
         "release": known.get("release", ""),
-        "prices": "; ".join(
-            words["price"].format(name=name, **price) for name, price in known.get("prices", {}).items()
-        ),
+        "prices": "; ".join(prices),
     }
+    return [(words[f"about.{name}"], value) for name, value in values.items() if value]
+
+
+def page(result: Result, decisions: Sequence[Decision], language: str = "en") -> str:
+    """The whole of it as a page to print, with what its reader must know."""
     return report(
         result.comparison,
         result.verdicts,
-        title=run.set_name,
-        when=run.created_at,
+        title=result.run.set_name,
+        when=result.run.created_at,
         language=language,
         decisions=decisions,
         questions=result.questions,
         answers=[one for each in result.answers.values() for one in each.values()],
-        about=[(words[f"about.{name}"], str(value)) for name, value in told.items() if value],
+        about=told(result.run, language),
     )
 
 
@@ -138,12 +141,12 @@ class Results:
         if decision.outcome != "promote" and not reason:
             raise Gated(decision)
         change = self._switch.use(candidate, by, note=f"evaluation {run_id[:8]}")
-        told: dict[str, Any] = {"run": run_id, "outcome": decision.outcome, "before": decision.live}
+        noted: dict[str, Any] = {"run": run_id, "outcome": decision.outcome, "before": decision.live}
         if decision.outcome == "promote":
-            self._audit.note(by, "make live", candidate, **told)
+            self._audit.note(by, "make live", candidate, **noted)
         else:
-            told["against"] = [each.say() for each in decision.against]
-            self._audit.note(by, "make live despite the rules", candidate, why=reason, **told)
+            noted["against"] = [each.say() for each in decision.against]
+            self._audit.note(by, "make live despite the rules", candidate, why=reason, **noted)
         return change
 
     def _judged(self, run: Run) -> Result:

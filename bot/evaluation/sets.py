@@ -143,7 +143,7 @@ class QuestionSets:
                 counted[set_id].update(
                     ["questions", part, *(["answerable"] if content.get("answerable", True) else [])]
                 )
-            runs = dict(session.execute(asked).tuples().all())
+            runs = {set_id: n for set_id, n in session.execute(asked)}  # noqa: C416 - rows, not pairs
         return [_summary(row, counted[row.id], runs.get(row.id, 0)) for row in rows]
 
     def get(self, name: str, version: int | None = None) -> QuestionSet:

@@ -1,0 +1,371 @@
+"""Compare as a page: runs with how far they are, and of one run who answers better, where, and at what price.
+
+From here a strategy is made live, if the operator's rules are for it; against them only with a reason.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from flask import Response, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from markupsafe import Markup
+
+from bot.evaluation.decision import Decision
+from bot.evaluation.metrics import BY_NAME, METRICS, Metric
+from bot.evaluation.report import OF_TAGS, plots, show
+from bot.evaluation.results import REASON_CHARACTERS, Gated, Result, told
+from bot.evaluation.results import page as printable
+from bot.evaluation.runs import Chosen, EvaluationRefused, Run, UnknownRun
+from bot.evaluation.sentences import REPORT
+from bot.evaluation.sets import UnknownSet
+from bot.evaluation.statistics import Figure
+from strategies.errors import StrategyError
+from web import languages
+from web.auth import requires
+from web.current import kotae
+from web.operator import bp
+
+RUNS = 20
+STATES = {
+    "queued": _l("Waiting"),
+    "running": _l("Asking"),
+    "done": _l("Done"),
+    "failed": _l("Failed"),
+    "cancelled": _l("Cancelled"),
+}
+COLOURS = {"done": "success", "failed": "danger", "cancelled": "secondary"}
+STEPS = {
+    "warming up": _l("warming up"),
+    "asking": _l("asking"),
+    "waiting to try again": _l("waiting to try again"),
+}
+OUTCOMES = {
+    "promote": ("success", _l("may be made live")),
+    "hold": ("warning", _l("not certain yet")),
+    "reject": ("danger", _l("breaks a rule")),
+}
+PARTS = {"": _l("all questions"), "held-out": _l("held out only"), "open": _l("open only")}
+STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A run as the page shows it."""
+
+    run: Run
+    total: int
+
+    @property
+    def label(self) -> str:
+        return str(STATES[self.run.job.state])
+
+    @property
+    def colour(self) -> str:
+        return COLOURS.get(self.run.job.state, "primary")
+
+    @property
+    def share(self) -> float:
+        return self.run.kept / self.total if self.total else 0.0
+
+    @property
+    def told(self) -> str:
+        """How far it is, in a line."""
+        step = STEPS.get(self.run.job.step, self.run.job.step)
+        counted = _("%(n)s of %(total)s answers", n=self.run.kept, total=self.total)
+        return f"{step} · {counted}" if step else str(counted)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A strategy's figure. `best` is "alone", "among" others that cannot be told apart, or ""."""
+
+    name: str
+    value: str
+    interval: str = ""
+    best: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    title: str
+    about: str
+    cells: tuple[Cell, ...]
+
+
+# ---- runs ----
+
+
+@bp.get("/compare")
+@requires("operator")
+def compare() -> ResponseReturnValue:
+    return page({})
+
+
+def page(asked: Mapping[str, object], status: int = 200) -> ResponseReturnValue:
+    live = kotae().switch.name()
+    found = [shown(run) for run in kotae().evaluations.runs(RUNS)]
+    text = render_template(
+        "console/compare.html",
+        sets=kotae().question_sets.list(),
+        names=kotae().strategies.names(),
+        live=live,
+        asked={"set": request.args.get("set", ""), "strategies": [live], "part": "", "limit": "", **asked},
+        parts=PARTS,
+        now=[one for one in found if not one.run.ended],
+        past=[one for one in found if one.run.ended],
+    )
+    return text, status
+
+
+@bp.get("/compare/now")
+@requires("operator")
+def live_compare() -> ResponseReturnValue:
+    found = [shown(run) for run in kotae().evaluations.runs(RUNS)]
+    return render_template(
+        "console/compare_runs.html",
+        now=[one for one in found if not one.run.ended],
+        past=[one for one in found if one.run.ended],
+    )
+
+
+@bp.post("/compare")
+@requires("operator")
+def start_comparison() -> ResponseReturnValue:
+    part, limit = request.form.get("part", ""), request.form.get("limit", type=int)
+    asked = {
+        "set": request.form.get("set", ""),
+        "strategies": request.form.getlist("strategies"),
+        "part": part,
+        "limit": limit or "",
+    }
+    chosen = Chosen(part if part in ("open", "held-out") else None, limit if limit and limit > 0 else None)  # type: ignore[arg-type]
+    try:
+        run = kotae().evaluations.start(
+            str(asked["set"]), request.form.getlist("strategies"), by=current_user.email, chosen=chosen
+        )
+    except UnknownSet:
+        flash(_("Choose a question set."), "danger")
+        return page(asked, 400)
+    except EvaluationRefused as refused:
+        flash(_("Nothing was asked: %(why)s.", why=refused), "danger")
+        return page(asked, 409)
+    flash(_("The questions are being asked."), "success")
+    return redirect(url_for("operator.comparison", run_id=run.id))
+
+
+@bp.post("/compare/<run_id>/cancel")
+@requires("operator")
+def cancel_comparison(run_id: str) -> ResponseReturnValue:
+    known(run_id)
+    kotae().evaluations.cancel(run_id, by=current_user.email)
+    flash(_("It is being cancelled; the answers so far are kept."), "success")
+    return redirect(url_for("operator.comparison", run_id=run_id))
+
+
+@bp.post("/compare/<run_id>/resume")
+@requires("operator")
+def resume_comparison(run_id: str) -> ResponseReturnValue:
+    run = known(run_id)
+    if not run.resumable:
+        flash(_("There is nothing to go on with."), "warning")
+        return redirect(url_for("operator.comparison", run_id=run_id))
+    try:
+        kotae().evaluations.resume(run_id, by=current_user.email)
+    except EvaluationRefused as refused:
+        flash(_("Nothing was asked: %(why)s.", why=refused), "danger")
+    else:
+        flash(_("Only what has no answer yet is asked."), "success")
+    return redirect(url_for("operator.comparison", run_id=run_id))
+
+
+@bp.post("/compare/<run_id>/remove")
+@requires("operator")
+def remove_comparison(run_id: str) -> ResponseReturnValue:
+    known(run_id)
+    kotae().evaluations.remove(run_id, by=current_user.email)
+    flash(_("The comparison is deleted with its answers."), "success")
+    return redirect(url_for("operator.compare"))
+
+
+# ---- one run ----
+
+
+@bp.get("/compare/<run_id>")
+@requires("operator")
+def comparison(run_id: str) -> ResponseReturnValue:
+    run = known(run_id)
+    result = kotae().results.of(run_id) if run.ended and run.kept else None
+    return comparison_page(run, result)
+
+
+def comparison_page(
+    run: Run, result: Result | None, reason: str = "", status: int = 200
+) -> ResponseReturnValue:
+    words = REPORT[languages.current()]
+    live = kotae().switch.name()
+    text = render_template(
+        "console/comparison.html",
+        shown=shown(run),
+        run=run,
+        result=result,
+        live=live,
+        words=words,
+        groups=list(groups(result)) if result else [],
+        drawings=[(words[which], Markup(drawn)) for which, drawn in drawings(result) if drawn],  # noqa: S704 - ours
+        decisions=decided(result) if result else [],
+        outcomes=OUTCOMES,
+        asks_why=reason,
+        most=REASON_CHARACTERS,
+        ahead=ahead(result) if result else {},
+        by_tag=list(by_tag(result)) if result else [],
+        failed=failed(result) if result else [],
+        conditions=told(run, languages.current()),
+    )
+    return text, status
+
+
+@bp.get("/compare/<run_id>/now")
+@requires("operator")
+def live_comparison(run_id: str) -> ResponseReturnValue:
+    return render_template("console/comparison_now.html", shown=shown(known(run_id)))
+
+
+@bp.post("/compare/<run_id>/live")
+@requires("operator")
+def make_live(run_id: str) -> ResponseReturnValue:
+    run, name = known(run_id), request.form.get("name", "")
+    if name not in run.strategies:
+        abort(404)
+    try:
+        change = kotae().results.make_live(
+            run_id, name, by=current_user.email, reason=request.form.get("reason", "")
+        )
+    except Gated:
+        why = _("the rules are against it. Say why it shall be all the same")
+        flash(_("%(name)s was not made live: %(why)s.", name=name, why=why), "danger")
+        return comparison_page(run, kotae().results.of(run_id), reason=name, status=409)
+    except StrategyError as refused:
+        flash(_("%(name)s was not made live: %(why)s.", name=name, why=refused), "danger")
+    else:
+        flash(_("%(name)s answers from the next question on.", name=change.name), "success")
+    return redirect(url_for("operator.comparison", run_id=run_id))
+
+
+@bp.get("/compare/<run_id>/report")
+@requires("operator")
+def comparison_report(run_id: str) -> ResponseReturnValue:
+    """The page to print. It brings its own style, which the policy allows by its hash."""
+    run = known(run_id)
+    result = kotae().results.of(run_id)
+    live = kotae().switch.name()
+    asked = live in run.strategies
+    decisions = [kotae().results.decision(result, name) for name in run.strategies if asked and name != live]
+    text = printable(result, decisions, languages.current())
+    response = Response(text, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src {hashes(text)}; frame-ancestors 'none'"
+    )
+    if "save" in request.args:
+        response.headers["Content-Disposition"] = f"attachment; filename=comparison-{run_id[:8]}.html"
+    return response
+
+
+def hashes(text: str) -> str:
+    digests = (hashlib.sha256(style.encode()).digest() for style in STYLE.findall(text))
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+
+
+# ---- parts ----
+
+
+def known(run_id: str) -> Run:
+    try:
+        return kotae().evaluations.run(run_id)
+    except UnknownRun:
+        abort(404)
+
+
+def shown(run: Run) -> Shown:
+    return Shown(run, len(kotae().evaluations.questions(run)) * len(run.strategies))
+
+
+def groups(result: Result) -> Iterator[tuple[str, list[Line]]]:
+    """The metrics that were measured, by what belongs together."""
+    words, kept = REPORT[languages.current()], {}
+    for metric in METRICS:
+        figures = result.comparison.figures[metric.name]
+        if any(one.n and (one.value or metric.unit == "share") for one in figures.values()):
+            kept.setdefault(metric.part, []).append(line(metric, figures, result))
+    for part, lines in kept.items():
+        yield words[f"part.{part}"], lines
+
+
+def line(metric: Metric, figures: Mapping[str, Figure], result: Result, *, marks: bool = True) -> Line:
+    language = languages.current()
+    there = [name for name, one in figures.items() if one.n]
+    best = result.comparison.best(metric) if marks and len(there) > 1 else ()
+    mark = "" if len(best) == len(there) else "alone" if len(best) == 1 else "among"
+    return Line(
+        metric.title[language],
+        metric.about[language],
+        tuple(
+            cell(name, figures[name], metric, mark if name in best else "") for name in result.run.strategies
+        ),
+    )
+
+
+def cell(name: str, figure: Figure, metric: Metric, best: str) -> Cell:
+    if not figure.n:
+        return Cell(name, "–")
+    known = figure.low == figure.low
+    interval = f"{show(figure.low, metric)} – {show(figure.high, metric)}" if known else ""
+    return Cell(name, show(figure.value, metric), interval, best)
+
+
+def decided(result: Result) -> list[Decision]:
+    """Of each that was asked and does not answer customers now: may it?"""
+    live = kotae().switch.name()
+    return [kotae().results.decision(result, name) for name in result.run.strategies if name != live]
+
+
+def drawings(result: Result | None) -> list[tuple[str, str]]:
+    return plots(result.comparison, languages.current()) if result else []
+
+
+def by_tag(result: Result) -> Iterator[tuple[str, Line]]:
+    """What matters most, tag by tag: an average can hide a part that got worse."""
+    for tag, figures in result.comparison.tags.items():
+        for name in OF_TAGS:
+            if any(one.n for one in figures[name].values()):
+                yield tag, line(BY_NAME[name], figures[name], result, marks=False)
+
+
+def ahead(result: Result) -> dict[str, dict[str, int]]:
+    """How many questions the first answered rightly and the second did not."""
+    right = {
+        name: {each for each, verdict in verdicts.items() if verdict.right}
+        for name, verdicts in result.by_question.items()
+    }
+    asked = {name: set(verdicts) for name, verdicts in result.by_question.items()}
+    return {
+        one: {other: len((right[one] & asked[other]) - right[other]) for other in right if other != one}
+        for one in right
+    }
+
+
+def failed(result: Result) -> list[tuple[str, int, str]]:
+    """Strategies with answers that failed: how many, and the first reason."""
+    found = []
+    for name, answers in result.answers.items():
+        errors = [answer.error for answer in answers.values() if answer.error]
+        if errors:
+            found.append((name, len(errors), errors[0]))
+    return found

@@ -1,0 +1,166 @@
+"""The answers of a comparison side by side, with their differences marked, and one question whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from flask import abort, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
+
+from bot.evaluation.differing import Piece, marked
+from bot.evaluation.metrics import Verdict
+from bot.evaluation.results import Result
+from bot.evaluation.runs import Run
+from bot.evaluation.values import Answered, AskedQuestion
+from web.auth import requires
+from web.current import kotae
+from web.operator import bp
+from web.operator.compare import known
+
+PAGE = 15  # questions
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one strategy answered, beside another."""
+
+    name: str
+    answer: Answered
+    verdict: Verdict
+    pieces: Sequence[Piece]
+
+
+@dataclass(frozen=True)
+class Pair:
+    question: AskedQuestion
+    sides: tuple[Side, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which answers a reader wants to see, of which two strategies."""
+
+    one: str
+    other: str
+    show: str
+    tag: str
+    query: str
+    page: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.one, self.other) if self.other else (self.one,)
+
+
+Takes = Callable[[Sequence[Side]], bool]
+
+WHICH: Mapping[str, tuple[object, Takes]] = {
+    "": (_l("all answers"), bool),
+    "first": (_l("the first right, the second not"), lambda sides: right(sides[0]) > right(sides[-1])),
+    "second": (_l("the second right, the first not"), lambda sides: right(sides[0]) < right(sides[-1])),
+    "neither": (_l("neither right"), lambda sides: not any(map(right, sides))),
+    "wrong": (_l("something wrong was said"), lambda sides: any(side.verdict.wrong for side in sides)),
+    "differ": (_l("answers differ"), lambda sides: sides[0].answer.text != sides[-1].answer.text),
+    "failed": (_l("failed"), lambda sides: any(side.verdict.failed for side in sides)),
+}
+
+
+def right(side: Side) -> bool:
+    return side.verdict.right
+
+
+@bp.get("/compare/<run_id>/answers")
+@requires("operator")
+def comparison_answers(run_id: str) -> ResponseReturnValue:
+    run = known(run_id)
+    result = kotae().results.of(run_id)
+    wanted = asked_for(run)
+    found = list(pairs(result, wanted))
+    start = (wanted.page - 1) * PAGE
+    return render_template(
+        "console/comparison_answers.html",
+        run=run,
+        wanted=wanted,
+        which={name: label for name, (label, _takes) in WHICH.items()},
+        tags=list(result.comparison.tags),
+        found=len(found),
+        total=len(result.questions),
+        pairs=found[start : start + PAGE],
+        more=len(found) > start + PAGE,
+    )
+
+
+@bp.get("/compare/<run_id>/answers/<path:question_id>")
+@requires("operator")
+def comparison_question(run_id: str, question_id: str) -> ResponseReturnValue:
+    run = known(run_id)
+    result = kotae().results.of(run_id)
+    question = next((one for one in result.questions if one.id == question_id), None)
+    if question is None:
+        abort(404)
+    sides = [side for name in run.strategies if (side := side_of(result, name, question.id)) is not None]
+    return render_template("console/comparison_question.html", run=run, question=question, sides=sides)
+
+
+def asked_for(run: Run) -> Wanted:
+    """The reader's choice, out of what there is."""
+    live = kotae().switch.name()
+    others = [name for name in run.strategies if name != live]
+    default = live if live in run.strategies else run.strategies[0]
+    one = request.args.get("one", "")
+    one = one if one in run.strategies else others[0] if others else default
+    other = request.args.get("other", "")
+    other = (
+        other
+        if other in run.strategies and other != one
+        else next((name for name in (default, *run.strategies) if name != one), "")
+    )
+    which = request.args.get("show", "")
+    return Wanted(
+        one,
+        other,
+        which if which in WHICH else "",
+        request.args.get("tag", ""),
+        request.args.get("q", "").strip()[:200],
+        max(request.args.get("page", 1, type=int), 1),
+    )
+
+
+def pairs(result: Result, wanted: Wanted) -> Iterator[Pair]:
+    """What the reader asked for, in the order of the set."""
+    takes = WHICH[wanted.show][1]
+    for question in result.questions:
+        if wanted.tag and wanted.tag not in question.tags:
+            continue
+        sides = [side for name in wanted.names if (side := side_of(result, name, question.id)) is not None]
+        if len(sides) < len(wanted.names) or not takes(sides):
+            continue
+        if wanted.query and not said(wanted.query, question, sides):
+            continue
+        yield Pair(question, side_by_side(sides))
+
+
+def said(query: str, question: AskedQuestion, sides: Sequence[Side]) -> bool:
+    text = "\n".join((question.id, question.text, *(side.answer.text for side in sides))).casefold()
+    return all(word in text for word in query.casefold().split())
+
+
+def side_of(result: Result, name: str, question_id: str) -> Side | None:
+    answer, verdict = result.answers[name].get(question_id), result.by_question[name].get(question_id)
+    if answer is None or verdict is None:
+        return None
+    return Side(name, answer, verdict, [Piece(answer.text)] if answer.text else [])
+
+
+def side_by_side(sides: Sequence[Side]) -> tuple[Side, ...]:
+    """With their differences marked, where both said something."""
+    if len(sides) < 2:
+        return tuple(sides)
+    one, other = sides
+    first, second = marked(one.answer.text, other.answer.text)
+    return (
+        Side(one.name, one.answer, one.verdict, first),
+        Side(other.name, other.answer, other.verdict, second),
+    )
