@@ -127,14 +127,24 @@ class Conversations:
         return language
 
     def page(
-        self, query: str = "", strategy: str = "", limit: int = 50, before: str | None = None
+        self,
+        query: str = "",
+        strategy: str = "",
+        limit: int = 50,
+        before: str | None = None,
+        *,
+        where: Sequence[sa.ColumnElement[bool]] = (),
     ) -> list[Conversation]:
-        """Those spoken in last come first; `before` is the id of the last one on the page above."""
+        """Those spoken in last come first; `before` is the id of the last one on the page above.
+
+        Every word of `query` was said in them; `where` are more conditions (`bot.archive`).
+        """
         rows = sa.select(ConversationRow).order_by(
             ConversationRow.updated_at.desc(), ConversationRow.id.desc()
         )
-        if query:
-            rows = rows.where(_has(MessageRow.text.icontains(query, autoescape=True)))
+        rows = rows.where(*where)
+        for word in query.split():
+            rows = rows.where(_has(MessageRow.text.icontains(word, autoescape=True)))
         if strategy:
             rows = rows.where(_has(MessageRow.strategy == strategy))
         if before:

@@ -122,13 +122,14 @@ class Kotae:
             self.jobs,
             self.audit,
             self.shelf,
-            stored=self.pairs.all,
-            marked=self.pairs.with_marks,
+            stored=lambda: self.question_sets.set_apart(self.pairs.all()),
+            marked=lambda pairs: self.question_sets.set_apart(self.pairs.with_marks(pairs)),
             search=lambda query, k=5: library.search(query, k),
             read=partial(excerpts, library),
             versions=partial(versions, library),
             embedding=settings.embedding.model,
             promote=self.shelf.promote,
+            account=account(settings),
         )
         self.evaluations = runs.Evaluations(
             engine,

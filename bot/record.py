@@ -92,6 +92,7 @@ class Message:
     replaced: bool = False  # its customer asked in other words instead
     rating: Rating | None = None
     by: str = ""  # which operator, by email
+    erased_at: datetime | None = None  # its words have had their time
     position: int = 0  # its place among all that was said
 
 
@@ -199,5 +200,6 @@ def from_row(row: MessageRow) -> Message:
         replaced=row.replaced,
         rating=rating(row.feedback) if row.feedback else None,
         by=row.by,
+        erased_at=row.erased_at,
         position=row.position or 0,
     )

@@ -38,10 +38,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bot.appearance import Appearance
 from bot.evaluation.decision import Rules
 from bot.hours import span, zone_of
 from bot.signing import signs
-from bot.appearance import Appearance
 from bot.texts import ASKS_FOR_A_PERSON, Texts, complete
 
 PREFIX: Final = "KOTAE_"
@@ -156,6 +156,15 @@ class Limits(Section):
     )
 
 
+class Retention(Section):
+    days: int = Field(
+        0,
+        ge=0,
+        description="How many days the words of a conversation are kept; what it cost and how it was rated "
+        "stays. 0 keeps them.",
+    )
+
+
 class Price(Section):
     """What tokens cost, of one strategy or of one model."""
 
@@ -225,6 +234,18 @@ class Mail(Section):
         pattern=r"^[^@\s]+@[^@\s]+$",
         description="The address that mail comes from; answers to it go to the customer.",
     )
+
+
+class OpenAI(Section):
+    """Where models are tuned by the fine-tuning API."""
+
+    base_url: str = Field(
+        "https://api.openai.com/v1",
+        pattern=r"^https?://\S+$",
+        description="The fine-tuning API, for `kotae train --base openai:…`.",
+    )
+    api_key: SecretStr = Field(SecretStr(""), description="Its key; empty: nothing is tuned there.")
+    look_seconds: float = Field(10, gt=0, description="The time between two looks how far a job there is.")
 
 
 class Webhook(Section):
@@ -308,10 +329,12 @@ class Settings(BaseSettings):
     jobs: JobQueue = Field(default_factory=JobQueue)
     embedding: Embedding = Field(default_factory=Embedding)
     limits: Limits = Field(default_factory=Limits)
+    retention: Retention = Field(default_factory=Retention)
     fetching: Fetching = Field(default_factory=Fetching)
     handoff: Handoff = Field(default_factory=Handoff)
     mail: Mail = Field(default_factory=Mail)
     webhook: Webhook = Field(default_factory=Webhook)
+    openai: OpenAI = Field(default_factory=OpenAI)
     prices: dict[str, Price] = Field(
         default_factory=dict,
         description="What tokens cost, by the name of a strategy, or else of the model that spoke.",

@@ -182,6 +182,7 @@ def _said(error: Exception) -> str:
 
 def _code(error: Exception) -> int | None:
     """None for what nobody foresaw."""
+    from bot.conversation import UnknownConversation
     from bot.evaluation.files import BadQuestions
     from bot.evaluation.results import Gated
     from bot.evaluation.runs import EvaluationRefused
@@ -203,9 +204,10 @@ def _code(error: Exception) -> int | None:
     if isinstance(error, (BadSettings, InUse)):
         return CANNOT_BEGIN
     foreseen = (KnowledgeError, StrategyError, Refused, UserRefused, NoWayBack, UnknownJob, RouterRefused)
+    of_conversations = (UnknownConversation,)
     of_the_model = (TrainingFailed, ShelfError, AdapterRefused, BadCard, BadPairs)
     of_evaluations = (BadQuestions, SetRefused, UnknownSet, EvaluationRefused, Gated)
-    return FAILED if isinstance(error, (*foreseen, *of_the_model, *of_evaluations)) else None
+    return FAILED if isinstance(error, (*foreseen, *of_conversations, *of_the_model, *of_evaluations)) else None
 
 
 here = click.make_pass_decorator(Installation, ensure=True)

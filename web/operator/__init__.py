@@ -15,4 +15,16 @@ def home() -> ResponseReturnValue:
     return redirect(url_for("operator.strategy"))
 
 
-from web.operator import conversations, router, search, strategy  # noqa: E402, F401 - they add their views to bp
+from web.operator import (  # noqa: E402 - they add their views to bp
+    answers,  # noqa: F401
+    canned,  # noqa: F401
+    compare,  # noqa: F401
+    compared_answers,  # noqa: F401
+    conversations,  # noqa: F401
+    inbox,  # noqa: F401
+    overview,  # noqa: F401
+    question_sets,  # noqa: F401
+    router,  # noqa: F401
+    search,  # noqa: F401
+    strategy,  # noqa: F401
+)

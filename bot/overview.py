@@ -1,0 +1,425 @@
+"""What the traffic was like: stored facts, counted by the database when somebody looks.
+
+    conversations ─▶ answered ─▶ handed over ─▶ resolved ─▶ reopened within 7 days      as they began
+    answers          abstained · failed · rated · liked · tokens · p50, p95              as they were given
+
+A class is a question to the facts and stored nowhere, so a better definition holds for the past as well:
+
+* answered: at least one answer that neither abstained nor failed
+* handed over: a person was asked for, by whatever way
+* resolved: a person closed it as resolved; or its customer ended it after an answer, without a person
+* reopened: its customer wrote again within 7 days of that
+
+Days are UTC's. A conversation counts for the strategy that answered last in it, an answer for the one that
+gave it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from bot.settings import Price
+from bot.store import reading
+from bot.store.tables import ConversationRow, FeedbackRow, HandoffRow, MessageRow, ShadowRow
+from knowledge_base.database import now
+
+By = Literal["all", "strategy", "language", "day"]
+BY: Final[tuple[By, ...]] = ("all", "strategy", "language", "day")
+REOPENED_DAYS = 7
+DAY_SECONDS = 24 * 3600
+MILLION = 1_000_000
+RESOLVED = "resolved"
+
+
+@dataclass(frozen=True)
+class Days:
+    """From the first day to the last, both of them whole."""
+
+    first: date
+    last: date
+
+    @classmethod
+    def back(cls, n: int = 30) -> Days:
+        """The last `n` days, today among them."""
+        today = now().date()
+        return cls(today - timedelta(days=n - 1), today)
+
+    def __iter__(self) -> Iterator[date]:
+        for n in range((self.last - self.first).days + 1):
+            yield self.first + timedelta(days=n)
+
+    def contain(self, moment: Any) -> sa.ColumnElement[bool]:
+        begin = datetime.combine(self.first, time(), UTC)
+        end = datetime.combine(self.last + timedelta(days=1), time(), UTC)
+        return sa.and_(moment >= begin, moment < end)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was counted of a strategy, a language, a day, or of all.
+
+    Milliseconds are None where none were told, `cost` where no price is known for what was spent.
+    """
+
+    key: str
+    conversations: int = 0
+    answered: int = 0
+    handed_over: int = 0
+    resolved: int = 0
+    reopened: int = 0
+    answers: int = 0
+    abstained: int = 0
+    failed: int = 0
+    rated: int = 0
+    liked: int = 0
+    first_p50: float | None = None
+    first_p95: float | None = None
+    end_p50: float | None = None
+    end_p95: float | None = None
+    prompt_tokens: int = 0
+    passage_tokens: int = 0
+    completion_tokens: int = 0
+    estimated: int = 0  # answers whose tokens were not counted by the model's own tokenizer
+    cost: float | None = None
+
+    @property
+    def liking(self) -> float | None:
+        """Likes of what was rated."""
+        return self.liked / self.rated if self.rated else None
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.passage_tokens + self.completion_tokens
+
+
+COLUMNS = tuple(one.name for one in fields(Line))[1:]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """`lines` by what they are counted by; `traffic` are the answers of a day, by strategy."""
+
+    days: Days
+    lines: Mapping[By, Sequence[Line]] = field(default_factory=dict)
+    traffic: Mapping[date, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Line:
+        return self.lines["all"][0]
+
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        """All of it as a table, its heads first."""
+        yield ("by", "key", *COLUMNS)
+        for by, lines in self.lines.items():
+            for line in lines:
+                yield (by, line.key, *(getattr(line, name) for name in COLUMNS))
+
+
+class Traffic:
+    """`prices` are by strategy, or else by model."""
+
+    def __init__(self, engine: sa.Engine, prices: Mapping[str, Price]) -> None:
+        self._engine = engine
+        self._prices = prices
+
+    def overview(self, days: Days) -> Overview:
+        with reading(self._engine) as session:
+            lines = {by: self._lines(session, days, by) for by in BY}
+            return Overview(days, lines, _traffic(session, days))
+
+    def strategies(self, days: Days) -> Mapping[str, Line]:
+        """Each strategy that spoke, for its card."""
+        with reading(self._engine) as session:
+            return {line.key: line for line in self._lines(session, days, "strategy")}
+
+    def shadows(self, days: Days) -> Mapping[str, Line]:
+        """Each strategy that answered in the shadow, likewise."""
+        with reading(self._engine) as session:
+            rows = session.execute(_counted_shadows(days))
+            costs = self._costs(session.execute(_spent_by_shadows(days)))
+            return {
+                row.key: Line(
+                    row.key,
+                    answers=row.answers,
+                    abstained=row.abstained,
+                    failed=row.failed,
+                    end_p50=row.end_p50,
+                    end_p95=row.end_p95,
+                    prompt_tokens=row.prompt_tokens,
+                    passage_tokens=row.passage_tokens,
+                    completion_tokens=row.completion_tokens,
+                    cost=costs[row.key],
+                )
+                for row in rows
+            }
+
+    def _lines(self, session: Session, days: Days, by: By) -> list[Line]:
+        """One for each key, the most spoken to first; days in their order."""
+        told: dict[str, dict[str, Any]] = defaultdict(dict)
+        for statement in (_conversations(days, by), _answers(days, by), _waits(days, by)):
+            for row in session.execute(statement):
+                values = dict(row._mapping)
+                told[_key(by, values.pop("key"))] |= values
+        costs = self._costs(session.execute(_spent(days, by)), by)
+        found = [Line(key, **values, cost=costs.get(key)) for key, values in told.items()]
+        if by == "all":
+            return found or [Line("")]
+        if by == "day":
+            known = {line.key: line for line in found}
+            return [known.get(day.isoformat(), Line(day.isoformat())) for day in days]
+        return sorted(found, key=lambda line: (-line.answers, -line.conversations, line.key))
+
+    def _costs(self, rows: Any, by: By = "strategy") -> dict[str, float | None]:
+        """At the price of the strategy, or else of its model; None where what was spent has no price."""
+        sums: dict[str, float | None] = {}
+        for key, strategy, model, read, written in rows:
+            name = _key(by, key)
+            price = self._prices.get(strategy) or self._prices.get(model)
+            before = sums.get(name, 0.0)
+            if price is None:
+                sums[name] = None if read + written else before
+            elif before is not None:
+                sums[name] = before + (read * price.prompt + written * price.completion) / MILLION
+            else:
+                sums[name] = None
+        return sums
+
+
+# ---- the classes, each a question to the facts ----
+
+_last = aliased(MessageRow)
+_later = aliased(MessageRow)
+
+FAILED = sa.and_(MessageRow.error != "", ~MessageRow.partial)  # nothing was said
+
+
+def _seconds(moment: Any) -> sa.ColumnElement[int]:
+    return sa.cast(sa.extract("epoch", moment), sa.BigInteger)
+
+
+def _answered() -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        MessageRow.conversation_id == ConversationRow.id,
+        MessageRow.role == "bot",
+        ~MessageRow.abstained,
+        ~FAILED,
+    )
+
+
+def _handed_over(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return sa.exists().where(HandoffRow.conversation_id == ConversationRow.id, *conditions)
+
+
+def _wrote_again(conversation_id: Any, after: Any) -> sa.ColumnElement[bool]:
+    """Its customer, within the days that count."""
+    return sa.exists().where(
+        _later.conversation_id == conversation_id,
+        _later.role == "customer",
+        _later.at > after,
+        _seconds(_later.at) - _seconds(after) <= REOPENED_DAYS * DAY_SECONDS,
+    )
+
+
+def _classes() -> dict[str, sa.ColumnElement[bool]]:
+    by_a_person = _handed_over(HandoffRow.outcome == RESOLVED)
+    by_its_customer = sa.and_(ConversationRow.ended_at.is_not(None), _answered(), ~_handed_over())
+    return {
+        "answered": _answered(),
+        "handed_over": _handed_over(),
+        "resolved": sa.or_(by_a_person, by_its_customer),
+        "reopened": sa.or_(
+            _handed_over(
+                HandoffRow.outcome == RESOLVED,
+                HandoffRow.closed_at.is_not(None),
+                _wrote_again(HandoffRow.conversation_id, HandoffRow.closed_at),
+            ),
+            sa.and_(by_its_customer, _wrote_again(ConversationRow.id, ConversationRow.ended_at)),
+        ),
+    }
+
+
+def _answered_last() -> sa.ScalarSelect[str]:
+    return (
+        sa.select(_last.strategy)
+        .where(_last.conversation_id == ConversationRow.id, _last.strategy != "")
+        .order_by(_last.position.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+# ---- counting ----
+
+
+def _conversations(days: Days, by: By) -> sa.Select[Any]:
+    keys: dict[By, Any] = {
+        "all": sa.literal(""),
+        "strategy": _answered_last(),
+        "language": ConversationRow.language,
+        "day": _day(ConversationRow.started_at),
+    }
+    begun = sa.exists().where(MessageRow.conversation_id == ConversationRow.id)  # somebody said something
+    each = (
+        sa.select(keys[by].label("key"), *(test.label(name) for name, test in _classes().items()))
+        .where(days.contain(ConversationRow.started_at), begun)
+        .subquery()
+    )
+    counted = [_count(each.c[name]).label(name) for name in _classes()]
+    return sa.select(each.c.key, sa.func.count().label("conversations"), *counted).group_by(each.c.key)
+
+
+def _answer_key(by: By) -> Any:
+    return {
+        "all": sa.literal(""),
+        "strategy": MessageRow.strategy,
+        "language": MessageRow.language,
+        "day": _day(MessageRow.at),
+    }[by]
+
+
+def _given(days: Days) -> tuple[sa.ColumnElement[bool], ...]:
+    return MessageRow.role == "bot", days.contain(MessageRow.at)
+
+
+def _answers(days: Days, by: By) -> sa.Select[Any]:
+    key = _answer_key(by).label("key")
+    return (
+        sa.select(
+            key,
+            sa.func.count().label("answers"),
+            _count(MessageRow.abstained).label("abstained"),
+            _count(FAILED).label("failed"),
+            sa.func.count(FeedbackRow.value).label("rated"),
+            _count(FeedbackRow.value == "up").label("liked"),
+            sa.func.sum(MessageRow.prompt_tokens).label("prompt_tokens"),
+            sa.func.sum(MessageRow.passage_tokens).label("passage_tokens"),
+            sa.func.sum(MessageRow.completion_tokens).label("completion_tokens"),
+            _count(MessageRow.tokens_estimated).label("estimated"),
+        )
+        .select_from(MessageRow)
+        .outerjoin(FeedbackRow)
+        .where(*_given(days))
+        .group_by(sa.text("key"))
+    )
+
+
+def _waits(days: Days, by: By) -> sa.Select[Any]:
+    """The median and the 95th percentile by nearest rank."""
+    each = sa.select(
+        _answer_key(by).label("key"), MessageRow.ms_first.label("first"), MessageRow.ms.label("end")
+    ).where(*_given(days))
+    return _percentiles(each.subquery(), ("first", "end"))
+
+
+def _percentiles(each: sa.Subquery, names: Sequence[str]) -> sa.Select[Any]:
+    columns: list[sa.ColumnElement[Any]] = [each.c.key]
+    for name in names:
+        value = each.c[name]
+        columns += [
+            value,
+            sa.func.row_number()
+            .over(partition_by=each.c.key, order_by=value.asc().nulls_last())
+            .label(f"{name}_rank"),
+            sa.func.count(value).over(partition_by=each.c.key).label(f"{name}_n"),
+        ]
+    ranked = sa.select(*columns).subquery()
+    found = [
+        sa.func.min(
+            sa.case((ranked.c[f"{name}_rank"] * 100 >= share * ranked.c[f"{name}_n"], ranked.c[name]))
+        ).label(f"{name}_p{share}")
+        for name in names
+        for share in (50, 95)
+    ]
+    return sa.select(ranked.c.key, *found).group_by(ranked.c.key)
+
+
+def _spent(days: Days, by: By) -> sa.Select[Any]:
+    read = sa.func.sum(MessageRow.prompt_tokens + MessageRow.passage_tokens)
+    return (
+        sa.select(
+            _answer_key(by).label("key"),
+            MessageRow.strategy,
+            MessageRow.model,
+            read,
+            sa.func.sum(MessageRow.completion_tokens),
+        )
+        .where(*_given(days))
+        .group_by(sa.text("key"), MessageRow.strategy, MessageRow.model)
+    )
+
+
+def _traffic(session: Session, days: Days) -> dict[date, dict[str, int]]:
+    day = _day(MessageRow.at).label("day")
+    rows = (
+        sa.select(day, MessageRow.strategy, sa.func.count())
+        .where(*_given(days))
+        .group_by(sa.text("day"), MessageRow.strategy)
+    )
+    found: dict[date, dict[str, int]] = {each: {} for each in days}
+    for number, strategy, n in session.execute(rows):
+        found[_date(number)][strategy] = n
+    return found
+
+
+def _counted_shadows(days: Days) -> sa.Select[Any]:
+    within = days.contain(ShadowRow.at)
+    each = sa.select(ShadowRow.strategy.label("key"), ShadowRow.ms.label("end")).where(within).subquery()
+    waits = _percentiles(each, ("end",)).subquery()
+    counts = (
+        sa.select(
+            ShadowRow.strategy.label("key"),
+            sa.func.count().label("answers"),
+            _count(ShadowRow.abstained).label("abstained"),
+            _count(ShadowRow.error != "").label("failed"),
+            sa.func.sum(ShadowRow.prompt_tokens).label("prompt_tokens"),
+            sa.func.sum(ShadowRow.passage_tokens).label("passage_tokens"),
+            sa.func.sum(ShadowRow.completion_tokens).label("completion_tokens"),
+        )
+        .where(within)
+        .group_by(ShadowRow.strategy)
+        .subquery()
+    )
+    return sa.select(counts, waits.c.end_p50, waits.c.end_p95).join(waits, waits.c.key == counts.c.key)
+
+
+def _spent_by_shadows(days: Days) -> sa.Select[Any]:
+    return (
+        sa.select(
+            ShadowRow.strategy,
+            ShadowRow.strategy,
+            ShadowRow.model,
+            sa.func.sum(ShadowRow.prompt_tokens + ShadowRow.passage_tokens),
+            sa.func.sum(ShadowRow.completion_tokens),
+        )
+        .where(days.contain(ShadowRow.at))
+        .group_by(ShadowRow.strategy, ShadowRow.model)
+    )
+
+
+# ---- in either dialect ----
+
+
+def _count(condition: Any) -> sa.Function[int]:
+    return sa.func.sum(sa.case((condition, 1), else_=0))
+
+
+def _day(moment: Any) -> sa.ColumnElement[int]:
+    """As the days since 1970, which SQLite and PostgreSQL count alike."""
+    return _seconds(moment) // DAY_SECONDS
+
+
+def _date(number: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=int(number))
+
+
+def _key(by: By, value: Any) -> str:
+    if by == "day":
+        return _date(value).isoformat()
+    return str(value or "")
