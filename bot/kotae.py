@@ -53,6 +53,7 @@ from knowledge_base.limits import MEBIBYTE
 from knowledge_base.limits import Limits as DocumentLimits
 from knowledge_base.passages import Passage
 from strategies.base import Kit, Question, Strategy, Turn
+from strategies.lora.training.hosted import Account
 from strategies.lora.trust.reading import Reader
 from strategies.registry import Strategies
 
@@ -363,6 +364,12 @@ def pace_of(settings: Settings) -> limits.Pace:
         )
     except (UncountableError, ValueError) as fault:
         raise BadSettings([f"limits.url: {NO_REDIS}"]) from fault
+
+
+def account(settings: Settings) -> Account:
+    """Where models are tuned that are not tuned here."""
+    there = settings.openai
+    return Account(there.base_url, there.api_key.get_secret_value(), there.look_seconds)
 
 
 def kit(settings: Settings, library: Library) -> Kit:

@@ -1,4 +1,4 @@
-"""Questions for a set out of what customers asked: in their words, without personal data, with what was before.
+"""Questions for a set out of what customers asked: their words without personal data, and what led there.
 
 Nothing in a set leads back to a conversation.
 """

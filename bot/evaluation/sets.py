@@ -4,7 +4,8 @@
 
 Each change makes a new version, and every earlier one can still be read. A question is open or held out, and
 once held out it stays so: what a model was taught, it cannot be judged by. Training and calibration take
-questions as `OpenQuestions`, which cannot be made with a held-out one in it, in whichever set it is held out.
+questions as `OpenQuestions`, which cannot be made with a held-out one in it, in whichever set it is held out;
+and a pair of the desk that asks what a set holds out is held out from training.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from bot.store import reading, writing
 from bot.store.tables import EvaluationRunRow, QuestionSetRow, SetQuestionRow, SetVersionRow
 from knowledge_base.database import now
 from knowledge_base.readers.text import line
-from strategies.lora.pairs import HeldOutRead
+from strategies.lora.pairs import HeldOutRead, Pair
 from strategies.lora.pairs.wording import bare
 
 NAME_CHARACTERS = 80
@@ -181,6 +182,11 @@ class QuestionSets:
         held_out = self.held_out()
         may = (one for one in questions if one.part == "open" and bare(one.text) not in held_out)
         return OpenQuestions(may, held_out)
+
+    def set_apart(self, pairs: Iterable[Pair]) -> list[Pair]:
+        """Pairs for a training, those marked as held out whose question a set holds out."""
+        held_out = self.held_out()
+        return [replace(pair, split="held-out") if pair.wording in held_out else pair for pair in pairs]
 
     def export(self, name: str, stream: BinaryIO, format: Format, version: int | None = None) -> int:  # noqa: A002
         """Write the questions as a file that `import_` takes, and say how many."""
