@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from bot.evaluation.metrics import METRICS, Metric, Statistic, Verdict
 SEED = 20261123
 DRAWS = 2000
 SHUFFLES = 9999
+EVERY_WAY = 13  # questions that differ; up to so many, all exchanges are tried
 CONFIDENCE = 0.95
 ALPHA = 0.05
 POWER = 0.8
@@ -116,15 +118,13 @@ def figure(
     there, piles = _there(values, groups)
     if not len(there):
         return NOTHING
-    value = float(_STATISTICS[statistic](there))
+    value = _of(there, statistic)
     if statistic == "mean" and value in (0.0, 1.0) and set(there) <= {0.0, 1.0}:
         low, high = _wilson(round(value * len(piles)), len(piles))
     elif len(piles) < 2:
         low, high = math.nan, math.nan
-    elif statistic == "mean":
-        low, high = _interval_of_mean(there, piles, seed)
     else:
-        low, high = _interval(there, piles, _STATISTICS[statistic], seed)
+        low, high = _interval(_drawn(there, piles, statistic, seed))
     return Figure(value, low, high, len(there))
 
 
@@ -134,11 +134,11 @@ def share(told: Iterable[tuple[str, bool]], seed: int = SEED) -> Figure:
     return figure([float(holds) for _, holds in rows], groups=[fact for fact, _ in rows], seed=seed)
 
 
-_STATISTICS: Mapping[Statistic, Callable[..., Any]] = {
-    "mean": np.mean,
-    "median": np.median,
-    "p95": lambda values, axis=None: np.percentile(values, 95, axis=axis),
-}
+QUANTILES: Mapping[Statistic, float] = {"median": 0.5, "p95": 0.95}
+
+
+def _of(values: np.ndarray, statistic: Statistic) -> float:
+    return float(values.mean() if statistic == "mean" else np.quantile(values, QUANTILES[statistic]))
 
 
 def _there(values: Sequence[Value], groups: Sequence[Hashable] | None) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -151,38 +151,34 @@ def _there(values: Sequence[Value], groups: Sequence[Hashable] | None) -> tuple[
     return there, [np.array(pile) for pile in piles.values()]
 
 
-def _interval_of_mean(values: np.ndarray, piles: Sequence[np.ndarray], seed: int) -> tuple[float, float]:
-    from scipy.stats import bootstrap
-
-    sums = np.array([values[pile].sum() for pile in piles])
-    counts = np.array([len(pile) for pile in piles], float)
-    drawn = bootstrap(
-        (sums, counts),
-        pooled,
-        paired=True,
-        vectorized=True,
-        n_resamples=DRAWS,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return float(drawn.low), float(drawn.high)
+@lru_cache(maxsize=8)
+def _draws(n: int, seed: int) -> np.ndarray:
+    """How often each of n piles is drawn, for every draw: the same for all figures over as many."""
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=DRAWS).astype(float)
 
 
-def pooled(sums: Any, counts: Any, axis: int = -1) -> Any:
-    return sums.sum(axis) / counts.sum(axis)
+def _drawn(values: np.ndarray, piles: Sequence[np.ndarray], statistic: Statistic, seed: int) -> np.ndarray:
+    """What the figure is in each draw."""
+    draws = _draws(len(piles), seed)  # (draws, piles)
+    if statistic == "mean":
+        sums = np.array([values[pile].sum() for pile in piles])
+        counts = np.array([len(pile) for pile in piles], float)
+        found: np.ndarray = (draws @ sums) / (draws @ counts)
+        return found
+    order = np.argsort(values, kind="stable")
+    belongs = np.empty(len(values), int)
+    for at, pile in enumerate(piles):
+        belongs[pile] = at
+    upto = draws[:, belongs[order]].cumsum(axis=1)  # how many drawn values are no greater
+    place = QUANTILES[statistic] * (upto[:, -1] - 1)
+    below, above = (
+        values[order][(upto > edge[:, None]).argmax(axis=1)] for edge in (np.floor(place), np.ceil(place))
+    )
+    quantile: np.ndarray = below + (place - np.floor(place)) * (above - below)
+    return quantile
 
 
-def _interval(
-    values: np.ndarray, piles: Sequence[np.ndarray], statistic: Callable[..., Any], seed: int
-) -> tuple[float, float]:
-    """For what is no mean: the piles are drawn by hand."""
-    chance = np.random.default_rng(seed)
-    picked = chance.integers(len(piles), size=(DRAWS, len(piles)))
-    if len(piles) == len(values):
-        drawn = statistic(values[np.concatenate(piles)][picked], axis=-1)
-    else:
-        drawn = np.array([statistic(values[np.concatenate([piles[at] for at in row])]) for row in picked])
+def _interval(drawn: np.ndarray) -> tuple[float, float]:
     edge = 100 * (1 - CONFIDENCE) / 2
     low, high = np.percentile(drawn, [edge, 100 - edge])
     return float(low), float(high)
@@ -219,31 +215,16 @@ def difference(
     gap = ours - theirs
     _, piles = _there(gap.tolist(), belong)
     p, test = _tested(ours, theirs, piles, statistic, alone=len(piles) == len(gap), seed=seed)
-    if statistic == "mean":
-        value = float(gap.mean())
-        low, high = _interval_of_mean(gap, piles, seed) if len(piles) > 1 else (math.nan, math.nan)
-    else:
-        of = _STATISTICS[statistic]
-        value = float(of(ours) - of(theirs))
-        low, high = _interval_of_gap(ours, theirs, piles, of, seed)
+    value = _of(ours, statistic) - _of(theirs, statistic)
+    low, high = math.nan, math.nan
+    if len(piles) > 1:
+        low, high = _interval(_drawn(ours, piles, statistic, seed) - _drawn(theirs, piles, statistic, seed))
     return Difference(metric, first, second, value, low, high, len(gap), p, test, p, needed(gap))
 
 
 def turned(each: Difference) -> Difference:
     """The same difference seen from the other side."""
     return replace(each, a=each.b, b=each.a, value=-each.value, low=-each.high, high=-each.low)
-
-
-def _interval_of_gap(
-    a: np.ndarray, b: np.ndarray, piles: Sequence[np.ndarray], statistic: Callable[..., Any], seed: int
-) -> tuple[float, float]:
-    both = np.stack([a, b], axis=-1)  # (questions, 2): a question is drawn with both of its answers
-
-    def gap(drawn: np.ndarray, axis: int | None = None) -> Any:  # noqa: ARG001
-        apart = statistic(drawn, axis=-2)
-        return apart[..., 0] - apart[..., 1]
-
-    return _interval(both, piles, gap, seed)
 
 
 def _tested(
@@ -280,21 +261,18 @@ def _wilcoxon(gap: np.ndarray) -> float:
 
 
 def _permuted(gap: np.ndarray, seed: int) -> float:
-    """Who answered is exchanged, question by question: by all ways, or by many at random."""
-    from scipy.stats import permutation_test
-
+    """Who answered is exchanged, question by question: in all ways, or in many at random."""
     moved = gap[gap != 0]  # what is the same either way changes no sum
-    if not len(moved):
+    n = len(moved)
+    if not n:
         return 1.0
-    found = permutation_test(
-        (moved,),
-        lambda signed, axis=-1: signed.sum(axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=SHUFFLES,
-        rng=np.random.default_rng(seed),
-    )
-    return float(found.pvalue)
+    least = abs(moved.sum()) - 1e-9 * np.abs(moved).sum()
+    if n <= EVERY_WAY:
+        ways = np.arange(2**n)[:, None] >> np.arange(n) & 1
+        return float((np.abs((2 * ways - 1) @ moved) >= least).mean())
+    ways = np.random.default_rng(seed).integers(0, 2, size=(SHUFFLES, n), dtype=np.int8)
+    extreme = int((np.abs((2.0 * ways - 1.0) @ moved) >= least).sum())
+    return (extreme + 1) / (SHUFFLES + 1)  # the way it was is one of them
 
 
 def holm(ps: Sequence[float]) -> list[float]:

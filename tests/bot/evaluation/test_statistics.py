@@ -163,6 +163,16 @@ def test_shares_of_facts_are_compared_by_exchanging_the_answers_in_every_way() -
     assert found.p == pytest.approx(extreme.mean())
 
 
+def test_many_shares_are_exchanged_at_random_as_scipy_does() -> None:
+    chance = np.random.default_rng(14)
+    gap = chance.choice([-0.5, 0.0, 0.5, 1.0], 60, p=[0.3, 0.2, 0.3, 0.2])
+    theirs = stats.permutation_test(
+        (gap,), np.sum, permutation_type="samples", n_resamples=20_000, rng=np.random.default_rng(15)
+    )
+
+    assert difference(gap.tolist(), [0.0] * 60).p == pytest.approx(float(theirs.pvalue), abs=0.01)
+
+
 def test_milliseconds_are_compared_by_wilcoxons_test() -> None:
     chance = np.random.default_rng(9)
     a = chance.gamma(2.0, size=40)
