@@ -70,12 +70,11 @@ class Prices:
 
 
 def configured(prices: Prices, chat: Path, reader: str) -> dict[str, str]:
-    """The strategies beside those of kotae.toml, as the environment says them."""
-    reads = {"use": "lora", **({"adapter": reader} if reader else {})}
+    """What kotae.toml does not say, as the environment does: `written` is RAG with a chat model, `chat` that
+    model alone.
+    """
     strategies: dict[str, dict[str, Any]] = {
-        "reader": reads,
-        "both": {"use": "rag", "inner": "reader"},
-        "best": {"use": "first_of", "of": ["product", "manuals"]},
+        **({"reader": {"use": "lora", "adapter": reader}, "both": {"inner": "reader"}} if reader else {}),
         "chat": {"use": "llm", "model": str(chat), "max_tokens": WRITTEN, "first_token_seconds": 600},
         "written": {"use": "rag", "inner": "chat", "k": RAG_PASSAGES},
     }

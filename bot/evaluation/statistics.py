@@ -77,7 +77,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Strategies side by side. `figures[metric][strategy]`; `tags[tag][metric][strategy]`."""
+    """Strategies side by side. `figures[metric][strategy]`; `tags[tag][metric][strategy]`: of answers alone."""
 
     strategies: tuple[str, ...]
     figures: Mapping[str, Mapping[str, Figure]]
@@ -327,6 +327,7 @@ def compare(
                     seed,
                 )
                 for metric in metrics
+                if metric.part == "answers"
             }
             for tag in tags(verdicts)
         },
