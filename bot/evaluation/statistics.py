@@ -77,7 +77,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Strategies side by side. `figures[metric][strategy]`; `tags[tag][metric][strategy]`: of answers alone."""
+    """Strategies side by side: `figures[metric][strategy]`. `tags[tag][metric][strategy]` has the metrics of the
+    part "answers" alone.
+    """
 
     strategies: tuple[str, ...]
     figures: Mapping[str, Mapping[str, Figure]]
