@@ -15,12 +15,13 @@ import sqlalchemy as sa
 
 from knowledge_base import lexical
 from knowledge_base.database import insert_new, now, reading, writing
-from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
+from knowledge_base.errors import Conflict, KnowledgeError, NotFound, Unavailable
 from knowledge_base.passages import Reading
 from knowledge_base.tables import (
     ANSWERING,
     builds,
     documents,
+    earlier,
     library,
     metadata,
     passages,
@@ -32,6 +33,7 @@ __all__ = ["Catalogue", "Document", "Received", "State", "Superseded", "create",
 
 State = Literal["received", "read", "cut", "embedded", "live", "failed", "retired", "removing"]
 UNFINISHED = ("received", "read", "cut", "embedded")
+VERSIONS_KEPT = 10  # of what a document said before
 TRIES = 5  # when uploads of the same file meet
 
 
@@ -167,6 +169,33 @@ class Catalogue:
 
     # what an admin decides
 
+    def change(
+        self,
+        document_id: str,
+        by: str,
+        make: Callable[[sa.Connection], None],
+        keep: Callable[[int, int], None],
+    ) -> None:
+        """Note a change of the document's passages, and let the same file wait to be ingested again as a new
+        version; until that is live, the passages answer as they are. `keep` keeps the file for it too.
+        """
+        with writing(self._engine) as connection:
+            present(connection, document_id)
+            row = connection.execute(
+                sa.select(documents, versions.c.hash, versions.c.size, versions.c.title)
+                .join(versions, _NEWEST)
+                .where(documents.c.id == document_id)
+            ).one()
+            if row.step == "failed":
+                raise Conflict("the newest version of the document could not be read; put that right first")
+            if row.retired:
+                raise Conflict("the document is retired; bring it back first")
+            make(connection)
+            version = row.version + 1
+            _new_version(connection, row, version, row.content)
+            _insert_version(connection, document_id, version, row.title, row.hash, row.size, by)
+            keep(row.version, version)
+
     def retire(self, document_id: str) -> None:
         with writing(self._engine) as connection:
             present(connection, document_id)
@@ -255,6 +284,7 @@ def move_on(
 
 def make_live(connection: sa.Connection, document_id: str, version: int) -> None:
     """Point to the version, and drop what older ones left. The newest is then done with all its steps."""
+    remember(connection, document_id, version)
     connection.execute(_change(document_id).values(live_version=version, updated_at=now()))
     connection.execute(
         _change(document_id).where(documents.c.version == version).values(step="live", error="", progress=1.0)
@@ -265,6 +295,32 @@ def make_live(connection: sa.Connection, document_id: str, version: int) -> None
         (versions, versions.c.number),
     ):
         connection.execute(sa.delete(table).where(table.c.document_id == document_id, number < version))
+
+
+def remember(connection: sa.Connection, document_id: str, version: int) -> None:
+    """Keep what the versions before this one said, for whoever compares; they never answer."""
+    mine = versions.c.document_id == document_id, versions.c.number < version
+    for row in connection.execute(sa.select(versions).where(*mine)).all():
+        said = _said(connection, document_id, row.number)
+        if said:
+            kept = {name: getattr(row, name) for name in ("hash", "size", "by", "title", "created_at")}
+            owner = {"document_id": document_id, "number": row.number}
+            insert_new(connection, earlier, [{**owner, **kept, "passages": said, "ended_at": now()}])
+    oldest = sa.select(earlier.c.number).where(earlier.c.document_id == document_id)
+    kept_numbers = oldest.order_by(earlier.c.number.desc()).limit(VERSIONS_KEPT)
+    connection.execute(
+        sa.delete(earlier).where(earlier.c.document_id == document_id, earlier.c.number.not_in(kept_numbers))
+    )
+
+
+def _said(connection: sa.Connection, document_id: str, version: int) -> list[dict[str, Any]]:
+    """The passages of a version in order, in one edition."""
+    part = passages.c.document_id == document_id, passages.c.version == version
+    edition = connection.scalar(sa.select(passages.c.edition).where(*part).limit(1))
+    rows = connection.execute(
+        sa.select(passages).where(*part, passages.c.edition == edition).order_by(passages.c.position)
+    )
+    return [{"id": row.id, "headings": row.headings, "page": row.page, "text": row.text} for row in rows]
 
 
 def publish(connection: sa.Connection, document_id: str) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from knowledge_base import edits
 from knowledge_base.catalogue import (
     Superseded,
     bump,
@@ -25,8 +26,10 @@ from knowledge_base.catalogue import (
     move_on,
     present,
     publish,
+    remember,
 )
 from knowledge_base.database import insert_new, reading, writing
+from knowledge_base.edits import Edit, Edited
 from knowledge_base.passages import Cut, Reading
 from knowledge_base.tables import builds, documents, editions, embeddings, library, passages
 
@@ -102,6 +105,8 @@ class Editions:
         with writing(self._engine) as connection:
             if any(document_id not in without for document_id, _ in _missing(connection, edition)):
                 return False
+            for document_id, version in _ready(connection, edition).items():
+                remember(connection, document_id, version)
             connection.execute(sa.update(library).values(edition=edition))
             ready = _ready(connection, edition)
             for document_id in without:
@@ -129,17 +134,49 @@ class Editions:
                 is not None
             )
 
+    def edits(self, document_id: str) -> list[Edit]:
+        with reading(self._engine) as connection:
+            return edits.of_document(connection, document_id)
+
     def keep_passages(
-        self, document_id: str, version: int, edition: str, read: Reading, cuts: Sequence[Cut]
+        self, document_id: str, version: int, edition: str, read: Reading, made: Edited
     ) -> None:
-        """All passages of a version, or none."""
+        """All passages of a version, or none; and what became of the edits in it."""
         with writing(self._engine) as connection:
             _wanted(connection, document_id, version)
             describe(connection, document_id, version, read)
             owner = {"document_id": document_id, "version": version, "edition": edition}
-            insert_new(connection, passages, [{**owner, **_row(owner, cut)} for cut in cuts])
-            insert_new(connection, builds, [{**owner, "passages": len(cuts), "embedded": False}])
+            insert_new(connection, passages, [{**owner, **_row(owner, cut)} for cut in made.cuts])
+            insert_new(connection, builds, [{**owner, "passages": len(made.cuts), "embedded": False}])
+            edits.keep_outcomes(connection, version, made.outcomes)
             move_on(connection, document_id, version, "cut")
+
+    def reuse(self, document_id: str, version: int, edition: str) -> None:
+        """Passages that an earlier version of the document has word for word get its vectors."""
+        old, new = passages.alias("old"), passages.alias("new")
+        same = sa.and_(
+            old.c.document_id == new.c.document_id,
+            old.c.edition == new.c.edition,
+            old.c.version < new.c.version,
+            old.c.text == new.c.text,
+            old.c.context == new.c.context,
+        )
+        query = (
+            sa.select(new.c.id, embeddings.c.vector, embeddings.c.sentences, old.c.sentences, new.c.sentences)
+            .join(old, same)
+            .join(embeddings, embeddings.c.passage_id == old.c.id)
+            .where(new.c.document_id == document_id, new.c.version == version, new.c.edition == edition)
+        )
+        with writing(self._engine) as connection:
+            _wanted(connection, document_id, version)
+            rows = connection.execute(query).all()
+            kept = {id_: (vector, each) for id_, vector, each, before, now in rows if before == now}
+            columns = "passage_id", "vector", "sentences"
+            insert_new(
+                connection,
+                embeddings,
+                [dict(zip(columns, (id_, *vectors), strict=True)) for id_, vectors in kept.items()],
+            )
 
     def waiting(self, document_id: str, version: int, edition: str) -> list[tuple[str, Cut]]:
         """The passages that have no vectors yet, in order."""

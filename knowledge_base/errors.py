@@ -6,6 +6,7 @@
   - NotFetched    this address is not asked, or gives no document; the sentence says why
   - Unavailable   an engine (ChromaDB, the database) does not answer just now; later may help
   - InUse         another process owns the data directory
+  - Conflict      it is not in the state that this needs; the sentence says what to do first
   - NotFound      no such document or passage
 
 The message of each is one sentence fit for an admin: what happened, to what, and what to do.
@@ -34,6 +35,10 @@ class Unavailable(KnowledgeError):
 
 class InUse(KnowledgeError):
     """The data directory belongs to another running process."""
+
+
+class Conflict(KnowledgeError):
+    """What is asked does not fit how things stand now."""
 
 
 class NotFound(KnowledgeError):

@@ -16,6 +16,7 @@ from knowledge_base import readers
 from knowledge_base.catalogue import Catalogue, Superseded
 from knowledge_base.chunking import cut
 from knowledge_base.editions import Edition, Editions, Embedded
+from knowledge_base.edits import Remaking, edited
 from knowledge_base.embedding import Embedder
 from knowledge_base.errors import KnowledgeError, NotFound, Unavailable, Unreadable
 from knowledge_base.files import Files
@@ -64,6 +65,9 @@ class Ingest:
         self._embed(document_id, version, progress)
         self._index(document_id, version, progress)
 
+    def remaking(self, language: str) -> Remaking:
+        return Remaking(self.embedder.count, self.embedder.limit, language)
+
     def _bring_to_life(self, document_id: str, version: int, progress: Progress) -> None:
         try:
             self.prepare(document_id, version, progress)
@@ -84,10 +88,14 @@ class Ingest:
             cuts = cut(read, count=self.embedder.count, product=self.product, limit=self.embedder.limit)
         if not cuts:
             raise Unreadable(f"{name!r} contains no text that could be found")
-        self.editions.keep_passages(document_id, version, self.edition.name, read, cuts)
+        made = edited(cuts, self.editions.edits(document_id), self.remaking(read.language))
+        if not made.cuts:
+            raise Unreadable(f"no passage of {name!r} may answer; take back an edit")
+        self.editions.keep_passages(document_id, version, self.edition.name, read, made)
         progress("cut", CUT)
 
     def _embed(self, document_id: str, version: int, progress: Progress) -> None:
+        self.editions.reuse(document_id, version, self.edition.name)
         waiting = self.editions.waiting(document_id, version, self.edition.name)
         for start in range(0, len(waiting), AT_ONCE):
             some = waiting[start : start + AT_ONCE]

@@ -26,6 +26,7 @@ from knowledge_base import answering
 from knowledge_base.catalogue import UNFINISHED, Catalogue, Document, Received, Superseded
 from knowledge_base.chunking import RULES
 from knowledge_base.editions import Edition, Editions
+from knowledge_base.editor import Editor
 from knowledge_base.embedding import SHIPPED, Embedder
 from knowledge_base.embedding import embedder as embedder_of
 from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
@@ -242,6 +243,11 @@ class Library:
         self._catalogue.removing(document_id)
         with self._lock(document_id):  # a running ingestion notices, and ends
             self._finish_removal(document_id)
+
+    @cached_property
+    def editor(self) -> Editor:
+        """Changes passages of documents."""
+        return Editor(self.engine, self._catalogue, self._files, self.embedder, self.limits, self._product)
 
     # searching
 
