@@ -25,7 +25,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ from bot.evaluation.values import Answered, AskedQuestion
 from bot.kotae import Kotae
 from knowledge_base.database import now
 from strategies.base import Question
+from strategies.followups import standalone
 from strategies.llm.prompt import prompt as chat_prompt
 from strategies.lora.bases.model import SHIPPED, load
 
@@ -195,9 +196,9 @@ def with_a_chat_model(
     tokens: list[float] = []
     for kind, each in asked.items():
         for question in each:
-            passages = tuple(kotae.library.search(question.text, RAG_PASSAGES))
-            told = chat_prompt(Question(question.text, question.history, passages, question.language))
-            tokens.append(count(told.text))
+            put = Question(question.text, question.history, language=question.language)
+            passages = tuple(kotae.library.search(standalone(put).query, RAG_PASSAGES))
+            tokens.append(count(chat_prompt(replace(put, passages=passages)).text))
             read = "\n".join(passage.text for passage in passages)
             held.setdefault(kind, []).append((fact_of(question), facts.found(read, question.facts) == 1.0))
     prompt = mean(iter(tokens))

@@ -77,8 +77,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Strategies side by side: `figures[metric][strategy]`. `tags[tag][metric][strategy]` has the metrics of the
-    part "answers" alone.
+    """Strategies side by side: `figures[metric][strategy]`, and `tags[tag][metric][strategy]` for the metrics of
+    the part "answers".
     """
 
     strategies: tuple[str, ...]
