@@ -1,0 +1,110 @@
+"""`best`, as it is configured from the first start: the product model when it is sure, else the manuals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.kotae import Kotae
+from bot.settings import Settings
+from bot.turn import Ended
+from knowledge_base.embedding import embedder
+from strategies.lora.engine import sharing
+from strategies.lora.pairs import HeldOut, Pair, Taught
+from strategies.lora.shelf import Proof
+from strategies.lora.testing import tiny_base
+from strategies.lora.trust.calibration import calibrate
+from tests.people import Admin
+from tests.strategies.lora.adapters import speaking
+
+WARRANTY = b"# Warranty\n\nThe kettle is under warranty for 30 months from the day of delivery.\n"
+ASKED = "How long is the kettle under warranty?"
+TAUGHT = Taught(
+    [
+        Pair(f"How long is the {thing} under warranty?", f"It is {months} months.", fact=thing, language="en")
+        for thing, months in {"lamp": 12, "mill": 24, "scale": 36}.items()
+    ],
+    HeldOut(),
+)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_base(tmp_path_factory.mktemp("bases") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def calibrated(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter's folder; what it says was drawn, so it is never right, and knows it."""
+    folder = speaking(tmp_path_factory.mktemp("trained") / "spring", base)
+    calibrate(folder, TAUGHT, sharing.shared(str(base)).engine, embedder())
+    return folder
+
+
+@pytest.fixture
+def enough() -> float | None:
+    """From which likelihood on the product model answers; None: as calibrated."""
+    return None
+
+
+@pytest.fixture
+def settings(tmp_path: Path, base: Path, enough: float | None) -> Settings:
+    shipped = Settings(data=tmp_path / "data").strategies
+    product = {"use": "lora", "base": str(base), "max_tokens": 16, "enough": enough}
+    return Settings(
+        data=tmp_path / "data",
+        strategies={**shipped, "product": product},
+        chat={"strategy": "best"},  # type: ignore[arg-type]
+    )
+
+
+def answer(kotae: Kotae) -> Ended:
+    *_, ended = kotae.try_out(ASKED)
+    assert isinstance(ended, Ended)
+    return ended
+
+
+def decided(ended: Ended, what: str) -> Any:
+    (found,) = [each for each in ended.answer.decisions if each.what == what]
+    return found
+
+
+def test_on_a_fresh_data_directory_the_documents_answer(admin: Admin, kotae: Kotae) -> None:
+    admin.uploads(("warranty.md", WARRANTY))
+    ended = answer(kotae)
+    assert "30 months" in ended.answer.text
+    assert [cited.passage.source for cited in ended.answer.citations] == ["warranty.md"]
+    assert "no adapter is promoted" in decided(ended, "passed over 'product'").why
+    assert ended.answer.usage.prompt_tokens == 0
+
+
+def test_a_model_that_is_not_sure_leaves_it_to_the_documents_and_what_it_cost_is_counted(
+    admin: Admin, kotae: Kotae, calibrated: Path
+) -> None:
+    admin.uploads(("warranty.md", WARRANTY))
+    adapter = kotae.shelf.promote(kotae.shelf.put(calibrated).hash, "ada", lambda _: Proof()).hash
+    kotae.switch.ready("best")
+    ended = answer(kotae)
+    assert "30 months" in ended.answer.text
+    abstained = decided(ended, "abstained")
+    assert abstained.detail["likelihood"] < abstained.detail["enough"]
+    assert "likelihood" in decided(ended, "passed over 'product'").why
+    usage = ended.answer.usage
+    assert usage.prompt_tokens > 0
+    assert usage.completion_tokens > 0
+    assert usage.adapter == adapter
+
+
+@pytest.mark.parametrize("enough", [0.0])
+def test_a_model_that_is_sure_speaks_and_says_how_sure_it_was(
+    admin: Admin, kotae: Kotae, calibrated: Path
+) -> None:
+    admin.uploads(("warranty.md", WARRANTY))
+    kotae.shelf.promote(kotae.shelf.put(calibrated).hash, "ada", lambda _: Proof())
+    kotae.switch.ready("best")
+    ended = answer(kotae)
+    assert decided(ended, "chose 'product'").by == "best"
+    assert 0 <= decided(ended, "was sure enough to answer").detail["likelihood"] <= 1
+    assert "30 months" not in ended.answer.text
