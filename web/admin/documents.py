@@ -61,6 +61,7 @@ def documents() -> ResponseReturnValue:
         jobs=reindexing(),
         watches=len(kotae().watches.list()),
         intervals=INTERVALS,
+        unplaced=kotae().library.editor.unplaced(),
     )
 
 

@@ -1,0 +1,30 @@
+// A document's passages: the chosen one is in view on both sides, and a change that is taken over shows itself.
+const marked = document.getElementById("marked");
+const beside = document.getElementById("document");
+const underWay = document.getElementById("under-way");
+const OFTEN = 700; // milliseconds
+
+if (marked && beside.scrollHeight > beside.clientHeight) {
+  beside.scrollTop = marked.offsetTop - beside.offsetTop - beside.clientHeight / 4;
+}
+
+// What was typed and not saved is not thrown away; the page then says that there is something new.
+function isDirty() {
+  return [...document.querySelectorAll("main textarea, main input:not([type=hidden]), main select")].some((field) =>
+    field.type === "search" ? false : field.tagName === "SELECT" ? ![...field.options].every((option) => option.selected === option.defaultSelected) && field.selectedIndex > 0 : field.value !== field.defaultValue);
+}
+
+async function watch() {
+  for (;;) {
+    await new Promise((resume) => setTimeout(resume, OFTEN));
+    let answer;
+    try { answer = await fetch(underWay.dataset.stateUrl, { headers: { Accept: "application/json" } }); } catch { continue; }
+    if (!answer.ok) return;
+    const { under_way: busy } = await answer.json();
+    if (busy) continue;
+    if (!isDirty()) location.reload();
+    return;
+  }
+}
+
+if (!underWay.hidden) watch();
