@@ -77,8 +77,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Strategies side by side: `figures[metric][strategy]`, and `tags[tag][metric][strategy]` for the metrics of
-    the part "answers".
+    """Strategies side by side: `figures[metric][strategy]`, and by tag what was answered,
+    `tags[tag][metric][strategy]`.
     """
 
     strategies: tuple[str, ...]
