@@ -279,6 +279,10 @@ class Handoffs:
             raise HandoffRefused(f"{outcome!r} is no outcome; outcomes are {', '.join(OUTCOMES)}")
         self._finish(conversation_id, user_id, outcome)
 
+    def open_now(self) -> bool:
+        """Whether it is within office hours."""
+        return self._hours.open_at(self._clock())
+
     def of(self, conversation_id: str) -> list[Handoff]:
         """All of a conversation, the first one first."""
         rows = (

@@ -72,8 +72,10 @@ class Presence:
         """What somebody says of themselves."""
         self._tell(user_id, available=available, name=clean(name)[:NAME_CHARACTERS], seen_at=now())
 
-    def looks(self, user_id: str, conversation_id: str, *, typing: bool = False, read_to: int = 0) -> None:
-        """They have the conversation open, and have read as far as `read_to`."""
+    def looks(
+        self, user_id: str, conversation_id: str, *, typing: bool | None = None, read_to: int = 0
+    ) -> None:
+        """They have the conversation open, and have read as far as `read_to`; None leaves what is known."""
         moment = now()
         with writing(self._engine) as session:
             row = session.get(LookRow, (user_id, conversation_id))
@@ -81,7 +83,8 @@ class Presence:
                 row = LookRow(user_id=user_id, conversation_id=conversation_id, read_to=0)
                 session.add(row)
             row.seen_at = moment
-            row.typing_at = moment if typing else None
+            if typing is not None:
+                row.typing_at = moment if typing else None
             row.read_to = max(row.read_to, read_to)
 
     def leaves(self, user_id: str, conversation_id: str) -> None:

@@ -59,8 +59,10 @@ def kotae(settings: Settings, one_embedder: None, empty_database: Path) -> Itera
 
 
 @pytest.fixture
-def app(kotae: Kotae) -> APIFlask:
-    return create_app(kotae)
+def app(kotae: Kotae) -> Iterator[APIFlask]:
+    app = create_app(kotae)
+    yield app
+    app.extensions["running"].close()
 
 
 @pytest.fixture
@@ -76,6 +78,11 @@ def another_customer(app: APIFlask) -> Customer:
 @pytest.fixture
 def operator(app: APIFlask, kotae: Kotae) -> Operator:
     return Operator(app, kotae)
+
+
+@pytest.fixture
+def another_operator(app: APIFlask, kotae: Kotae) -> Operator:
+    return Operator(app, kotae, "colleague")
 
 
 @pytest.fixture

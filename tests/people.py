@@ -25,6 +25,7 @@ class Frame:
 
     name: str
     data: dict[str, Any]
+    id: str = ""
 
 
 def frames(text: str) -> list[Frame]:
@@ -33,7 +34,7 @@ def frames(text: str) -> list[Frame]:
     for block in text.split("\n\n"):
         lines = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
         if lines:
-            found.append(Frame(lines["event"], json.loads(lines["data"])))
+            found.append(Frame(lines["event"], json.loads(lines["data"]), lines.get("id", "")))
     return found
 
 
@@ -91,17 +92,28 @@ class Customer:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}", "Accept-Language": self.language}
 
-    def asks(self, text: str) -> Reply:
-        response = self.client.post("/api/messages", json={"text": text}, headers=self.headers)
+    def asks(self, text: str, **more: Any) -> Reply:
+        response = self.client.post("/api/messages", json={"text": text, **more}, headers=self.headers)
         if response.mimetype != "text/event-stream":
             return Reply(response.status_code, error=response.json["error"])
         return Reply(response.status_code, tuple(frames(response.text)))
 
-    def starts_to_read(self, text: str) -> Iterator[Frame]:
+    def starts_to_read(self, text: str, **more: Any) -> Iterator[Frame]:
         """The answer event by event; closing the iterator is leaving the page."""
-        response = self.client.post(
-            "/api/messages", json={"text": text}, headers=self.headers, buffered=False
+        body = {"text": text, **more}
+        return self._reads(self.client.post("/api/messages", json=body, headers=self.headers, buffered=False))
+
+    def starts_to_read_on(self, question_id: str, after: str = "") -> Iterator[Frame]:
+        """The answer to a question that was asked before, in another tab or on a line that broke."""
+        headers = {**self.headers, **({"Last-Event-ID": after} if after else {})}
+        return self._reads(
+            self.client.get(f"/api/messages/{question_id}/answer", headers=headers, buffered=False)
         )
+
+    def reads_on(self, question_id: str, after: str = "") -> list[Frame]:
+        return list(self.starts_to_read_on(question_id, after))
+
+    def _reads(self, response: TestResponse) -> Iterator[Frame]:
         try:
             for piece in response.iter_encoded():
                 yield from frames(piece.decode())
@@ -116,6 +128,36 @@ class Customer:
             f"/api/messages/{message_id}/feedback", json={"value": value, **more}, headers=self.headers
         )
 
+    def asks_for_a_person(self, email: str = "") -> dict[str, Any]:
+        """Who has the chat then."""
+        response = self.client.post("/api/handoff", json={"email": email}, headers=self.headers)
+        assert response.status_code == 200, response.text
+        return dict(response.json)
+
+    def wants_the_bot_again(self) -> dict[str, Any]:
+        response = self.client.delete("/api/handoff", headers=self.headers)
+        assert response.status_code == 200, response.text
+        return dict(response.json)
+
+    def hears(self, after: str = "") -> Iterator[Frame]:
+        """What people write, as they write it; closing the iterator is losing the connection."""
+        headers = {**self.headers, **({"Last-Event-ID": after} if after else {})}
+        return self._reads(self.client.get("/api/conversation/events", headers=headers, buffered=False))
+
+    def looks(self, after: str = "") -> dict[str, Any]:
+        """The conversation with who has it."""
+        response = self.client.get(f"/api/conversation?after={after}", headers=self.headers)
+        assert response.status_code == 200, response.text
+        return dict(response.json)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return dict(self.looks()["state"])
+
+    @property
+    def conversation(self) -> str:
+        return str(self.looks()["conversation"])
+
     def reads_again(self) -> list[dict[str, Any]]:
         response = self.client.get("/api/conversation", headers=self.headers)
         assert response.status_code == 200, response.text
@@ -127,10 +169,10 @@ class Colleague:
 
     role = "operator"
 
-    def __init__(self, app: Flask, kotae: Kotae) -> None:
+    def __init__(self, app: Flask, kotae: Kotae, name: str = "") -> None:
         self.kotae = kotae
         self.client = app.test_client()
-        self.email = f"{self.role}@example.com"
+        self.email = f"{name or self.role}@example.com"
         kotae.users.add(self.email, PASSWORD, self.role)  # type: ignore[arg-type]
         signed_in = self.signs_in()
         assert signed_in.status_code == 302, signed_in.text
@@ -159,6 +201,31 @@ class Operator(Colleague):
 
     def goes_back(self) -> TestResponse:
         return self.sends("/console/strategy/back")
+
+    def is_there(self, name: str = "") -> Operator:
+        """Customers may be sent to them."""
+        self.sends("/console/inbox/presence", available="on", name=name)
+        return self
+
+    def goes_home(self) -> None:
+        self.sends("/console/inbox/presence")
+
+    def does(self, what: str, conversation: str, **fields: str) -> TestResponse:
+        """Something in a chat, as the page's script sends it."""
+        return self.client.post(
+            f"/console/inbox/{conversation}/{what}",
+            data={"csrf_token": self.csrf(), **fields},
+            headers={"Accept": "application/json"},
+        )
+
+    def takes(self, conversation: str) -> TestResponse:
+        return self.does("take", conversation)
+
+    def replies(self, conversation: str, text: str) -> TestResponse:
+        return self.does("reply", conversation, text=text)
+
+    def closes(self, conversation: str, outcome: str = "resolved") -> TestResponse:
+        return self.does("close", conversation, outcome=outcome)
 
 
 class Admin(Operator):
