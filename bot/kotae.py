@@ -36,13 +36,13 @@ from bot.pairs import Pairs
 from bot.preferences import Preferences
 from bot.presence import Presence
 from bot.question import clean, language_of
-from bot.rules import Rules
 from bot.routing import Routers
+from bot.rules import Rules
 from bot.settings import BadSettings, Settings
-from bot.shadow import Shadows
+from bot.shadow import Shadows, Wish
 from bot.shelf import Shelf
 from bot.store.migrate import upgrade
-from bot.switch import Switch
+from bot.switch import Switch, laid_over
 from bot.turn import Reply, reply
 from bot.unanswered import UnansweredQuestions
 from bot.users import Users
@@ -72,7 +72,7 @@ class Kotae:
         self.engine = engine
         self.library = library
         self.strategies = strategies
-        self.switch = Switch(engine, strategies, settings.chat.strategy)
+        self.switch = Switch(engine, strategies, settings.chat.strategy, settings.strategy_options())
         self.conversations = Conversations(engine)
         self.feedback = Feedback(engine)
         self.appearances = Appearances(engine, settings.widget)
@@ -227,7 +227,7 @@ class Kotae:
             question = self._read(text, self.conversations.language(conversation_id))
             if not self._pace.allows(conversation_id, client):
                 raise limits.TooMany(self.settings.say("too_many", question.language))
-            speaker, index_version = self.switch.current(), self.library.version()
+            speaker, index_version = self.switch.speaker(conversation_id), self.library.version()
             offers = self.handoffs.offers(conversation_id)
             history = self.conversations.begin_turn(
                 conversation_id,
@@ -240,8 +240,10 @@ class Kotae:
             )
             if history is None:
                 raise limits.Busy(self.settings.say("busy", question.language))
-        keep = partial(self.conversations.end_turn, conversation_id)
-        return self._reply(speaker, replace(question, history=history), keep, index_version, offers=offers)
+        question = replace(question, history=history)
+        keep = partial(self._end_turn, conversation_id, question)
+        self.shadows.begins()
+        return self._reply(speaker, question, keep, index_version, offers=offers)
 
     def try_out(
         self, text: str, *, strategy: str | None = None, history: Sequence[Turn] = (), language: str = "en"
@@ -264,6 +266,21 @@ class Kotae:
         self.pairs.withdraw(document.id, why)
         self.shelf.outdate(document.id, why)
         self.library.remove(document.id)
+
+    def configured(self) -> dict[str, dict[str, Any]]:
+        """The strategies as they are configured now: the file's, with what operators changed. Secrets are
+        where the file says.
+        """
+        return laid_over(self.settings.strategies, self.switch.chosen().overrides)
+
+    def _end_turn(self, conversation_id: str, question: Question, record: Record) -> None:
+        """Keep the answer; whoever answers in the shadow may begin."""
+        try:
+            self.conversations.end_turn(conversation_id, record)
+        finally:
+            self.shadows.ends()
+        if others := self.switch.shadows(record.message_id):
+            self.shadows.wish(Wish(record.message_id, question, others, record.index_version))
 
     def _conditions(self, strategies: Sequence[str]) -> dict[str, Any]:
         """What a reader of an evaluation's figures should know of this installation."""

@@ -19,16 +19,26 @@ from strategies.lora.shelf.card import CURRENT
 from strategies.lora.shelf.pointer import Change
 
 KIND = "lora"
+SERVED = "served"
 FOLDER = "adapters"
 
 
 class Shelf(shelf.Shelf):
-    """`bases` speak with whichever adapter is promoted; `named` are adapters that strategies name."""
+    """`bases` speak with whichever adapter is promoted, and so do strategies at `servers`, given by their
+    options; `named` are adapters that strategies name.
+    """
 
     def __init__(
-        self, folder: Path, audit: Audit, *, bases: Sequence[str] = (), named: Collection[str] = ()
+        self,
+        folder: Path,
+        audit: Audit,
+        *,
+        bases: Sequence[str] = (),
+        servers: Sequence[Mapping[str, Any]] = (),
+        named: Collection[str] = (),
     ) -> None:
         super().__init__(folder)
+        self._servers = servers
         self._audit = audit
         self._bases = bases
         self._named = named
@@ -40,7 +50,9 @@ class Shelf(shelf.Shelf):
         follow = [options for options in ours if options.get("adapter", CURRENT) == CURRENT]
         bases = dict.fromkeys(str(options.get("base", SHIPPED)) for options in follow)
         named = {str(options["adapter"]) for options in ours if options not in follow}
-        return cls(data / FOLDER, audit, bases=list(bases), named=named)
+        served = [options for options in strategies.values() if options.get("use") == SERVED]
+        servers = [options for options in served if options.get("adapter", CURRENT) == CURRENT]
+        return cls(data / FOLDER, audit, bases=list(bases), servers=servers, named=named)
 
     @property
     def base(self) -> str:
@@ -82,6 +94,8 @@ class Shelf(shelf.Shelf):
         from strategies.lora.engine import sharing
         from strategies.lora.shelf import canary
 
+        if adapter.model:
+            return self._proof_there(adapter)
         try:
             base = next((base for base in self._bases if identity(base) == adapter.base_hash), None)
             if base is None and self._bases:
@@ -89,6 +103,21 @@ class Shelf(shelf.Shelf):
             return canary.prove(adapter, sharing.any_of(base or adapter.base))
         except StrategyError as fault:
             return Proof((str(fault),))
+
+    def _proof_there(self, adapter: Adapter) -> Proof:
+        """A word from the model at the server that tuned it, asked as the strategy will ask."""
+        from strategies.llm.server import Server
+        from strategies.lora.served import ServedOptions
+        from strategies.lora.shelf.canary import AT_A_SERVER
+
+        if not self._servers:
+            return Proof((f"it speaks at the server that tuned it, as {adapter.model!r}: {AT_A_SERVER}",))
+        given = {name: value for name, value in self._servers[0].items() if name != "use"}
+        try:
+            Server(ServedOptions(**given).of(adapter.model), SERVED).warm_up()
+        except StrategyError as fault:
+            return Proof((str(fault),))
+        return Proof()
 
     def _no_base_for(self, adapter: Adapter) -> str:
         known = " or ".join(map(repr, self._bases))

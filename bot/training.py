@@ -20,7 +20,7 @@ from uuid import uuid4
 from pydantic import TypeAdapter, ValidationError
 
 from bot.audit import Audit
-from bot.jobs import AlreadyRunning, Job, Jobs, Progress, UnknownJob, WorkFailed
+from bot.jobs import AlreadyRunning, Cancelled, Job, Jobs, Progress, UnknownJob, WorkFailed
 from knowledge_base.database import now
 from strategies.base import Search
 from strategies.errors import StrategyError
@@ -30,9 +30,11 @@ from strategies.lora.pairs.values import Pair
 from strategies.lora.shelf import Adapter, Shelf, ShelfError
 from strategies.lora.shelf.card import CURRENT, Name
 from strategies.lora.shelf.parcel import Refused
+from strategies.lora.training.hosted import Account, is_hosted, pause, train_there
 from strategies.lora.training.recipe import Recipe
 from strategies.lora.training.work import Told, TrainingFailed, Work, lines, read_lines, write
 
+NOWHERE = Account("", "")
 KIND = "train"
 SHELVED = "shelved.jsonl"
 LEARNING = 0.95  # of the whole; the rest is for the shelf
@@ -88,11 +90,12 @@ class Training:
         versions: Versions = lambda _ids: {},
         embedding: str = "",
         promote: Promote | None = None,
+        account: Account = NOWHERE,
     ) -> None:
         """`stored` has the desk's pairs, and `marked` marks those from elsewhere that the desk holds out.
         `search` finds passages for those that shall be answered from them, and `read` is what serving gives
         of passages. `versions` tells those of the documents that pairs were drawn from, `embedding` names the
-        model that their questions are compared by.
+        model that their questions are compared by. `account` is where bases like "openai:…" are tuned.
         """
         self.folder = folder
         self._jobs = jobs
@@ -105,6 +108,7 @@ class Training:
         self._embedding = embedding
         self._versions = versions
         self._promote = promote
+        self._account = account
 
     def start(
         self,
@@ -186,7 +190,6 @@ class Training:
 
     def work(self, arguments: Mapping[str, Any], progress: Progress) -> None:
         """What the worker does; it may have done a part of it before."""
-        from strategies.lora.training.apart import run_apart
         from strategies.lora.training.preparing import prepare
 
         work = Work(self.folder / arguments["run"])
@@ -204,7 +207,7 @@ class Training:
             if not (work.folder / SHELVED).exists():
                 progress("preparing", 0.0)
                 prepare(work, self._search, self._read)
-                finished = run_apart(work.folder, told, stopped)
+                finished = self._tuned(work, told, stopped)
                 progress("shelving", LEARNING)  # raises when it was cancelled in its last moment
                 adapter = self._shelf.put(finished)
                 write(work.folder / SHELVED, lines([{"adapter": adapter.hash}]))
@@ -214,6 +217,18 @@ class Training:
                 self._promote(self._adapter(work), arguments["by"])
         except (TrainingFailed, Refused, ShelfError, StrategyError) as fault:
             raise WorkFailed(str(fault)) from fault
+
+    def _tuned(self, work: Work, told: Callable[[Told], None], stopped: Callable[[], bool]) -> Path:
+        """The finished adapter, from a process of its own or from elsewhere."""
+        if not is_hosted(work.job.base):
+            from strategies.lora.training.apart import run_apart
+
+            return run_apart(work.folder, told, stopped)
+        try:
+            return train_there(work, self._account, told, stopped)
+        except Cancelled:
+            pause(work, self._account)
+            raise
 
     # ---- parts ----
 
@@ -231,7 +246,7 @@ class Training:
     ) -> Job:
         """A run's folder, its job, and a line in the audit; `more` is what `Work.begin` takes besides."""
         name = _checked(name)
-        _check_base(base)
+        self._check_base(base)
         pairs = list(self._stored() if pairs is None else self._marked(pairs))
         if not pairs:
             raise TrainingRefused(
@@ -257,6 +272,15 @@ class Training:
         preferences = {"preferences": len(more["preferences"])} if more else {}
         self._audit.note(by, what, name, job=job.id, base=base, pairs=len(pairs), **preferences)
         return job
+
+    def _check_base(self, base: str) -> None:
+        if not is_hosted(base):
+            _check_here(base)
+        elif not self._account.api_key:
+            raise TrainingRefused(
+                f"the base {base!r} is tuned by the fine-tuning API, which needs a key: set [openai] api_key "
+                "(KOTAE_OPENAI__API_KEY)"
+            )
 
     def _parent(self, which: str) -> Adapter:
         """The adapter to go on from."""
@@ -307,7 +331,7 @@ def _checked(name: str) -> str:
     return name
 
 
-def _check_base(base: str) -> None:
+def _check_here(base: str) -> None:
     """What is on this machine is found or missed at once; a name of the hub shows when it is fetched."""
     from strategies.lora import bases
 

@@ -21,6 +21,7 @@ from strategies.events import collect
 from strategies.lora.bases import SHIPPED
 from strategies.lora.shelf import Adapter, ShelfError
 from strategies.lora.shelf.card import CURRENT, BadCard
+from strategies.lora.training.hosted import is_hosted
 from strategies.registry import Strategies
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ Who = Literal["base", "adapter", "nearest", "quotes"]
 TOKENS = 128  # of what the base says, which need not come to an end
 QUOTES = {"use": "rag", "inner": "quotes"}
 NOBODY = "no adapter is promoted; choose one, or train the first"
+ELSEWHERE = "it speaks at the server that tuned it; ask it with: kotae ask, once it is promoted"
 NOT_TAUGHT = "the adapter does not tell what it was taught"
 
 
@@ -77,6 +79,8 @@ def _heard(who: Who, ask: Callable[[], Heard]) -> Heard:
 
 def _of_base(question: Question, base: str) -> Heard:
     """What is said without any adapter."""
+    if is_hosted(base):
+        return Heard("base", fault=ELSEWHERE)
     from strategies.lora.bases import template
     from strategies.lora.engine.sharing import any_of
     from strategies.lora.engine.speaking import Piece
@@ -96,6 +100,8 @@ def _of_adapter(question: Question, adapter: Adapter | None, doors: Kit) -> Hear
 
     if adapter is None:
         return Heard("adapter", fault=NOBODY)
+    if adapter.model:
+        return Heard("adapter", fault=ELSEWHERE)
     strategy = Lora.make(LoraOptions(base=adapter.base, adapter=adapter.hash), doors)
     return replace(_of_strategy("adapter", strategy, question), about=adapter.called)
 

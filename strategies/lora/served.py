@@ -2,8 +2,9 @@
 
 vLLM, started with `--enable-lora` and runtime updating allowed, takes adapters in and lets them go while it
 serves (docs/operating.md shows how). A name is never loaded twice: "spring-3f9c…" is one adapter for ever, so
-no cache of a server can answer with an older one. With `adapter = ""` the server is any OpenAI-compatible
-one, and `model` is what it serves, tuned or not.
+no cache of a server can answer with an older one. One that the server tuned itself (`training.hosted`) is
+asked by the name on its card. With `adapter = ""` the server is any OpenAI-compatible one, and `model` is
+what it serves, tuned or not.
 
 What is asked is what training showed: one message of the customer's, passages before the question, without
 instructions; the server puts it into the model's own chat template.
@@ -141,8 +142,8 @@ class Loaded:
     """An adapter at the server: a voice of `Watch`. It is unloaded when nobody holds it any more."""
 
     adapter: Adapter
-    speaker: Tuned
-    at: AtServer
+    speaker: Server
+    at: AtServer | None  # None where the server tuned it: it is there for good
     _held: int = 1
     _changing: threading.Lock = field(default_factory=threading.Lock)
 
@@ -154,7 +155,7 @@ class Loaded:
         with self._changing:
             self._held -= 1
             last = self._held == 0
-        if last:
+        if last and self.at is not None:
             self.at.unload(self.speaker.model)
 
 
@@ -199,13 +200,17 @@ class Served:
 
     def _ready(self, adapter: Adapter) -> Loaded:
         """The adapter at the server, proved by a word from it."""
+        if adapter.model:  # the server tuned it, and knows it
+            speaker = Server(self._options.of(adapter.model), self._named)
+            speaker.warm_up()
+            return Loaded(adapter, speaker, None)
         name = f"{UNNAMEABLE.sub('-', adapter.name)}-{adapter.hash}"
         speaker = Tuned(self._options.of(name), self._named)
         self._at.load(name, adapter)
         speaker.warm_up()
         return Loaded(adapter, speaker, self._at)
 
-    def _answered(self, question: Question, speaker: Tuned, voice: Loaded | None) -> Iterator[Event]:
+    def _answered(self, question: Question, speaker: Server, voice: Loaded | None) -> Iterator[Event]:
         asked = " ".join((question.query or standalone(question).query).split())
         if not asked:
             raise NoAnswer("nothing was asked")
@@ -224,26 +229,26 @@ class Served:
         if heard.ended and heard.ended.reason == "length":
             yield Decision(self._named, "the answer was cut off", f"max_tokens is {self._options.max_tokens}")
 
-    def _excerpts(self, asked: str, question: Question, speaker: Tuned) -> list[str]:
+    def _excerpts(self, asked: str, question: Question, speaker: Server) -> list[str]:
         """What may answer, as training read it."""
         kit = self._kit
         reader = Reader(kit.embedder, kit.sentences, speaker.count, kit.weigh)
         return [excerpt.text for excerpt in reader.excerpts(asked, question.passages)]
 
-    def _said(self, message: Message, speaker: Tuned, voice: Loaded | None, heard: Heard) -> Iterator[str]:
+    def _said(self, message: Message, speaker: Server, voice: Loaded | None, heard: Heard) -> Iterator[str]:
         """The answer. A server that was started anew has forgotten its adapters: then it is told again, once,
         as long as nothing was said.
         """
         try:
             yield from heard.words(speaker, message)
         except Misconfigured:
-            if voice is None or heard.text:
+            if voice is None or voice.at is None or heard.text:
                 raise
-            self._at.load(speaker.model, voice.adapter)
+            voice.at.load(speaker.model, voice.adapter)
             yield from heard.words(speaker, message)
 
     def _usage(
-        self, message: Message, passages: list[str], speaker: Tuned, voice: Loaded | None, heard: Heard
+        self, message: Message, passages: list[str], speaker: Server, voice: Loaded | None, heard: Heard
     ) -> Usage:
         """A server counts prompt and passages together: they are told apart by the estimate's proportion."""
         ended = heard.ended or Ended("stop")
@@ -269,7 +274,7 @@ class Heard:
     text: str = ""
     ended: Ended | None = None
 
-    def words(self, speaker: Tuned, message: Message) -> Iterator[str]:
+    def words(self, speaker: Server, message: Message) -> Iterator[str]:
         with closing(speaker.speak([message])) as pieces:
             said: Iterable[str | Ended] = pieces
             for piece in said:

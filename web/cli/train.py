@@ -74,7 +74,7 @@ class WithRecipe(Command):
     "--base",
     default="shipped",
     show_default=True,
-    help="The base model: the shipped one, a folder, or a name of the hub.",
+    help="The base: the shipped one, a folder, a name of the hub, or openai:… to tune it there.",
 )
 @click.option("--promote", is_flag=True, help="Let the adapter speak as soon as it is proven.")
 @click.option(

@@ -17,6 +17,19 @@ from strategies.lora.bases.model import (
     found,
     identity,
     load,
+    reader_of,
 )
 
-__all__ = ["FOLDER", "MINILM", "NOTHING", "READER", "SHIPPED", "Base", "Family", "found", "identity", "load"]
+__all__ = [
+    "FOLDER",
+    "MINILM",
+    "NOTHING",
+    "READER",
+    "SHIPPED",
+    "Base",
+    "Family",
+    "found",
+    "identity",
+    "load",
+    "reader_of",
+]

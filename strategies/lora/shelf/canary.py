@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from strategies.lora.engine.sharing import Shared
     from strategies.lora.engine.speaking import Engine
 
+AT_A_SERVER = 'give the strategy use = "served", with the server\'s base_url and api_key'
 CHANGES = 1e-3  # nats by which some token of its answers becomes likelier or less likely, at the least
 TOLERANCE = 0.05  # nats a token, between the trainer's word and ours: other kernels, other rounding
 SEVERAL = 16  # times that, where weights are rounded to half precision
@@ -42,6 +43,8 @@ def prove(adapter: Adapter, shared: Shared) -> Proof:
 
 def mismatches(adapter: Adapter, base: Base) -> list[str]:
     """What it would have to be served with and is not."""
+    if adapter.model:
+        return [f"it speaks at the server that tuned it, as {adapter.model!r}: {AT_A_SERVER}"]
     faults = []
     if adapter.base_hash != base.hash:
         faults.append(

@@ -59,6 +59,9 @@ class Card(BaseModel):
     figures: Mapping[str, float] = Field(default_factory=dict)
     recipe: Mapping[str, Any] = Field(default_factory=dict)
     parent: str = ""  # the adapter that it went on from, by hash
+    model: str = (
+        ""  # where it speaks at a server that tuned it: the model's name there; it has no weights here
+    )
     preferences: str = ""  # preferences.preferences_hash of what it learned to prefer
 
 

@@ -40,14 +40,19 @@ def looked_through(folder: Path) -> Card:
     """The card of a folder that may stand on the shelf. Raises Refused."""
     for path in folder.iterdir():
         allowed(path.name)
-    if not (folder / WEIGHTS).is_file():
-        raise Refused(f"it has no {WEIGHTS}")
+    hosted = not (folder / WEIGHTS).is_file()
     try:
         card = read_card(folder)
     except BadCard as error:
+        if hosted:
+            raise Refused(f"it has no {WEIGHTS}") from error
         raise Refused(f"{error}; only adapters that were trained by Kotae know their template") from error
+    if hosted != bool(card.model):
+        raise Refused(f"it has no {WEIGHTS}" if hosted else "it has weights, and says that it has none")
     if card.name.lower() == CURRENT:
         raise Refused(f"no adapter may be called {CURRENT!r}: that names whichever is promoted")
+    if hosted:
+        return card
     check_config(folder)
     shapes = tensor_shapes(folder / WEIGHTS)
     check_pairs(shapes)
@@ -116,6 +121,8 @@ def check_pairs(shapes: Shapes) -> None:
 
 def check_base(folder: Path, card: Card, base: str) -> None:
     """The adapter was trained on this base: its hash, its modules, their shapes. Raises Refused."""
+    if card.model:
+        raise Refused(f"it has no weights: it speaks at the server that tuned it, as {card.model!r}")
     if card.base_hash != (here := bases.identity(base)):
         raise Refused(
             f"it was trained on the base {card.base!r} ({card.base_hash[:12]}), "

@@ -21,11 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from strategies.errors import Misconfigured
-from strategies.lora.pairs.preferences import Parted, Preference, parted
+from strategies.lora.pairs.preferences import Preference
 from strategies.lora.training.batches import IGNORED, Batch, Row, Tensors, within
 from strategies.lora.training.course import Course
-from strategies.lora.training.preparing import taught
-from strategies.lora.training.work import TrainingFailed, Work
+from strategies.lora.training.preparing import preferences_of
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 GENTLER = 10  # a tenth of the rate with which an adapter is taught: it knows already what to say
 TOGETHER = 4096  # tokens that are measured at once
-NOTHING_TO_LEARN = "every preference is about a question that is held out; there is nothing to learn from"
 
 
 class Preferring(Course):
@@ -177,14 +175,6 @@ def log_likelihoods(base: Base, given: dict[str, Any], labels: torch.Tensor) -> 
     logits = base.model(**given).logits.float()  # (answers, tokens, vocabulary)
     picked = logits.log_softmax(-1).gather(-1, labels.clamp(min=0).unsqueeze(-1)).squeeze(-1)
     return cast("torch.Tensor", (picked * counts).sum(-1))
-
-
-def preferences_of(work: Work) -> Parted:
-    """What this tuning may learn, and what it is measured on."""
-    parts = parted(work.preferences(), taught(work).held_out, work.job.recipe.seed)
-    if not parts.learned:
-        raise TrainingFailed(NOTHING_TO_LEARN)
-    return parts
 
 
 def continued(base: Base, folder: Path) -> PeftModel:

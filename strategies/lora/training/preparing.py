@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from strategies.base import Search
 from strategies.lora.pairs.augment import augment
+from strategies.lora.pairs.preferences import Parted, parted
 from strategies.lora.pairs.raft import Example, Read, examples, whole
 from strategies.lora.pairs.splits import Split, Taught, split
 from strategies.lora.pairs.values import Pair
 from strategies.lora.training.work import TrainingFailed, Work
 
+NOTHING_TO_LEARN = "every preference is about a question that is held out; there is nothing to learn from"
 NO_PAIRS = "there are no pairs to learn from; import some first: kotae pairs import FILE"
 
 
@@ -35,6 +37,14 @@ def prepare(work: Work, search: Search | None = None, read: Read = whole) -> Non
         examples(shown, search if recipe.raft else None, recipe.seed, read=read),
         [Example(pair.question, pair.answer) for pair in measured or parts.train],
     )
+
+
+def preferences_of(work: Work) -> Parted:
+    """What a tuning on preferences may learn, and what it is measured on."""
+    parts = parted(work.preferences(), taught(work).held_out, work.job.recipe.seed)
+    if not parts.learned:
+        raise TrainingFailed(NOTHING_TO_LEARN)
+    return parts
 
 
 def taught(work: Work) -> Taught:
