@@ -24,6 +24,7 @@ from bot.settings import Settings
 from knowledge_base.errors import KnowledgeError, Unavailable
 from strategies.errors import StrategyError
 from web.app import create_app
+from web.chat.running import Running
 from web.readiness import Readiness
 
 THREADS = 256  # each open stream holds one, made when needed; see docs/decisions/server.md
@@ -92,6 +93,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
         self.processes = processes
         self.ready = ready
         self.kotae: Kotae | None = None
+        self.running: Running | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -123,7 +125,9 @@ class _Application(BaseApplication):  # type: ignore[misc]
             self.ready(time.monotonic() - began)
 
         readiness.warm(warm, self._fail)
-        return create_app(kotae, readiness)
+        app = create_app(kotae, readiness)
+        self.running = app.extensions["running"]
+        return app
 
     def _fail(self, error: Exception) -> None:
         """What cannot warm up will not by itself: end the server with the reason, not a list of calls."""
@@ -138,6 +142,8 @@ class _Application(BaseApplication):  # type: ignore[misc]
         )  # from a thread; the parent ends the server when it sees this status
 
     def _close(self, _arbiter: Any, _worker: Any) -> None:
+        if self.running is not None:
+            self.running.close()
         if self.kotae is not None:
             self.kotae.jobs.stop()
             self.kotae.close()

@@ -15,6 +15,7 @@ from strategies.errors import Misconfigured, NoAnswer, Unavailable
 from strategies.events import Decision, Event, Token, Usage
 from tests.people import Customer
 from tests.web.conftest import PASSAGE, cites, never_ends
+from web.chat.running import Running
 
 
 def eventually(look: Callable[[], Any], seconds: float = 2) -> Any:
@@ -128,7 +129,10 @@ def test_a_strategy_that_breaks_shows_a_customer_nothing_of_our_insides(
     assert not any(inside in str(reply.frames) for inside in ("10.0.0.7", "/srv", "KeyError"))
 
 
-def test_what_a_customer_read_before_leaving_is_kept(customer: Customer, speaks) -> None:
+def test_an_answer_whose_customer_does_not_come_back_ends_and_what_was_said_is_kept(
+    customer: Customer, app: APIFlask, speaks
+) -> None:
+    app.extensions["running"] = Running(patience=0.2)
     speaker = speaks(never_ends)
     reading = customer.starts_to_read("Tell me everything.")
     read = [next(reading) for _ in range(4)]
@@ -136,7 +140,7 @@ def test_what_a_customer_read_before_leaving_is_kept(customer: Customer, speaks)
     assert speaker.closed.wait(2)
     answer = eventually(lambda: dict(enumerate(customer.reads_again())).get(1))
     assert answer["partial"]
-    assert answer["text"] == "and " * sum(frame.name == "token" for frame in read)
+    assert answer["text"].startswith("and " * sum(frame.name == "token" for frame in read))
 
 
 def test_the_stop_button_ends_the_answer_and_the_next_question_is_taken(customer: Customer, speaks) -> None:

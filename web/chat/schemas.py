@@ -37,7 +37,9 @@ class NewConversation(Asked):
         default={}, max_length=20, description="What else the page says of itself, such as a product's name."
     )
     identity: str = Field(
-        default="", max_length=4000, description="A JSON text that says who the customer is: `id`, `name`, `email`."
+        default="",
+        max_length=4000,
+        description="A JSON text that says who the customer is: `id`, `name`, `email`.",
     )
     signature: str = Field(default="", max_length=200, description="Its HMAC-SHA256, in hex.")
 
@@ -49,7 +51,8 @@ class NewMessage(Asked):
     )
     again: bool = Field(default=False, description="Answer the question of this id anew.")
     replaces: QuestionId = Field(
-        default="", description="The question that is asked in other words now; it and its answer are no longer shown."
+        default="",
+        description="The question that is asked in other words now; it and its answer are no longer shown.",
     )
 
 

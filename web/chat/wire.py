@@ -1,106 +1,161 @@
-"""A turn as the customer's page receives it: what is theirs to know, and nothing of how it was made."""
+"""A turn as the customer's page receives it: what is theirs to know, and nothing of how it was made.
+
+Each event carries its place in the answer as its id, `characters.citations.notices` told until then. A place means the
+same while the answer is written and in the record, so whoever lost the connection goes on behind what they have,
+from whichever of the two there is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from bot.record import Message, Shown
 from bot.turn import Ended, Failed, Handoff, Started, TurnEvent
-from strategies.events import Citation, Cited, Token, collect
+from strategies.events import Citation, Cited, Token
 from web import sse
-from web.chat.running import Running
+
+AWAITED_SECONDS = 120
 
 
-def source(cited: Cited) -> dict[str, Any]:
-    """A citation for the page."""
-    passage = cited.passage
-    return {
-        "number": cited.number,
-        "document": passage.title,
-        "source": passage.source,
-        "page": passage.page,
-        "headings": list(passage.headings),
-        "quote": cited.quote,
-        "text": passage.text,
-        "at": cited.at,
-    }
+class Place(NamedTuple):
+    """How much of an answer was told."""
+
+    characters: int = 0
+    citations: int = 0
+    notices: int = 0
+
+    def __str__(self) -> str:
+        return ".".join(map(str, self))
+
+    @classmethod
+    def read(cls, text: str) -> Place | None:
+        """A Last-Event-ID; None for one that is none of ours."""
+        parts = text.split(".")
+        whole = len(parts) == 3 and all(
+            part.isascii() and part.isdigit() and len(part) < 10 for part in parts
+        )
+        return cls(*map(int, parts)) if whole else None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An event on the wire."""
+
+    name: str
+    place: Place
+    text: str
+
+    def news_to(self, reader: Place | None) -> bool:
+        """Whether somebody who read until there lacks it. The end is told to everybody who asks."""
+        return reader is None or self.place > reader or self.name == "end"
 
 
 @dataclass
-class Turn:
-    """One answer on its way to a customer."""
+class Telling:
+    """Makes the events of one answer, in their order."""
 
-    conversation_id: str
-    events: sse.Events[TurnEvent]
-    running: Running
-    stop: sse.Stop = field(default_factory=sse.Stop)
     message_id: str = ""
-    said: list[Token | Citation] = field(default_factory=list)
+    text: str = ""
+    citations: list[dict[str, Any]] = field(default_factory=list)
+    place: Place = Place()
 
-    def begun(self) -> Iterator[str]:
-        """The frames, once the turn has begun: a refusal is raised here, before any status is sent."""
-        frames = self._frames()
-        first = next(frames)
-        return self._from(first, frames)
-
-    def _from(self, first: str, frames: Generator[str, None, None]) -> Iterator[str]:
-        try:
-            yield first
-            yield from frames
-        finally:
-            frames.close()
-
-    def _frames(self) -> Generator[str, None, None]:
-        ended = False
-        attended = sse.attend(self.events, self.stop)
-        try:
-            for event in attended:
-                ended = ended or isinstance(event, Ended)
-                frame = self._frame(event)
-                if frame:
-                    yield frame
-            if not ended:
-                yield self._cut_short()
-        finally:
-            attended.close()
-            self.running.discard(self.message_id)
-
-    def _frame(self, event: TurnEvent | sse.Silence) -> str:
+    def tell(self, event: TurnEvent) -> Sent | None:
+        """What the customer gets for an event of the turn; usage and decisions are the operator's."""
         match event:
-            case sse.Silence():
-                return sse.KEEP_ALIVE
             case Started():
-                self.message_id = event.message_id
-                self.running.add(event.message_id, self.conversation_id, self.stop)
-                return sse.frame("start", {"message": event.message_id})
+                return self.start(event.message_id)
             case Token():
-                self.said.append(event)
-                return sse.frame("token", {"text": event.text})
+                return self.token(event.text)
             case Citation():
-                self.said.append(event)
-                return sse.frame("citation", source(collect(self.said).citations[-1]))
+                cited = Cited(event.number, event.passage, event.quote, len(self.text))
+                return self.citation(source(Shown.of(cited)))
             case Handoff():
-                return sse.frame("handoff", {"reason": event.reason, "text": event.text})
+                return self.notice("handoff", {"reason": event.reason, "text": event.text})
             case Failed():
-                return sse.frame("error", {"text": event.text, "retry": event.retry})
+                return self.notice("error", {"text": event.text, "retry": event.retry})
             case Ended():
-                return self._end(event.answer.text, event.answer.citations, event.abstained, event.partial)
-        return ""  # usage and decisions are the operator's
+                return self.end(event.abstained, event.partial)
+        return None
 
-    def _cut_short(self) -> str:
-        """Stopped by its customer: the end says what they have read until then."""
-        answer = collect(self.said)
-        return self._end(answer.text, answer.citations, False, True)
+    def start(self, message_id: str) -> Sent:
+        self.message_id = message_id
+        return self._sent("start", {"message": message_id})
 
-    def _end(self, text: str, citations: tuple[Cited, ...], abstained: bool, partial: bool) -> str:
-        return sse.frame(
-            "end",
-            {
-                "message": self.message_id,
-                "text": text,
-                "citations": [source(cited) for cited in citations],
-                "abstained": abstained,
-                "partial": partial,
-            },
-        )
+    def token(self, text: str) -> Sent:
+        self.text += text
+        self.place = self.place._replace(characters=len(self.text))
+        return self._sent("token", {"text": text})
+
+    def citation(self, shown: dict[str, Any]) -> Sent:
+        self.citations.append(shown)
+        self.place = self.place._replace(citations=len(self.citations))
+        return self._sent("citation", shown)
+
+    def notice(self, name: str, data: dict[str, Any]) -> Sent:
+        self.place = self.place._replace(notices=self.place.notices + 1)
+        return self._sent(name, data)
+
+    def end(self, abstained: bool, partial: bool) -> Sent:
+        """Also of an answer that was cut short: the whole is what was told until then."""
+        whole = {"message": self.message_id, "text": self.text, "citations": self.citations}
+        return self._sent("end", {**whole, "abstained": abstained, "partial": partial})
+
+    def _sent(self, name: str, data: dict[str, Any]) -> Sent:
+        return Sent(name, self.place, sse.frame(name, data, str(self.place)))
+
+
+def kept(message: Message, after: Place | None = None) -> Iterator[str]:
+    """An answer out of the record, behind the place its reader has come to."""
+    telling = Telling()
+    if after is None:
+        yield telling.start(message.id).text
+    read = after or Place()
+    telling.message_id, telling.text, telling.place = message.id, message.text[: read.characters], read
+    telling.citations = [source(shown) for shown in message.citations[: read.citations]]
+    for shown in message.citations[read.citations :]:
+        if between := message.text[len(telling.text) : shown.at]:
+            yield telling.token(between).text
+        yield telling.citation(source(shown)).text
+    if rest := message.text[len(telling.text) :]:
+        yield telling.token(rest).text
+    if message.notice and not read.notices:
+        yield _noticed(telling, message).text
+    yield telling.end(message.abstained, message.partial).text
+
+
+def awaited(
+    look: Callable[[], Message | None], after: Place | None, wait: Callable[[float], None] = time.sleep
+) -> Iterator[str]:
+    """An answer that another process writes: looked for in the record until it is there, for a while."""
+    for second in range(AWAITED_SECONDS):
+        message = look()
+        if message is not None:
+            yield from kept(message, after)
+            return
+        if second % 5 == 0:
+            yield sse.KEEP_ALIVE
+        wait(1)
+
+
+def _noticed(telling: Telling, message: Message) -> Sent:
+    if message.handoff:
+        return telling.notice("handoff", {"reason": message.handoff, "text": message.notice})
+    again = not message.error.startswith("Misconfigured")
+    return telling.notice("error", {"text": message.notice, "retry": again})
+
+
+def source(shown: Shown) -> dict[str, Any]:
+    """A citation for the page."""
+    return {
+        "number": shown.number,
+        "document": shown.document,
+        "source": shown.source,
+        "page": shown.page,
+        "headings": list(shown.headings),
+        "quote": shown.quote,
+        "text": shown.text,
+        "at": shown.at,
+    }

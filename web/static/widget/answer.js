@@ -2,24 +2,32 @@
 import { Feedback } from "./feedback.js";
 import { offset, show } from "./markdown.js";
 import { Sources } from "./sources.js";
+import { say } from "./words.js";
 
 export class Answer {
   #parts;
   #sources;
   #feedback;
+  #options;
   #marks = [];
   #drawing = 0;
   element = document.getElementById("answer-said").content.cloneNode(true).firstElementChild;
   message = "";
   text = "";
 
-  /** `rate(message, rating)` keeps a rating; `drawn()` is called when the answer has grown on the page. */
-  constructor({ rate, drawn = () => {} }) {
+  /**
+   * `rate(message, rating)` keeps a rating, `open(message, number)` shows a source in its document, `person()` asks for one,
+   * `drawn()` is called when the answer has grown on the page.
+   */
+  constructor(options) {
     const part = (name) => this.element.querySelector(`.${name}`);
-    this.#parts = Object.fromEntries(["looking", "said", "stopped", "handoff", "failed"].map((name) => [name, part(name)]));
-    this.#sources = new Sources(part("sources"));
-    this.#feedback = new Feedback(part("feedback"), (rating) => rate(this.message, rating));
-    this.drawn = drawn;
+    const names = ["looking", "said", "stopped", "lost", "handoff", "failed", "retry", "feedback", "next"];
+    this.#options = options;
+    this.#parts = Object.fromEntries(names.map((name) => [name, part(name)]));
+    this.#sources = new Sources(part("sources"), (number) => options.open(this.message, number));
+    this.#feedback = new Feedback(this.#parts.feedback, (rating) => options.rate(this.message, rating));
+    this.#parts.feedback.querySelector("[data-copy]").addEventListener("click", () => this.#copy());
+    this.#parts.handoff.querySelector("button").addEventListener("click", () => options.person());
   }
 
   /** An answer of an earlier visit. */
@@ -32,8 +40,15 @@ export class Answer {
     return answer;
   }
 
+  start(message) {
+    if (this.message && this.message !== message) this.#whole({ text: "", citations: [] });
+    this.message = message;
+    this.lost = false;
+  }
+
   token(text) {
     this.text += text;
+    this.lost = false;
     if (!this.#drawing) this.#drawing = requestAnimationFrame(() => this.#draw({ unfinished: true }));
   }
 
@@ -41,21 +56,25 @@ export class Answer {
     this.#marks.push(this.#mark(citation, this.text.length));
   }
 
+  /** Whether the connection is being made anew. */
+  set lost(isLost) {
+    this.#parts.lost.hidden = !isLost;
+  }
+
   handoff(text) {
-    this.#parts.handoff.textContent = text;
+    const [words, button] = this.#parts.handoff.children;
+    words.textContent = text;
+    button.hidden = !this.#options.person;
     this.#parts.handoff.hidden = false;
-    this.drawn();
+    this.#options.drawn();
   }
 
   /** It did not work: the sentence for the customer, and a way to try again where that may help. */
   fail(sentence, again) {
     this.#settle();
-    const [words, button] = this.#parts.failed.children;
-    words.textContent = sentence;
-    button.hidden = !again;
-    button.onclick = again;
+    this.#parts.failed.firstElementChild.textContent = sentence;
     this.#parts.failed.hidden = false;
-    this.drawn();
+    this.again(again);
   }
 
   /** The whole answer, as it is kept. */
@@ -63,7 +82,7 @@ export class Answer {
     const failed = !this.#parts.failed.hidden;
     this.#whole({ text, citations, partial: partial && !failed });
     if (text && this.message) this.#feedback.begin();
-    this.drawn();
+    this.#options.drawn();
   }
 
   /** Its customer stopped it, and the server no longer says how it ends: what was read stands. */
@@ -71,14 +90,41 @@ export class Answer {
     this.#settle();
     this.#parts.stopped.hidden = false;
     if (this.text && this.message) this.#feedback.begin();
-    this.drawn();
+    this.#options.drawn();
+  }
+
+  /** Offer another try. */
+  again(again) {
+    this.#parts.retry.hidden = !again;
+    this.#parts.retry.onclick = again;
+    this.#options.drawn();
+  }
+
+  /** What may be asked next. */
+  suggest(questions, ask) {
+    const items = questions.map((question) => {
+      const item = document.createElement("li");
+      const button = document.createElement("button");
+      Object.assign(button, { type: "button", className: "ask-this", dir: "auto", textContent: question });
+      button.addEventListener("click", () => ask(question));
+      item.append(button);
+      return item;
+    });
+    this.#parts.next.querySelector("ul").replaceChildren(...items);
+    this.#parts.next.hidden = items.length === 0;
+    this.#options.drawn();
   }
 
   get sources() {
     return this.#sources.titles;
   }
 
-  #whole({ text, citations, partial }) {
+  async #copy() {
+    const status = this.#parts.feedback.querySelector(".thanks");
+    status.textContent = (await copied(this.text)) ? say("copied") : say("unavailable");
+  }
+
+  #whole({ text, citations, partial = false }) {
     this.text = text;
     this.#marks = citations.map((citation) => this.#mark(citation, offset(text, citation.at)));
     this.#settle();
@@ -91,6 +137,7 @@ export class Answer {
 
   #settle() {
     cancelAnimationFrame(this.#drawing);
+    this.lost = false;
     this.#draw();
   }
 
@@ -99,6 +146,23 @@ export class Answer {
     this.#parts.looking.hidden = !unfinished || this.text !== "";
     this.#parts.said.hidden = this.text === "";
     show(this.#parts.said, this.text, { marks: this.#marks, unfinished });
-    this.drawn();
+    this.#options.drawn();
+  }
+}
+
+/** Put text on the clipboard, also where the page around us does not let us use the newer way. */
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const write = (event) => {
+      event.clipboardData.setData("text/plain", text);
+      event.preventDefault();
+    };
+    document.addEventListener("copy", write, { once: true });
+    const done = document.execCommand("copy");
+    document.removeEventListener("copy", write);
+    return done;
   }
 }

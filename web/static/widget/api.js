@@ -1,9 +1,14 @@
 /* The customer API, and the one thing the browser remembers: the token that opens this customer's conversation.
  *
- * It is kept in the storage of our own origin, one for each site that shows the widget; the page around the frame cannot
- * read it. Where storage is refused, it lives as long as the page.
+ * It is kept in the storage of our own origin, one for each site that shows the widget and each customer that site names; the page
+ * around the frame cannot read it. Where storage is refused, it lives as long as the page.
+ *
+ * A stream that breaks is read on behind the event that came last; a question carries an id of its own, so that asking it once
+ * more after a broken connection asks nothing twice.
  */
 import { createParser } from "./vendor/eventsource-parser.js";
+
+const PAUSES = [100, 400, 1000, 2000, 4000, 8000, 8000, 8000]; // milliseconds before each new try
 
 /** The server said no, in a sentence for the customer. */
 export class Refused extends Error {
@@ -22,17 +27,42 @@ export class Refused extends Error {
 /** The stream ended without its last event. */
 export class CutOff extends Error {}
 
+export const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 export class Api {
   #site;
   #language;
   #key;
   #token;
+  #stored = false; // whether the browser keeps it
+  page = {}; // what the page around us tells of itself and its customer
 
   constructor({ site, language }) {
     this.#site = site;
     this.#language = language;
-    this.#key = `kotae:${site}`;
-    this.#token = recall(this.#key);
+    this.knows(this.page);
+  }
+
+  /** The page tells who its customer is: each has a conversation of their own. Returns whether it is another one now. */
+  knows(page) {
+    this.page = page;
+    const key = ["kotae", this.#site, named(page.identity)].filter(Boolean).join(":");
+    const changed = this.#key !== undefined && key !== this.#key;
+    this.#key = key;
+    this.#token = recall(key);
+    this.#stored = this.#token !== "";
+    return changed;
+  }
+
+  /** Another tab may have begun or left a conversation. Returns whether it is another one now. */
+  recall() {
+    const before = this.#token;
+    if (this.#stored) this.#token = recall(this.#key);
+    return before !== this.#token;
+  }
+
+  get key() {
+    return this.#key;
   }
 
   get hasConversation() {
@@ -44,19 +74,17 @@ export class Api {
     keep(this.#key, "");
   }
 
-  /** The messages so far. */
+  /** The messages so far, who has the chat, and where the news begin. */
   async history() {
-    const response = await this.#call("conversation");
-    return (await response.json()).messages;
+    return (await this.#call("conversation")).json();
   }
 
-  /** Ask, and read the events of the answer: `{event, data}` until `end`. */
-  async *ask(text, signal) {
+  /** Ask, and read the events of the answer: `{event, data}` until `end`, `lost` whenever the connection broke. */
+  async *ask(question, signal) {
     for (let first = true; ; first = false) {
-      if (!this.hasConversation) await this.#open(signal);
+      if (!this.hasConversation) await this.open(signal);
       try {
-        const response = await this.#call("messages", { text }, signal);
-        yield* events(response);
+        yield* this.#read(question.id, signal, question);
         return;
       } catch (problem) {
         if (!(problem instanceof Refused && problem.forgotten && first)) throw problem;
@@ -65,26 +93,105 @@ export class Api {
     }
   }
 
+  /** The answer to a question that was asked before, or in another tab. */
+  readOn(id, signal) {
+    return this.#read(id, signal);
+  }
+
+  async *#read(id, signal, question) {
+    let last = "";
+    for (let tries = 0; ; tries += 1) {
+      try {
+        const response = last || !question
+          ? await this.#call(`messages/${id}/answer`, { signal, last })
+          : await this.#call("messages", { body: tries ? { ...question, again: false } : question, signal });
+        for await (const { event, data, id } of events(response)) {
+          last = id || last;
+          tries = 0;
+          yield { event, data };
+          if (event === "end") return;
+        }
+      } catch (problem) {
+        if (problem.status === 404 && last && question) {
+          last = ""; // the question itself never arrived
+          continue;
+        }
+        const comesBack = problem instanceof Refused ? tries > 0 && (problem.status === 409 || problem.status >= 500) : broken(problem);
+        if (!comesBack || tries >= PAUSES.length) throw problem;
+        yield { event: "lost" };
+        await pause(PAUSES[tries], signal);
+      }
+    }
+  }
+
+  /** What people of the team write, and how things stand, until the bot has the chat again. */
+  async *news(cursor, signal) {
+    for (let tries = 0; ; ) {
+      try {
+        const response = await this.#call("conversation/events", { signal, last: cursor });
+        for await (const { event, data, id } of events(response)) {
+          cursor = id || cursor;
+          tries = 0;
+          yield { event, data };
+          if (event === "state" && data.with === "bot") return;
+        }
+      } catch (problem) {
+        if (!broken(problem) && !(problem instanceof Refused && (problem.status === 429 || problem.status >= 500))) throw problem;
+        await pause(PAUSES[Math.min(tries++, PAUSES.length - 1)], signal);
+      }
+    }
+  }
+
   async stop(message) {
-    await this.#call(`messages/${encodeURIComponent(message)}/stop`, {});
+    await this.#call(`messages/${message}/stop`, { body: {} });
   }
 
   async rate(message, rating) {
-    await this.#call(`messages/${encodeURIComponent(message)}/feedback`, rating);
+    await this.#call(`messages/${message}/feedback`, { body: rating });
   }
 
-  async #open(signal) {
-    const response = await this.#call("conversations", { site: this.#site, language: this.#language }, signal);
-    this.#token = (await response.json()).token;
-    keep(this.#key, this.#token);
+  async followups(message) {
+    return (await (await this.#call(`messages/${message}/followups`)).json()).questions;
   }
 
-  async #call(path, body, signal) {
+  async source(message, number) {
+    return (await this.#call(`messages/${message}/sources/${number}`)).json();
+  }
+
+  async transcript() {
+    return (await this.#call("conversation/transcript")).blob();
+  }
+
+  async end(farewell) {
+    await this.#call("conversation/end", { body: farewell });
+  }
+
+  /** Ask for a person, with an address where nobody is there. Returns how things stand. */
+  async askPerson(email) {
+    if (!this.hasConversation) await this.open();
+    return (await this.#call("handoff", { body: email ? { email } : {} })).json();
+  }
+
+  async leavePerson() {
+    return (await this.#call("handoff", { method: "DELETE" })).json();
+  }
+
+  async open(signal) {
+    const { page, title, about, identity, signature } = this.page;
+    const body = { site: this.#site, language: this.#language, page, title, about, identity, signature };
+    const opened = await (await this.#call("conversations", { body, signal })).json();
+    if (identity && !opened.known) console.warn("kotae: this customer's identity is not believed; see docs/embedding.md");
+    this.#token = opened.token;
+    this.#stored = keep(this.#key, this.#token);
+  }
+
+  async #call(path, { body, signal, last, method = body ? "POST" : "GET" } = {}) {
     const headers = { "Accept-Language": this.#language };
     if (this.#token) headers.Authorization = `Bearer ${this.#token}`;
     if (body) headers["Content-Type"] = "application/json";
+    if (last) headers["Last-Event-ID"] = last;
     const response = await fetch(new URL(`../api/${path}`, location.href), {
-      method: body ? "POST" : "GET",
+      method,
       headers,
       body: body && JSON.stringify(body),
       signal,
@@ -101,6 +208,9 @@ async function refusal(response) {
   return new Refused(said.error ?? "", { retry: said.retry ?? response.status >= 500, status: response.status });
 }
 
+/** Whether it was the line, not the server, that failed. */
+const broken = (problem) => problem instanceof CutOff || problem instanceof TypeError;
+
 async function* events(response) {
   const waiting = [];
   const parser = createParser({ onEvent: (event) => waiting.push(event) });
@@ -110,13 +220,33 @@ async function* events(response) {
       const { value, done } = await reader.read();
       if (done) throw new CutOff();
       parser.feed(value);
-      for (const { event, data } of waiting.splice(0)) {
-        yield { event, data: JSON.parse(data) };
-        if (event === "end") return;
-      }
+      for (const { event, data, id } of waiting.splice(0)) yield { event, data: JSON.parse(data), id };
     }
   } finally {
     reader.cancel().catch(() => {});
+  }
+}
+
+/** Wait, or until the device is connected again. */
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const over = () => {
+      clearTimeout(timer);
+      window.removeEventListener("online", over);
+      signal?.aborted ? reject(signal.reason) : resolve();
+    };
+    const timer = setTimeout(over, milliseconds);
+    window.addEventListener("online", over);
+    signal?.addEventListener("abort", over, { once: true });
+  });
+}
+
+/** The customer's id in what their site has signed. */
+function named(identity) {
+  try {
+    return JSON.parse(identity || "{}").id ?? "";
+  } catch {
+    return "";
   }
 }
 
@@ -132,7 +262,8 @@ function keep(key, value) {
   try {
     if (value) localStorage.setItem(key, value);
     else localStorage.removeItem(key);
+    return true;
   } catch {
-    // the browser keeps nothing for a frame of another site: the chat lives as long as the page
+    return false; // the browser keeps nothing for a frame of another site: the chat lives as long as the page
   }
 }

@@ -9,8 +9,10 @@ export class Composer {
   #stop = document.getElementById("stop");
   #counter = document.getElementById("counter");
   #offline = document.getElementById("offline");
+  #editing = document.getElementById("editing");
   #limit;
   #answering = false;
+  #replaces = ""; // the question that is being changed
 
   constructor({ limit, ask, stop }) {
     this.#limit = limit;
@@ -19,9 +21,9 @@ export class Composer {
       event.preventDefault();
       if (!this.#ready) return;
       const text = this.#box.value.trim();
-      this.#box.value = "";
-      this.#update();
-      ask(text);
+      const replaces = this.#replaces;
+      this.edit("", "");
+      ask(text, replaces);
     });
     this.#box.addEventListener("input", () => this.#update());
     this.#box.addEventListener("keydown", (event) => {
@@ -30,6 +32,7 @@ export class Composer {
       event.preventDefault();
       form.requestSubmit();
     });
+    this.#editing.querySelector("button").addEventListener("click", () => this.edit("", ""));
     this.#stop.addEventListener("click", stop);
     for (const change of ["online", "offline"]) window.addEventListener(change, () => this.#update());
     this.#update();
@@ -37,6 +40,15 @@ export class Composer {
 
   focus() {
     this.#box.focus({ preventScroll: true });
+  }
+
+  /** Change a question that was asked: what is sent next takes its place. An empty id leaves it; null keeps what was typed. */
+  edit(id, text) {
+    this.#replaces = id;
+    this.#editing.hidden = !id;
+    if (text !== null) this.#box.value = text;
+    this.#update();
+    if (id || text !== null) this.focus();
   }
 
   /** While an answer is being written, its stop stands where send was. */

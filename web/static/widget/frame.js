@@ -1,46 +1,63 @@
 /* The chat inside the frame: asks, shows, and remembers which answer the customer is waiting for. */
 import { Announcer } from "./announcer.js";
 import { Answer } from "./answer.js";
-import { Api, CutOff, Refused } from "./api.js";
+import { Api, CutOff, newId, Refused } from "./api.js";
 import { Composer } from "./composer.js";
+import { farewell } from "./farewell.js";
 import { Host } from "./host.js";
+import { show } from "./markdown.js";
+import { Person } from "./person.js";
+import { read } from "./sources.js";
 import { say } from "./words.js";
 
 const STOP_PATIENCE = 2000; // milliseconds the server has to end an answer that was stopped
+const page = (id) => document.getElementById(id);
 
 class Chat {
-  #page = document.getElementById("chat");
-  #messages = document.getElementById("messages");
-  #scroll = document.getElementById("scroll");
-  #new = document.getElementById("new");
-  #close = document.getElementById("close");
+  #messages = page("messages");
+  #scroll = page("scroll");
   #greeting = this.#messages.firstElementChild;
+  #shown = new Set(); // ids of the messages on the page
+  #last = null; // {id, text, element} of the question asked last
   #generation = 0; // of the question asked last: what arrives for an earlier one is dropped
   #waiting = null; // {answer, abort} while an answer is being written
   #remembered = Promise.resolve();
   #follows = true; // the newest words stay in view, unless the reader scrolled away from them
+  #tabs = new BroadcastChannel("kotae");
 
   constructor() {
-    const { language, site, questionCharacters } = this.#page.dataset;
+    const { language, site, questionCharacters, inline } = page("chat").dataset;
     this.api = new Api({ site, language });
-    this.announcer = new Announcer(document.getElementById("announcer"), language);
+    this.announcer = new Announcer(page("announcer"), language);
     this.composer = new Composer({
       limit: Number(questionCharacters),
-      ask: (text) => this.ask(text),
+      ask: (text, replaces) => this.ask(text, replaces),
       stop: () => this.stop(),
     });
-    this.host = new Host(site, { opened: () => this.composer.focus() });
-    this.#close.hidden = !this.host.present;
-    this.#close.addEventListener("click", () => this.host.close());
-    this.#new.addEventListener("click", () => this.restart());
+    this.person = new Person(this.api, { hears: (message) => this.#hear(message), changed: () => this.#offer() });
+    this.host = new Host(site, { opened: () => this.composer.focus(), knows: (told) => this.#knows(told) });
+    page("close").hidden = !this.host.present || inline !== undefined;
+    page("close").addEventListener("click", () => this.host.close());
+    page("new").addEventListener("click", () => this.restart());
+    page("end").addEventListener("click", () => this.end());
+    page("transcript").addEventListener("click", () => this.save());
+    page("document-close").addEventListener("click", () => page("document").close());
+    for (const starter of page("starters").querySelectorAll("button")) {
+      starter.addEventListener("click", () => this.#choose(starter.textContent));
+    }
+    const consent = page("consent");
+    if (consent) show(consent, consent.textContent);
     this.#scroll.addEventListener("scroll", () => {
       const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
       this.#follows = scrollHeight - scrollTop - clientHeight < 48;
     });
     new ResizeObserver(() => this.#settleView()).observe(this.#scroll); // the question box grows, a keyboard slides in
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !event.isComposing) this.host.close();
+      const inner = document.querySelector("dialog[open], :popover-open");
+      if (event.key === "Escape" && !event.isComposing && !inner) this.host.close();
     });
+    this.#tabs.addEventListener("message", ({ data }) => data === this.api.key && this.#catchUp());
+    this.#offer();
   }
 
   /** Show what was said on an earlier visit; a question asked meanwhile waits for it. */
@@ -48,13 +65,12 @@ class Chat {
     this.#remembered = this.#remember();
   }
 
-  async ask(text) {
+  async ask(text, replaces = "") {
     this.composer.answering = true;
     await this.#remembered;
     this.#follows = true;
-    this.#new.hidden = false;
-    this.#add(question(text));
-    await this.#reply(text);
+    if (replaces) this.#drop(replaces);
+    await this.#reply(this.#put({ id: newId(), text }), { replaces });
   }
 
   async stop() {
@@ -70,19 +86,42 @@ class Chat {
   restart() {
     this.#leave();
     this.api.forget();
-    this.#messages.replaceChildren(this.#greeting);
-    this.#new.hidden = true;
+    this.#clear();
     this.composer.focus();
+    this.#tell();
+  }
+
+  /** Say good-bye, and how it was. */
+  async end() {
+    page("menu").hidePopover();
+    if (document.querySelector("[name=stars]")) return;
+    if (!(await farewell(this.#messages, (said) => this.api.end(said)))) return this.composer.focus();
+    this.restart();
+    this.announcer.begin(say("ended"));
+  }
+
+  /** Save the chat as a file. */
+  async save() {
+    page("menu").hidePopover();
+    try {
+      const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await this.api.transcript()), download: "chat.txt" });
+      link.click();
+      URL.revokeObjectURL(link.href);
+    } catch (problem) {
+      this.#answer().fail(told(problem)[0], null);
+    }
   }
 
   async #remember() {
+    await this.host.met;
     if (!this.api.hasConversation) return;
     const generation = this.#generation;
     try {
-      const messages = await this.api.history();
+      const told = await this.api.history();
       if (generation !== this.#generation) return;
-      for (const message of messages) this.#add(message.role === "customer" ? question(message.text) : this.#earlier(message));
-      this.#new.hidden = messages.length === 0;
+      this.#draw(told.messages);
+      this.person.begin(told);
+      this.#resume(told.messages);
     } catch (problem) {
       if (problem instanceof Refused && problem.forgotten) return this.api.forget();
       const answer = this.#answer();
@@ -93,7 +132,30 @@ class Chat {
     }
   }
 
-  async #reply(text) {
+  /** Another tab has asked, or begun anew. */
+  async #catchUp() {
+    if (this.api.recall() || !this.api.hasConversation) this.#clear();
+    if (this.#waiting || !this.api.hasConversation) return;
+    this.remember();
+  }
+
+  /** What was said and is not on the page. */
+  #draw(messages) {
+    for (const message of messages.filter(({ id }) => !this.#shown.has(id))) {
+      if (message.role === "customer") this.#put(message);
+      else if (message.role === "operator") this.#hear(message, { earlier: true });
+      else this.#add(Answer.of(message, this.#options).element, message.id);
+    }
+    this.#offer();
+  }
+
+  /** A question without an answer is being answered, here or in another tab. */
+  #resume(messages) {
+    const last = messages.at(-1);
+    if (last?.role === "customer" && this.person.away && !this.#waiting) this.#reply({ ...last, element: this.#last.element }, { resumes: true });
+  }
+
+  async #reply(question, { replaces = "", again = false, resumes = false } = {}) {
     this.#leave();
     const generation = this.#generation;
     const answer = this.#answer();
@@ -101,26 +163,33 @@ class Chat {
     this.#waiting = { answer, abort };
     this.composer.answering = true; // also when it is tried again
     this.announcer.begin(say("looking"));
-    const again = () => {
+    const retry = () => {
       answer.element.remove();
-      this.#reply(text);
+      this.#reply(question, { again: true });
     };
+    const asked = { id: question.id, text: question.text, replaces, again };
+    const events = resumes ? this.api.readOn(question.id, abort.signal) : this.api.ask(asked, abort.signal);
+    if (!resumes) this.host.hears({ role: "customer", text: question.text, id: question.id });
     try {
-      for await (const { event, data } of this.api.ask(text, abort.signal)) {
+      for await (const { event, data } of events) {
         if (generation !== this.#generation) return;
-        this.#take(answer, event, data, again);
+        this.#take(answer, event, data, retry);
       }
     } catch (problem) {
-      if (generation === this.#generation) this.#failed(answer, problem, again);
+      if (generation !== this.#generation) return;
+      if (resumes && problem.status === 404) this.#failed(answer, new CutOff(), retry);
+      else this.#failed(answer, problem, retry);
     } finally {
       if (generation === this.#generation) this.#settled();
     }
   }
 
-  #take(answer, event, data, again) {
+  #take(answer, event, data, retry) {
     switch (event) {
       case "start":
-        answer.message = data.message;
+        answer.start(data.message);
+        this.#shown.add(data.message);
+        this.#tell();
         break;
       case "token":
         answer.token(data.text);
@@ -129,32 +198,77 @@ class Chat {
       case "citation":
         answer.citation(data);
         break;
+      case "lost":
+        answer.lost = true;
+        this.announcer.say(say("lost"));
+        break;
       case "handoff":
         answer.handoff(data.text);
         this.announcer.say(data.text);
         break;
       case "error":
-        answer.fail(data.text, data.retry ? again : null);
+        answer.fail(data.text, data.retry ? retry : null);
         this.announcer.say(data.text);
         break;
+      case "kept": // a person reads it; the bot is silent
+        answer.element.remove();
+        this.announcer.begin("");
+        this.#tell();
+        break;
+      case "state":
+        this.person.shows(data);
+        break;
       case "end":
-        answer.end(data);
-        this.announcer.finish(data.text);
-        if (answer.sources.length) this.announcer.say(say("sources", { titles: answer.sources.join(", ") }));
+        if (answer.message) this.#ended(answer, data, retry);
         break;
     }
   }
 
-  #failed(answer, problem, again) {
-    if (problem.name === "AbortError") return answer.stop();
-    const [sentence, retry] = told(problem);
-    answer.fail(sentence, retry ? again : null);
+  #ended(answer, data, retry) {
+    answer.end(data);
+    if (data.partial) answer.again(retry);
+    this.announcer.finish(data.text);
+    if (answer.sources.length) this.announcer.say(say("sources", { titles: answer.sources.join(", ") }));
+    this.host.hears({ role: "bot", text: data.text, id: data.message });
+    if (data.citations.length && !data.partial) this.#suggest(answer);
+  }
+
+  async #suggest(answer) {
+    const generation = this.#generation;
+    const questions = await this.api.followups(answer.message).catch(() => []);
+    if (generation === this.#generation) answer.suggest(questions, (question) => this.#choose(question));
+  }
+
+  /** A message of the team, or of this customer in another tab. */
+  #hear(message, { earlier = false } = {}) {
+    if (this.#shown.has(message.id)) return;
+    if (message.role === "customer") return this.#put(message);
+    if (message.role === "bot") return this.#add(Answer.of(message, this.#options).element, message.id);
+    const element = page("person-said").content.cloneNode(true).firstElementChild;
+    const name = message.name || this.person.state.name || say("team");
+    element.querySelector(".who").textContent = name;
+    show(element.querySelector(".said"), message.text);
+    this.#add(element, message.id);
+    if (earlier) return;
+    this.announcer.begin(`${name}:`);
+    this.announcer.finish(message.text);
+    this.host.hears({ role: message.role, text: message.text, id: message.id });
+  }
+
+  #failed(answer, problem, retry) {
+    if (problem.name === "AbortError") {
+      answer.stop();
+      return answer.again(retry);
+    }
+    const [sentence, again] = told(problem);
+    answer.fail(sentence, again ? retry : null);
     this.announcer.say(sentence);
   }
 
   #settled() {
     this.#waiting = null;
     this.composer.answering = false;
+    this.#offer();
   }
 
   /** Whatever still arrives for what was asked before is nobody's. */
@@ -167,34 +281,85 @@ class Chat {
     this.#settled();
   }
 
+  /** What can be done with the chat as it is now. */
+  #offer() {
+    const begun = this.#messages.children.length > 1;
+    page("starters").hidden = begun;
+    page("new").hidden = !begun;
+    page("transcript").disabled = page("end").disabled = !begun || !this.api.hasConversation;
+    for (const edit of this.#messages.querySelectorAll(".edit")) {
+      edit.hidden = edit.parentElement !== this.#last?.element || Boolean(this.#waiting) || !this.person.away;
+    }
+  }
+
+  /** The page around us tells of itself; when its customer is another one, so is the chat. */
+  #knows(told) {
+    if (!this.api.knows(told)) return;
+    this.#leave();
+    this.#clear();
+    this.remember();
+  }
+
+  #choose(text) {
+    this.composer.focus();
+    if (!this.#waiting) this.ask(text);
+  }
+
+  #put({ id, text }) {
+    const element = page("question-said").content.cloneNode(true).firstElementChild;
+    element.querySelector(".said").textContent = text;
+    element.querySelector(".edit").addEventListener("click", () => this.composer.edit(id, text));
+    this.#last = { id, text, element };
+    this.#add(element, id);
+    return this.#last;
+  }
+
+  /** A question that is asked in other words, and all that was said to it. */
+  #drop(id) {
+    if (this.#last?.id !== id) return;
+    while (this.#last.element.nextElementSibling) this.#last.element.nextElementSibling.remove();
+    this.#last.element.remove();
+  }
+
+  #clear() {
+    this.#messages.replaceChildren(this.#greeting);
+    this.#shown.clear();
+    this.#last = null;
+    this.composer.edit("", null);
+    this.person.forget();
+    this.#offer();
+  }
+
   #answer() {
     const answer = new Answer(this.#options);
     this.#add(answer.element);
     return answer;
   }
 
-  #earlier(message) {
-    return Answer.of(message, this.#options).element;
-  }
-
   get #options() {
-    return { rate: (message, rating) => this.api.rate(message, rating), drawn: () => this.#settleView() };
+    return {
+      rate: (message, rating) => this.api.rate(message, rating),
+      open: async (message, number) => read(await this.api.source(message, number)),
+      person: this.person.state.available ? () => this.person.ask() : null,
+      drawn: () => this.#settleView(),
+    };
   }
 
-  #add(element) {
+  #add(element, id) {
+    if (id) this.#shown.add(id);
     this.#messages.append(element);
+    this.#offer();
     this.#settleView();
+  }
+
+  /** The other tabs look again. */
+  #tell() {
+    this.#tabs.postMessage(this.api.key);
   }
 
   #settleView() {
     if (this.#follows) this.#scroll.scrollTop = this.#scroll.scrollHeight;
   }
-}
-
-function question(text) {
-  const element = document.getElementById("question-said").content.cloneNode(true).firstElementChild;
-  element.querySelector(".said").textContent = text;
-  return element;
 }
 
 /** What the customer is told about a problem, and whether trying again may help. */

@@ -1,13 +1,23 @@
 /* Talking with the page around the frame: only its loader, only from the site that this frame was made for. */
+const PATIENCE = 600; // milliseconds a loader may take to say what its page tells; without one we go on
+
 export class Host {
   #site;
+  #met;
 
-  constructor(site, { opened }) {
+  /** `opened` is called when the page shows the chat, `knows` when it tells of itself and its customer. */
+  constructor(site, { opened, knows }) {
     this.#site = site;
     if (!this.present) return;
+    const { promise, resolve } = Promise.withResolvers();
+    this.#met = promise;
+    setTimeout(resolve, PATIENCE);
     window.addEventListener("message", (event) => {
       if (event.source !== window.parent || event.origin !== this.#site) return;
-      if (event.data?.kotae === "opened") opened();
+      const { kotae: type, ...page } = event.data ?? {};
+      if (type === "page" || (type === "opened" && page.page)) knows(page);
+      if (type === "page") resolve();
+      if (type === "opened") opened();
     });
     this.#tell("ready");
   }
@@ -17,11 +27,21 @@ export class Host {
     return window.parent !== window && /^https?:\/\/[^/]+$/.test(this.#site);
   }
 
+  /** When the page has told who its customer is. */
+  get met() {
+    return this.#met;
+  }
+
   close() {
     if (this.present) this.#tell("close");
   }
 
-  #tell(type) {
-    window.parent.postMessage({ kotae: type }, this.#site);
+  /** Something was said: `{role, text, id}`. */
+  hears(message) {
+    if (this.present) this.#tell("message", message);
+  }
+
+  #tell(type, detail = {}) {
+    window.parent.postMessage({ kotae: type, ...detail }, this.#site);
   }
 }

@@ -1,46 +1,15 @@
 /* Markdown to DOM, safely and while it is still being written.
  *
- * `marked` reads the text; the nodes are made here, one by one, with `textContent`: no string ever becomes markup. Text that
+ * reading.js reads the text; the nodes are made here, one by one, with `textContent`: no string ever becomes markup. Text that
  * came from a document or a customer and looks like HTML is shown as what it is, text.
  *
  * Things that stand *in* the text (a citation, the edge of a quote) are marks: `{at, node}` with an offset into the Markdown.
  * In the text that is read, U+FFFC OBJECT REPLACEMENT CHARACTER keeps each mark's place. A mark `opens` what follows it or closes
  * what stands before it; one that `sticks` stays on the line of the word before.
  */
-import { defaults, Lexer, Tokenizer } from "./vendor/marked.js";
+import { read } from "./reading.js";
 
 const OBJECT = "\uFFFC";
-const CJK = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}ー]/gu;
-const WIDE = /[\u3000-\u30FF\u3400-\u9FFF\uFF00-\uFFFF]/; // Japanese, full-width forms and OBJECT: where an address ends
-
-class Plain extends Tokenizer {
-  html() {} // markup is text; Markdown inside it still counts
-  code() {} // nor do four spaces make a listing: documents are indented for many reasons
-
-  tag(source) {
-    const line = /^<br\s*\/?>/i.exec(source); // how a table cell breaks its line
-    return line ? { type: "br", raw: line[0] } : undefined;
-  }
-
-  del(source, masked, before) {
-    return source.startsWith("~~") ? super.del(source, masked, before) : undefined; // "10~20 minutes" is a range
-  }
-
-  url(source) {
-    const end = source.search(WIDE);
-    return super.url(end < 0 ? source : source.slice(0, end));
-  }
-
-  // CommonMark finds no emphasis in **「答え」**です, where a letter touches the mark: let Japanese letters count as punctuation.
-  emStrong(source, masked, before) {
-    if (source[0] !== "*") return super.emStrong(source, masked, before);
-    return super.emStrong(source, punctuated(masked), punctuated(before));
-  }
-}
-
-const punctuated = (text = "") => text.replace(CJK, (letter) => "。".repeat(letter.length));
-
-const read = (text) => new Lexer({ ...defaults, breaks: true, tokenizer: new Plain() }).lex(text);
 
 /** What an element shows now: the source of each of its blocks. */
 const shown = new WeakMap();
@@ -52,7 +21,7 @@ const shown = new WeakMap();
 export function show(target, text, { marks = [], unfinished = false } = {}) {
   const ordered = [...marks].sort((one, other) => one.at - other.at);
   const placed = place(text, ordered);
-  const tokens = read(unfinished ? steady(placed) : placed).filter((token) => !["space", "def"].includes(token.type));
+  const tokens = read(unfinished ? steady(placed) : placed);
   const before = shown.get(target) ?? [];
   const same = tokens.findIndex((token, i) => token.raw !== before[i]);
   const kept = same < 0 ? Math.min(tokens.length, before.length) : same;
@@ -125,8 +94,7 @@ function block(token, marks) {
     case "heading":
       return element(`h${Math.min(token.depth + 2, 6)}`, inline(token.tokens, marks));
     case "paragraph":
-    case "text":
-      return element("p", inline(token.tokens ?? [{ raw: token.raw }], marks));
+      return element("p", inline(token.tokens, marks));
     case "blockquote":
       return element("blockquote", token.tokens.map((inner) => block(inner, marks)));
     case "list":
@@ -135,10 +103,8 @@ function block(token, marks) {
       return element("pre", [element("code", words(token.text, marks))]);
     case "table":
       return table(token, marks);
-    case "hr":
-      return element("hr");
     default:
-      return element("p", words(token.raw, marks));
+      return element("hr");
   }
 }
 
@@ -150,9 +116,8 @@ function list(token, marks) {
 
 function listed(item, marks) {
   return item.tokens.flatMap((token) => {
-    if (token.type === "text") return inline(token.tokens ?? [token], marks);
-    if (token.type === "checkbox") return [token.checked ? "☑ " : "☐ "];
-    return token.type === "space" ? [] : [block(token, marks)];
+    if (token.type === "text") return inline(token.tokens, marks);
+    return token.type === "checkbox" ? [token.checked ? "☑ " : "☐ "] : [block(token, marks)];
   });
 }
 
@@ -188,10 +153,8 @@ function inline(tokens, marks) {
         return [link(token, marks)];
       case "image": // never fetched: it would tell a stranger who is reading
         return words(token.text, marks);
-      case "escape":
-        return words(token.text, marks);
       default:
-        return token.tokens ? inline(token.tokens, marks) : words(token.raw, marks);
+        return words(token.raw, marks);
     }
   });
 }
