@@ -176,7 +176,7 @@ class Conversations:
             _change(session, conversation_id, ended_at=now(), stars=stars, stars_why=why)
 
     def answer_to(self, conversation_id: str, question_id: str) -> Message | None:
-        """What was last answered to a question of this conversation, or None: not yet, or no such question."""
+        """What was last answered to a question; None when nothing was yet, or nobody asked it here."""
         with reading(self._engine) as session:
             position = _position(session, conversation_id, question_id)
             if position is None:
@@ -214,10 +214,10 @@ class Conversations:
     ) -> tuple[Turn, ...] | None:
         """Keep the question and claim the conversation for `seconds`: the history so far.
 
-        None when the answer before is still being written, or the bot is silent for a person. The claim ends with `end_turn`, or by itself
-        after a crash. A question that is kept under `question_id` already is not kept twice: it is answered
-        anew. One that `replaces` another takes its place, and what was answered to that one is no longer
-        history.
+        None when the answer before is still being written, or the bot is silent for a person. The claim ends
+        with `end_turn`, or by itself after a crash. A question that is kept under `question_id` already is
+        not kept twice: it is answered anew. One that `replaces` another takes its place, and what was
+        answered to that one is no longer history.
         """
         moment = now()
         free = sa.or_(ConversationRow.answering_until.is_(None), ConversationRow.answering_until < moment)
@@ -252,7 +252,7 @@ class Conversations:
     def end_turn(self, conversation_id: str, record: Record) -> None:
         """Keep the answer and free the conversation, both or neither."""
         with writing(self._engine) as session:
-            # In this order: whoever changes the conversation speaks next, so that positions follow one another.
+            # In this order: whoever changes the conversation speaks next, so positions follow one another.
             _change(session, conversation_id, answering_until=None, updated_at=now())
             session.add(to_row(conversation_id, record))
 

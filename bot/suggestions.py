@@ -1,6 +1,7 @@
 """What a customer may want to ask next: headings that stand beside the passages an answer rests on.
 
-A heading is suggested only where asking it finds the very passage below it, so that a suggestion leads to an answer.
+A heading is suggested only where asking it finds the very passage below it, so that a suggestion leads to
+an answer.
 """
 
 from __future__ import annotations

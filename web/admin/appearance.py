@@ -1,4 +1,6 @@
-"""How the widget looks: colours, corners, font, logo, side, its title and the questions it begins with, seen as they are changed."""
+"""How the widget looks, seen while it is changed: colours, corners, font, logo, side, title, and the questions
+it begins with.
+"""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ def read_transcript() -> Response:
 
 
 def _signed(asked: schemas.NewConversation) -> Mapping[str, str]:
-    """Who their site says they are; nobody where it is not signed as it should be. They are served all the same."""
+    """Who their site says they are; nobody, and served all the same, where it is not signed."""
     if not asked.identity:
         return {}
     try:

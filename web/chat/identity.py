@@ -1,7 +1,7 @@
 """Who a customer is, as the page around the widget says it: believed when the site has signed it.
 
-The site's server makes a JSON text and its HMAC-SHA256 with `web.identity_secret`; the page hands both to the widget.
-docs/embedding.md shows how. Who signs nothing is an unnamed customer like any other.
+The site's server makes a JSON text and its HMAC-SHA256 with `web.identity_secret`; the page hands both to the
+widget. docs/embedding.md shows how. Who signs nothing is an unnamed customer like any other.
 """
 
 from __future__ import annotations

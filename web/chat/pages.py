@@ -65,6 +65,7 @@ def frame() -> Response:
         theme_version=theme.version(appearance),
         scheme=scheme if scheme in ("light", "dark") else appearance.scheme,
         direction=RIGHT_TO_LEFT if request.args.get("dir") == RIGHT_TO_LEFT else "ltr",
+        person=settings.handoff.enabled,
         inline=request.args.get("mode") == "inline",
     )
     response = make_response(page)

@@ -1,5 +1,5 @@
-"""The answers that are being written just now. Each writes on by itself; its customer reads, loses the connection, comes
-back, reads in a second tab, or stops it from another request.
+"""The answers that are being written just now. Each writes on by itself; its customer reads, loses the
+connection, comes back, reads in a second tab, or stops it from another request.
 
     turn ──a thread of its own──▶ Writing ──▶ any number of readers, each from the place it has come to
 

@@ -68,7 +68,7 @@ class Farewell(Asked):
 
 
 class Followups(BaseModel):
-    """What may be asked next: headings beside the passages that were cited, each of which leads to an answer."""
+    """What may be asked next: headings beside the cited passages that lead to an answer."""
 
     questions: list[str]
 

@@ -16,7 +16,7 @@ EACH_SIDE = 12  # passages around the cited one
 
 
 def in_its_document(cited: Sequence[Shown], library: Library) -> schemas.Document:
-    """The document around the passage; the passage alone, as it was cited, where it does not answer any more."""
+    """The document around the passage; the passage as it was cited where it is gone."""
     first = cited[0]
     live = library.by_id([first.passage_id]).get(first.passage_id)
     around = library.neighbours(live, EACH_SIDE) if live else []

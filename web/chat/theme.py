@@ -1,4 +1,4 @@
-"""The installation's appearance as the widget takes it: a stylesheet for the frame, a few values for the launcher."""
+"""An appearance as the widget takes it: a stylesheet for the frame, a few values for the launcher."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
 """A turn as the customer's page receives it: what is theirs to know, and nothing of how it was made.
 
-Each event carries its place in the answer as its id, `characters.citations.notices` told until then. A place means the
-same while the answer is written and in the record, so whoever lost the connection goes on behind what they have,
-from whichever of the two there is.
+Each event carries its place in the answer as its id, `characters.citations.notices` told until then. A place
+means the same while the answer is written and in the record, so whoever lost the connection goes on behind
+what they have, from whichever of the two there is.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -34,9 +35,7 @@ class Place(NamedTuple):
     def read(cls, text: str) -> Place | None:
         """A Last-Event-ID; None for one that is none of ours."""
         parts = text.split(".")
-        whole = len(parts) == 3 and all(
-            part.isascii() and part.isdigit() and len(part) < 10 for part in parts
-        )
+        whole = len(parts) == 3 and all(re.fullmatch("[0-9]{1,9}", part) for part in parts)
         return cls(*map(int, parts)) if whole else None
 
 
@@ -60,7 +59,7 @@ class Telling:
     message_id: str = ""
     text: str = ""
     citations: list[dict[str, Any]] = field(default_factory=list)
-    place: Place = Place()
+    place: Place = field(default_factory=Place)
 
     def tell(self, event: TurnEvent) -> Sent | None:
         """What the customer gets for an event of the turn; usage and decisions are the operator's."""

@@ -11,7 +11,7 @@ export class Person {
   #ask = document.getElementById("person");
   #leave = document.getElementById("leave");
   #email = document.getElementById("email");
-  state = { with: "bot", available: false };
+  state = { with: "bot", available: !this.#ask.hidden };
 
   /** `hears(event)` gets each message that comes in; `changed()` is called when somebody else has the chat. */
   constructor(api, { hears, changed }) {
