@@ -397,6 +397,7 @@ def kit(settings: Settings, library: Library) -> Kit:
 
     return Kit(
         search=library.search,
+        tagged=library.tagged,
         embedder=library.embedder,
         sentences=library.sentences,
         strategy=nobody,

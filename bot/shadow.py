@@ -1,7 +1,8 @@
 """Shadow runs: another strategy answers the same question, is recorded, and nobody but operators reads it.
 
 A customer never waits for one. It begins when their answer has ended, in a thread of its own, one at a time;
-and it pauses between two events while any customer is being answered. When too many wait, the newest are left out.
+and it pauses between two events while any customer is being answered. When too many wait, the newest are
+left out.
 """
 
 from __future__ import annotations

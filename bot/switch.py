@@ -1,19 +1,26 @@
-"""The switch: which strategy answers, changed live, seen by every process within a second.
+"""The switch: what answers customers, changed live, seen by every process within a second.
 
-The choice is the newest row of `switches`, or the configured default. Each process looks at it twice a
-second, warms what was chosen beside what speaks, and only then lets it speak. What cannot be warmed is
-refused where it was chosen; in other processes the old one keeps speaking, `status` says why, and it is
-tried again after some seconds.
+    name        the strategy that answers
+    shares      others, each for so many per cent of the conversations; one stays with whom it began
+    shadows     others, each for so many per cent of the answers, recorded and not shown (`bot.shadow`)
+    overrides   options of strategies that replace those of the file
+
+Every change of any of them is a row of `switches`, whole: who, when, what, and the way back. The newest row
+holds, or the configured default. Each process looks at it twice a second, warms what was chosen beside what
+speaks, and only then lets it speak. What cannot be warmed is refused where it was chosen; in other processes
+the old one keeps speaking, `status` says why, and it is tried again after some seconds.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -32,11 +39,16 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 RETRY_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
+WHOLE = 100  # per cent
+MOST = 1000  # changes that are looked through for versions
+
+Options = Mapping[str, Any]
+Speaker = tuple[str, Strategy]
 
 
 @dataclass(frozen=True)
 class Change:
-    """One turn of the switch. The configured default is the change with id 0."""
+    """One turn of the switch, and all that holds since. The configured default is the change with id 0."""
 
     id: int
     name: str
@@ -44,20 +56,60 @@ class Change:
     at: datetime
     previous: str
     note: str = ""
+    overrides: Mapping[str, Options] = field(default_factory=dict)
+    shares: Mapping[str, int] = field(default_factory=dict)
+    shadows: Mapping[str, int] = field(default_factory=dict)
+
+    def says_the_same(self, other: Change) -> bool:
+        return (self.name, self.overrides, self.shares, self.shadows) == (
+            other.name,
+            other.overrides,
+            other.shares,
+            other.shadows,
+        )
+
+
+@dataclass(frozen=True)
+class Version:
+    """The options of one strategy since a change: those that replace the file's. 0 is the file alone."""
+
+    change: int
+    options: Options
+    by: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Live:
+    """What a change comes to, warm."""
+
+    speaking: Speaker
+    shares: tuple[tuple[Speaker, int], ...] = ()  # with the per cent up to which it is theirs
+    shadows: tuple[tuple[Speaker, int], ...] = ()
+    draft: Strategies | None = None  # made with other options than those that hold here
+    overrides: Mapping[str, Options] = field(default_factory=dict)
 
 
 class NoWayBack(Exception):
-    """Nothing was switched yet."""
+    """Nothing was switched yet, or there is no such change."""
+
+
+class Refused(ValueError):
+    """These are no shares; the message says why."""
 
 
 class Switch:
-    """One per process. `status` is a sentence for the operator while somebody else speaks than was chosen."""
+    """One per process. `status` is a sentence for the operator while somebody else speaks than was chosen.
+
+    `tables` are the strategies as the file configures them, over which a change's `overrides` are laid.
+    """
 
     def __init__(
         self,
         engine: sa.Engine,
         strategies: Strategies,
         default: str,
+        tables: Mapping[str, Options] | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -65,8 +117,10 @@ class Switch:
         self._engine = engine
         self._strategies = strategies
         self._default = default
+        self._tables = tables or {}
         self._clock = clock
-        self._speaking: tuple[str, Strategy] | None = None
+        self._live: Live | None = None
+        self._overrides: Mapping[str, Options] = {}  # what holds in this process
         self._adopted = -1  # the change that speaks here
         self._looked = float("-inf")
         self._refused = -1  # the change that could not be warmed here, tried again from time to time
@@ -79,35 +133,40 @@ class Switch:
 
     # ---- who speaks ----
 
-    def current(self) -> tuple[str, Strategy]:
+    def current(self) -> Speaker:
         """Who speaks now in this process, by name. A strategy that cannot be had says so when it is asked."""
-        if self._speaking is None:
+        if self._live is None:
             self._begin()
         elif self._clock() - self._looked >= LOOK_SECONDS:
             self.look()
-        assert self._speaking is not None
-        return self._speaking
+        assert self._live is not None
+        return self._live.speaking
+
+    def speaker(self, conversation_id: str) -> Speaker:
+        """Who speaks in this conversation: always the same one while the shares stay as they are."""
+        now_speaks = self.current()
+        live = self._live
+        place = part_of(conversation_id)
+        shares = live.shares if live else ()
+        return next((speaker for speaker, end in shares if place < end), now_speaks)
+
+    def shadows(self, message_id: str) -> Sequence[Speaker]:
+        """Who answers this as well, without being read."""
+        live = self._live
+        return [speaker for speaker, end in (live.shadows if live else ()) if part_of(message_id) < end]
 
     def name(self) -> str:
         """The strategy chosen last, or the configured default."""
-        return self._chosen().name
+        return self.chosen().name
+
+    def chosen(self) -> Change:
+        """The newest change, or the configured default."""
+        last = self.history(1)
+        return last[0] if last else Change(0, self._default, "", now(), "")
 
     def ready(self, name: str) -> Strategy:
         """A configured strategy, warm. Raises StrategyError."""
-        if name not in self._strategies.names():
-            known = ", ".join(self._strategies.names())
-            raise Misconfigured(f"there is no strategy {name!r}; configured: {known}")
-        strategy = self._strategies.get(name)
-        try:
-            strategy.warm_up()
-        except StrategyError:
-            raise
-        except Exception as fault:
-            log.exception("strategy %r does not warm up", name)
-            raise Unavailable(
-                f"strategy {name!r} does not warm up: {type(fault).__name__}: {fault}"
-            ) from fault
-        return strategy
+        return ready_in(self._strategies, name)
 
     # ---- the operator's side ----
 
@@ -116,13 +175,40 @@ class Switch:
 
         Its StrategyError refuses the switch, and the old one stays.
         """
-        with self._using:
-            strategy = self.ready(name)
-            change = self._chosen()
-            if change.name != name:
-                change = self._write(name, by, note)
-            self._adopt(change, strategy)
-            return change
+        return self._put(by, note, lambda last: replace(last, name=name, shares=without(last.shares, name)))
+
+    def share(self, shares: Mapping[str, int], by: str, note: str = "") -> Change:
+        """Let these answer in so many per cent of the conversations. Raises Refused or StrategyError."""
+        check_shares(shares)
+        if sum(shares.values()) > WHOLE:
+            raise Refused(f"the shares come to {sum(shares.values())} %; at most {WHOLE} % can be given away")
+        return self._put(by, note, lambda last: replace(last, shares=without(some(shares), last.name)))
+
+    def shadow(self, shadows: Mapping[str, int], by: str, note: str = "") -> Change:
+        """Let these answer so many per cent of the questions as well, unread. Raises like `share`."""
+        check_shares(shadows)
+        return self._put(by, note, lambda last: replace(last, shadows=some(shadows)))
+
+    def set_options(self, name: str, options: Options, by: str, note: str = "") -> Change:
+        """Lay these over the file's options of a strategy; none of them is the file alone again.
+
+        What they make is tried before it is written down, and warmed where it speaks. Raises StrategyError.
+        """
+
+        def changed(last: Change) -> Change:
+            others = without(last.overrides, name)
+            return replace(last, overrides={**others, name: dict(options)} if options else others)
+
+        return self._put(by, note, changed)
+
+    def versions(self, name: str) -> list[Version]:
+        """The options that a strategy has had, the newest first, ending with the file's."""
+        found = [Version(0, {})]
+        for change in reversed(self.history(MOST)):
+            options = change.overrides.get(name, {})
+            if options != found[-1].options:
+                found.append(Version(change.id, options, change.by, change.at))
+        return found[::-1]
 
     def history(self, n: int = 50) -> list[Change]:
         """The newest changes first."""
@@ -131,11 +217,23 @@ class Switch:
             return [_change(row) for row in session.scalars(newest)]
 
     def back(self, by: str) -> Change:
-        """Return to the strategy before the last change, or NoWayBack."""
-        last = self.history(1)
+        """Return to what held before the last change, or NoWayBack."""
+        last = self.history(2)
         if not last:
             raise NoWayBack("nothing was switched yet, so there is nothing to go back to")
-        return self.use(last[0].previous, by, note="back")
+        before = last[1] if len(last) > 1 else Change(0, last[0].previous, "", now(), "")
+        return self._restore(before, by, "back")
+
+    def restore(self, change_id: int, by: str) -> Change:
+        """Let hold again what held since a change; 0 is the file alone. Raises NoWayBack or StrategyError."""
+        if change_id == 0:
+            return self._restore(Change(0, self._default, "", now(), ""), by, "back to the file")
+        with reading(self._engine) as session:
+            row = session.get(SwitchRow, change_id)
+            if row is None:
+                raise NoWayBack(f"there is no change {change_id}")
+            change = _change(row)
+        return self._restore(change, by, f"back to {change_id}")
 
     # ---- the other processes' side ----
 
@@ -155,7 +253,7 @@ class Switch:
         """Learn of a change made elsewhere, and warm it in the background."""
         self._looked = self._clock()
         try:
-            change = self._chosen()
+            change = self.chosen()
         except KnowledgeError as fault:
             log.warning("the switch cannot be read, %r goes on: %s", self._speaker_name, fault)
             return
@@ -175,31 +273,53 @@ class Switch:
     def _follow(self, change: Change) -> None:
         self._tried = self._clock()
         try:
-            strategy = self.ready(change.name)
+            live = self._prepared(change)
         except StrategyError as fault:
             self._refuse(change, fault)
         else:
-            self._adopt(change, strategy)
+            self._adopt(change, live)
 
     def _begin(self) -> None:
         """The first time: what was chosen, else the default, else a voice that says why there is none."""
         with self._changing:
-            if self._speaking is not None:
+            if self._live is not None:
                 return
-            change = self._chosen()
+            change = self.chosen()
             self._follow(change)
-            if self._speaking is None and change.name != self._default:
+            if self._live is None and not change.says_the_same(default := self._file_alone()):
                 try:
-                    self._speaking = self._default, self.ready(self._default)
+                    self._live = self._prepared(default)
                 except StrategyError as fault:
                     log.error("the default strategy cannot speak either: %s", fault)
-            if self._speaking is None:
-                self._speaking = change.name, Mute(self.status)
+            if self._live is None:
+                self._live = Live((change.name, Mute(self.status)))
 
-    def _adopt(self, change: Change, strategy: Strategy) -> None:
+    def _prepared(self, change: Change) -> Live:
+        """All that a change names, warm, beside what speaks. Raises StrategyError."""
+        draft = None
+        if change.overrides != self._overrides:
+            draft = self._strategies.with_options(laid_over(self._tables, change.overrides))
+            if faults := draft.check():
+                raise Misconfigured("\n".join(faults))
+        strategies = draft or self._strategies
+
+        def speaker(name: str) -> Speaker:
+            return name, ready_in(strategies, name)
+
+        ends, end = [], 0
+        for name, percent in change.shares.items():
+            end += percent
+            ends.append((speaker(name), end))
+        shadows = tuple((speaker(name), percent) for name, percent in change.shadows.items())
+        return Live(speaker(change.name), tuple(ends), shadows, draft, change.overrides)
+
+    def _adopt(self, change: Change, live: Live) -> None:
         with self._changing:
             if change.id >= self._adopted:
-                self._speaking = change.name, strategy
+                if live.draft is not None:
+                    self._strategies.adopt(live.draft)
+                self._overrides = live.overrides
+                self._live = replace(live, draft=None)
                 self._adopted = change.id
                 self.status = ""
                 log.info("strategy %r speaks now", change.name)
@@ -207,25 +327,59 @@ class Switch:
     def _refuse(self, change: Change, fault: StrategyError) -> None:
         with self._changing:
             self._refused = change.id
-            goes_on = f", {self._speaker_name!r} goes on" if self._speaking else ""
+            goes_on = f", {self._speaker_name!r} goes on" if self._live else ""
             self.status = f"{change.name!r} was chosen and cannot speak here{goes_on}: {fault}"
             log.error("%s", self.status)
 
     @property
     def _speaker_name(self) -> str:
-        return self._speaking[0] if self._speaking else ""
+        return self._live.speaking[0] if self._live else ""
 
-    def _chosen(self) -> Change:
-        last = self.history(1)
-        return last[0] if last else Change(0, self._default, "", now(), "")
+    def _file_alone(self) -> Change:
+        return Change(0, self._default, "", now(), "")
 
-    def _write(self, name: str, by: str, note: str) -> Change:
+    def _restore(self, before: Change, by: str, note: str) -> Change:
+        def restored(last: Change) -> Change:
+            return replace(
+                last,
+                name=before.name,
+                overrides=before.overrides,
+                shares=before.shares,
+                shadows=before.shadows,
+            )
+
+        return self._put(by, note, restored)
+
+    def _put(self, by: str, note: str, changed: Callable[[Change], Change]) -> Change:
+        """Warm what the change comes to, write it down, let it hold. What holds already makes no history."""
+        with self._using:
+            last = self.chosen()
+            change = changed(last)
+            live = self._prepared(change)
+            if not change.says_the_same(last):
+                change = self._write(change, by, note)
+            self._adopt(change, live)
+            return change
+
+    def _write(self, change: Change, by: str, note: str) -> Change:
         with writing(self._engine) as session:
-            last = session.scalar(sa.select(SwitchRow.name).order_by(SwitchRow.id.desc()).limit(1))
-            row = SwitchRow(name=name, by=by, at=now(), previous=last or self._default, note=note)
+            last = session.scalar(sa.select(SwitchRow).order_by(SwitchRow.id.desc()).limit(1))
+            before = _change(last) if last else self._file_alone()
+            row = SwitchRow(
+                name=change.name,
+                by=by,
+                at=now(),
+                previous=before.name,
+                note=note,
+                overrides={name: dict(options) for name, options in change.overrides.items()},
+                shares=dict(change.shares),
+                shadows=dict(change.shadows),
+            )
             session.add(row)
             session.flush()
-            audit.note(session, by, "switch", name, previous=row.previous, note=note)
+            audit.note(
+                session, by, "switch", change.name, previous=before.name, note=note, **_told(before, change)
+            )
             return _change(row)
 
 
@@ -242,5 +396,56 @@ class Mute:
         raise Unavailable(self._why)
 
 
+def ready_in(strategies: Strategies, name: str) -> Strategy:
+    """A strategy of these, warm. Raises StrategyError."""
+    if name not in strategies.names():
+        known = ", ".join(strategies.names())
+        raise Misconfigured(f"there is no strategy {name!r}; configured: {known}")
+    strategy = strategies.get(name)
+    try:
+        strategy.warm_up()
+    except StrategyError:
+        raise
+    except Exception as fault:
+        log.exception("strategy %r does not warm up", name)
+        raise Unavailable(f"strategy {name!r} does not warm up: {type(fault).__name__}: {fault}") from fault
+    return strategy
+
+
+def part_of(identity: str) -> int:
+    """Where a conversation or an answer stands among a hundred: always the same, and each place as often."""
+    return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8]) % WHOLE
+
+
+def laid_over(tables: Mapping[str, Options], overrides: Mapping[str, Options]) -> dict[str, dict[str, Any]]:
+    """The file's tables with some options replaced; who is no longer in the file stays out."""
+    return {name: {**table, **overrides.get(name, {})} for name, table in tables.items()}
+
+
+def check_shares(shares: Mapping[str, int]) -> None:
+    for name, percent in shares.items():
+        if not 0 <= percent <= WHOLE:
+            raise Refused(f"{name!r} has {percent} %; from 0 to {WHOLE} % is accepted")
+
+
+def some(shares: Mapping[str, int]) -> dict[str, int]:
+    return {name: percent for name, percent in sorted(shares.items()) if percent}
+
+
+def without(given: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {each: value for each, value in given.items() if each != name}
+
+
+def _told(before: Change, after: Change) -> dict[str, Any]:
+    """What else changed, for the audit."""
+    return {
+        part: {"from": getattr(before, part), "to": getattr(after, part)}
+        for part in ("overrides", "shares", "shadows")
+        if getattr(before, part) != getattr(after, part)
+    }
+
+
 def _change(row: SwitchRow) -> Change:
-    return Change(row.id, row.name, row.by, row.at, row.previous, row.note)
+    return Change(
+        row.id, row.name, row.by, row.at, row.previous, row.note, row.overrides, row.shares, row.shadows
+    )

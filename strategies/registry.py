@@ -107,6 +107,7 @@ class Strategies:
         self._refers: dict[str, set[str]] = {}  # whom each asked for while it was made
         self._making: list[str] = []
         self._lock = threading.RLock()
+        self._home: Strategies | None = None  # who took over what was made here
 
     def names(self) -> list[str]:
         """The names that are configured, in the order of the file."""
@@ -123,6 +124,8 @@ class Strategies:
 
     def get(self, name: str) -> Strategy:
         """The strategy of this name: a configured one, or a kind that needs no options."""
+        if self._home is not None:
+            return self._home.get(name)
         with self._lock:
             if self._making:
                 self._refers.setdefault(self._making[-1], set()).add(name)
@@ -140,6 +143,8 @@ class Strategies:
         """What stands behind a name just now, as a hash: its options and who speaks in it, and the same of
         everybody it refers to. Another one when it may answer otherwise. Raises Misconfigured.
         """
+        if self._home is not None:
+            return self._home.standing(name)
         with self._lock:
             behind = self._behind(name)
         told = [
@@ -147,6 +152,27 @@ class Strategies:
             for each, made in sorted(behind.items())
         ]
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+    def with_options(self, configs: Mapping[str, Mapping[str, Any]]) -> Strategies:
+        """The same with other tables: what they do not concern, by whatever way, is shared and stays warm."""
+        with self._lock:
+            draft = Strategies(configs, self._kit)
+            same = {name for name in self._made if self._unconcerned(name, draft)}
+            draft._made = {name: made for name, made in self._made.items() if name in same}
+            draft._refers = {name: set(refers) for name, refers in self._refers.items() if name in same}
+            return draft
+
+    def adopt(self, draft: Strategies) -> None:
+        """Be what the draft is from here on; who was made in it finds the others here."""
+        with self._lock, draft._lock:
+            self._configs, self._made, self._refers = draft._configs, draft._made, draft._refers
+            draft._home = self
+
+    def _unconcerned(self, name: str, draft: Strategies, above: tuple[str, ...] = ()) -> bool:
+        if self._configs.get(name) != draft._configs.get(name):
+            return False
+        behind = self._refers.get(name, set()) - set(above)
+        return all(self._unconcerned(each, draft, (*above, name)) for each in behind)
 
     def check(self) -> list[str]:
         """Every fault of every configured strategy, as sentences; no model is loaded. Empty: all is well."""
