@@ -29,7 +29,7 @@ from strategies.router import Attempt, Example, Learnt, Router, TooFew
 from strategies.router.examples import Spend
 from strategies.router.fitting import fit
 from strategies.router.head import Conditions, Head, file_of, save
-from strategies.router.plan import Plan, Single, curve, singles
+from strategies.router.plan import Foretold, Plan, Single, curve, reliability, singles
 from strategies.router.strategy import Routing, budget_file
 
 KIND = "router"
@@ -45,7 +45,8 @@ class RouterRefused(ValueError):
 @dataclass(frozen=True)
 class Standing:
     """A router as it stands. `curve` is what each budget buys, `singles` are its strategies alone, `knowing`
-    is how often one would be right who always chose rightly; all are empty before it is trained.
+    is how often one would be right who always chose rightly, `reliability` is how true it was what the head
+    foretold; all are empty before it is trained.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Standing:
     singles: tuple[Single, ...] = ()
     knowing: float = 0.0
     questions: int = 0
+    reliability: tuple[Foretold, ...] = ()
 
 
 def unseen(_step: str, _share: float) -> None:
@@ -93,6 +95,7 @@ class Routers:
             singles=tuple(singles(head, spend)),
             knowing=float(right.max(axis=1).mean()),
             questions=len(right),
+            reliability=tuple(reliability(head)),
         )
 
     def fitting_runs(self, name: str, set_name: str = "") -> list[Run]:

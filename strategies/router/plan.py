@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 PRICES = 40  # tried out between nothing and so much that only the cheapest answers
 POINTS = 24  # of a curve
+PILES = 8  # of what was foretold, from unlikely to likely
 NORMAL = 1.96  # 95 % of what is normally distributed lies so many deviations around its mean
 
 
@@ -139,6 +140,24 @@ def curve(head: Head, tried: Sequence[Plan], unit: Spend) -> list[Plan]:
         if not found or plan.quality > found[-1].quality:
             found.append(plan)
     return found
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """Of `of` answers that were taken to be right with this likelihood on average, so many were."""
+
+    likely: float
+    right: float
+    of: int
+
+
+def reliability(head: Head) -> list[Foretold]:
+    """How true it is what the head foretells of questions that it had not seen, unlikely ones first."""
+    likely, right = head.evidence.likely.ravel(), head.evidence.right.ravel()
+    return [
+        Foretold(float(likely[pile].mean()), float(right[pile].mean()), len(pile))
+        for pile in np.array_split(np.argsort(likely), PILES)
+    ]
 
 
 def interval(share: float, of: int) -> tuple[float, float]:

@@ -36,7 +36,7 @@ def test_an_operator_has_a_router_learn_and_the_next_question_is_answered_by_who
     operator.sends("/console/router/train", router="router", run=run.id)
     page = operator.opens("/console/router").text
     assert "router has learned" in page
-    assert "right 94 %" in page, "a few are unlike the others"
+    assert "Right 94\N{NO-BREAK SPACE}%" in page, "a few are unlike the others"
     kotae.strategies.get("router").look()  # type: ignore[attr-defined]
     assert customer.asks(ABOUT_A_PARCEL).text.startswith("three days")
 

@@ -102,6 +102,7 @@ def told(standing: Standing) -> dict[str, Any]:
         "curve": [as_object(standing, plan) for plan in standing.curve],
         "singles": [asdict(one) for one in standing.singles],
         "knowing": standing.knowing,
+        "reliability": [asdict(one) for one in standing.reliability],
     }
 
 

@@ -55,6 +55,7 @@ class Shown:
     unit: str
     drawn: Drawn | None
     now: Row | None
+    reliability: str = ""  # an SVG path: what was foretold against what was right
 
 
 @bp.get("/router")
@@ -103,7 +104,8 @@ def shown(standing: Standing) -> Shown:
     drawn = draw(standing)
     plan = standing.routing.plan
     now = row(standing, plan, scale(standing)) if plan is not None else None
-    return Shown(standing, unit, drawn, now)
+    told = Scale(1.0, 1.0).line([(one.likely, one.right) for one in standing.reliability])
+    return Shown(standing, unit, drawn, now, told)
 
 
 def draw(standing: Standing) -> Drawn | None:

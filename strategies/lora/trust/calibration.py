@@ -41,6 +41,7 @@ OUTSIDE = Path(__file__).with_name("outside.txt")
 SAMPLE = 160  # questions of each sort
 TOGETHER = 16  # asked at once
 LONGEST = 128  # tokens of an answer
+PATIENCE = 3600.0  # seconds for it: a training gives way to everything else that the machine does
 SAYS_SO = 0.6  # of the telling words of the desk's answer, when it has no number
 WRONG = 0.02  # of what is answered may be wrong here; the goal on others is 3 %
 HALF = 0.5  # of the right answers must be left by that; where they are not,
@@ -181,7 +182,8 @@ def heard(engine: Engine, prompt: template.Prompt, adapter: str, longest: int) -
     ids: list[int] = []
     logprobs: list[float] = []
     text = ""
-    with closing(engine.speak(prompt, adapter=adapter, max_tokens=longest)) as pieces:
+    asked = engine.speak(prompt, adapter=adapter, max_tokens=longest, seconds=PATIENCE)
+    with closing(asked) as pieces:
         for piece in pieces:
             if isinstance(piece, Piece):
                 ids += piece.ids

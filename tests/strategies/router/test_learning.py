@@ -11,7 +11,7 @@ from strategies.lora.pairs.wording import bare
 from strategies.router import Attempt, Example, Learnt, TooFew
 from strategies.router.fitting import folded, regression, sigmoid
 from strategies.router.head import BrokenHead, Conditions, load, save
-from strategies.router.plan import curve, interval, plans, singles, within
+from strategies.router.plan import curve, interval, plans, reliability, singles, within
 from strategies.testing import WordVectors
 from tests.strategies.router.world import examples, trained
 
@@ -103,6 +103,14 @@ def test_choosing_beats_every_single_strategy_where_they_know_different_things()
     best = within(head, plans(head, "tokens", 0.05), "tokens", None)
     assert best.quality > max(one.quality for one in singles(head, "tokens"))
     assert best.spend < max(one.spend for one in singles(head, "tokens"))
+
+
+def test_what_it_foretells_is_about_as_often_true() -> None:
+    head = trained(CONDITIONS, examples(400))
+    told = reliability(head)
+    assert [one.likely for one in told] == sorted(one.likely for one in told)
+    assert sum(one.of for one in told) == head.evidence.right.size
+    assert all(abs(one.likely - one.right) < 0.12 for one in told)
 
 
 def test_what_costs_nothing_can_be_planned_with() -> None:
