@@ -1,21 +1,26 @@
-"""The switch as a page: who speaks now, who could, who chose, and one click back."""
+"""The switch as a page: who speaks now and how well, who could, with which options, and one click back."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
+from bot import switch
+from bot.overview import Days, Line
 from bot.switch import NoWayBack
 from strategies.errors import StrategyError
 from strategies.registry import about
+from web.admin.fields import Field
 from web.auth import requires
 from web.current import kotae
-from web.operator import bp
+from web.operator import bp, options, overview
 
 ABOUT = {  # what our kinds do, in the operator's language; a stranger's speaks for itself
     "rag": _l("Finds passages in the documents; another strategy answers from them."),
@@ -28,7 +33,8 @@ ABOUT = {  # what our kinds do, in the operator's language; a stranger's speaks 
     "runnable": _l("Answers with a LangChain Runnable of yours."),
     "echo": _l("Says the question back, word by word."),
 }
-SECRET = ("key", "secret", "password", "token")  # how the name of such an option ends
+TRAFFIC_DAYS = 30
+MOST_SHOWN = 30  # changes of the switch
 
 
 @dataclass(frozen=True)
@@ -38,22 +44,41 @@ class Card:
     name: str
     kind: str
     about: str
-    options: dict[str, object]
+    options: dict[str, str]
     speaks: bool
     fault: str = ""
+    share: int = 0
+    shadow: int = 0
+    changed: bool = False  # by an operator
+    line: Line | None = None
+    shadowed: Line | None = None
+
+
+@dataclass(frozen=True)
+class Told:
+    """A change of the switch, and what it changed."""
+
+    change: switch.Change
+    what: tuple[str, ...]
 
 
 @bp.get("/strategy")
 @requires("operator")
 def strategy() -> ResponseReturnValue:
-    switch = kotae().switch
-    speaks = switch.name()
+    chosen = kotae().switch.chosen()
+    days = Days.back(TRAFFIC_DAYS)
+    traffic, shadows = kotae().traffic.strategies(days), kotae().traffic.shadows(days)
     return render_template(
         "console/strategy.html",
-        cards=[card(name, speaks) for name in kotae().strategies.names()],
-        speaks=speaks,
-        status=switch.status,
-        history=switch.history(20),
+        cards=[card(name, chosen, traffic, shadows) for name in kotae().strategies.names()],
+        speaks=chosen.name,
+        rest=100 - sum(chosen.shares.values()),
+        status=kotae().switch.status,
+        history=told(kotae().switch.history(MOST_SHOWN + 1)),
+        days=TRAFFIC_DAYS,
+        share=overview.share,
+        ms=overview.ms,
+        cost_each=cost_each,
     )
 
 
@@ -94,23 +119,169 @@ def strategy_back() -> ResponseReturnValue:
     return redirect(url_for("operator.strategy"))
 
 
-def card(name: str, speaks: str) -> Card:
+@bp.post("/strategy/shares")
+@requires("operator")
+def share_traffic() -> ResponseReturnValue:
+    """Who answers how much, seen and unseen; both of them are one form."""
+    names = kotae().strategies.names()
+    shares = {name: request.form.get(f"share-{name}", 0, type=int) for name in names}
+    shadows = {name: request.form.get(f"shadow-{name}", 0, type=int) for name in names}
+    try:
+        kotae().switch.share(shares, current_user.email)
+        kotae().switch.shadow(shadows, current_user.email)
+    except (switch.Refused, StrategyError) as refused:
+        flash(_("The traffic stays as it was: %(why)s.", why=refused), "danger")
+    else:
+        flash(_("The traffic is shared so from the next question on."), "success")
+    return redirect(url_for("operator.strategy"))
+
+
+@bp.post("/strategy/restore")
+@requires("operator")
+def restore() -> ResponseReturnValue:
+    try:
+        change = kotae().switch.restore(request.form.get("change", -1, type=int), current_user.email)
+    except (NoWayBack, StrategyError) as refused:
+        flash(
+            _("Could not go back: %(why)s. The strategy that speaks now goes on answering.", why=refused),
+            "danger",
+        )
+    else:
+        flash(_("Back to %(name)s: it answers from the next question on.", name=change.name), "success")
+    return redirect(url_for("operator.strategy"))
+
+
+# ---- one strategy ----
+
+
+@bp.get("/strategy/<name>")
+@requires("operator")
+def strategy_options(name: str) -> ResponseReturnValue:
+    kind = kind_of(name)
+    return options_page(name, kind, options.fields(kind, kotae().configured()[name]))
+
+
+@bp.post("/strategy/<name>")
+@requires("operator")
+def set_strategy_options(name: str) -> ResponseReturnValue:
+    kind = kind_of(name)
+    wanted = options.typed(kind, request.form, kotae().settings.strategies[name])
+    try:
+        change = kotae().switch.set_options(
+            name, wanted, current_user.email, note=request.form.get("note", "").strip()[:200]
+        )
+    except StrategyError as refused:
+        again = options.fields(kind, {**kotae().configured()[name], **wanted})
+        return options_page(name, kind, again, str(refused))
+    if change.overrides.get(name, {}) == wanted:
+        flash(_("%(name)s answers so from the next question on.", name=name), "success")
+    return redirect(url_for("operator.strategy_options", name=name))
+
+
+@bp.post("/strategy/<name>/version")
+@requires("operator")
+def restore_options(name: str) -> ResponseReturnValue:
+    kind_of(name)
+    wanted = request.form.get("change", -1, type=int)
+    version = next((one for one in kotae().switch.versions(name) if one.change == wanted), None)
+    if version is None:
+        abort(404)
+    try:
+        kotae().switch.set_options(name, version.options, current_user.email, note="back")
+    except StrategyError as refused:
+        flash(_("Could not go back: %(why)s.", why=refused), "danger")
+    else:
+        flash(_("%(name)s answers so from the next question on.", name=name), "success")
+    return redirect(url_for("operator.strategy_options", name=name))
+
+
+def options_page(name: str, kind: str, drawn: list[Field], fault: str = "") -> ResponseReturnValue:
+    versions = kotae().switch.versions(name)
+    otherwise = _("as in the file")
+    text = render_template(
+        "console/strategy_options.html",
+        name=name,
+        kind=kind,
+        about=ABOUT.get(kind) or about(kind),
+        fields=drawn,
+        fixed=options.fixed(kind, kotae().configured()[name]),
+        versions=[
+            (version, options.differences(before.options if before else {}, version.options, otherwise))
+            for version, before in zip(versions, [*versions[1:], None], strict=True)
+        ],
+        speaks=kotae().switch.name(),
+        fault=fault,
+    )
+    return text, 400 if fault else 200
+
+
+def kind_of(name: str) -> str:
+    if name not in kotae().strategies.names():
+        abort(404)
+    try:
+        return kotae().strategies.uses(name)
+    except StrategyError:
+        abort(404)
+
+
+# ---- what the pages tell ----
+
+
+def card(name: str, chosen: switch.Change, traffic: Mapping[str, Line], shadows: Mapping[str, Line]) -> Card:
     """What is configured under a name; one that cannot be made says why instead of breaking the page."""
-    options = {
-        key: shown(key, value)
-        for key, value in kotae().settings.strategies.get(name, {}).items()
+    told = {
+        key: options.shown(key, value)
+        for key, value in kotae().configured().get(name, {}).items()
         if key != "use"
     }
+    fault, kind = "", ""
     try:
         kind = kotae().strategies.uses(name)
         kotae().strategies.get(name)
-    except StrategyError as fault:
-        return Card(name, "", "", options, name == speaks, str(fault))
-    return Card(name, kind, str(ABOUT.get(kind) or about(kind)), options, name == speaks)
+    except StrategyError as error:
+        fault, kind = str(error), ""
+    return Card(
+        name,
+        kind,
+        str(ABOUT.get(kind) or about(kind)) if kind else "",
+        told,
+        name == chosen.name,
+        fault,
+        share=chosen.shares.get(name, 0),
+        shadow=chosen.shadows.get(name, 0),
+        changed=name in chosen.overrides,
+        line=traffic.get(name),
+        shadowed=shadows.get(name),
+    )
 
 
-def shown(option: str, value: object) -> object:
-    """An option as it is read on a page, where secrets are never put."""
-    if option.endswith(SECRET):
-        return "••••••"
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+def told(history: Sequence[switch.Change]) -> list[Told]:
+    """Each change with what it changed, the newest first; the oldest one is there to compare with."""
+    found = []
+    for number, change in enumerate(history[:MOST_SHOWN]):
+        before = history[number + 1] if number + 1 < len(history) else None
+        found.append(Told(change, tuple(changed(before, change))))
+    return found
+
+
+def changed(before: switch.Change | None, after: switch.Change) -> Iterator[str]:
+    """In words, one part after the other."""
+    overrides = before.overrides if before else {}
+    for name in sorted({*overrides, *after.overrides}):
+        for one in options.differences(
+            overrides.get(name, {}), after.overrides.get(name, {}), _("as in the file")
+        ):
+            yield f"{name}: {one.option} {one.before} → {one.after}"
+    for label, was, now in (
+        (_("share"), before.shares if before else {}, after.shares),
+        (_("in the shadow"), before.shadows if before else {}, after.shadows),
+    ):
+        if was != now:
+            yield f"{label}: " + (", ".join(f"{name} {n} %" for name, n in now.items()) or _("nobody"))
+
+
+def cost_each(line: Line) -> str:
+    """Of a thousand answers."""
+    if line.cost is None or not line.answers:
+        return "" if line.cost is not None else str(_("no price known"))
+    return str(format_decimal(line.cost / line.answers * 1000, "#,##0.00##"))

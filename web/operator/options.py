@@ -1,0 +1,161 @@
+"""A form for the options of a strategy, drawn from the schema of its kind.
+
+Secrets are never shown. They, and where a strategy reaches out to (addresses, files, code), are set in the
+file alone: who may choose an answer need not be who may send a key elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+
+from strategies.registry import SECRET, schema
+from web.admin.fields import BOUNDS, Field
+
+ELSEWHERE = re.compile(r"(^|_)(url|file|folder|path|target|module)$")
+LONG = 200  # characters; longer ones are written in an area
+HIDDEN = "••••••"
+
+
+@dataclass(frozen=True)
+class Change:
+    """An option before and after, as it is read."""
+
+    option: str
+    before: str
+    after: str
+
+
+def fields(kind: str, options: Mapping[str, Any]) -> list[Field]:
+    """A field for each option that may be changed here, with what holds now."""
+    return [
+        Field(
+            name,
+            name,
+            field_kind(told),
+            value=as_typed(options.get(name, told.get("default"))),
+            about=told.get("description", ""),
+            limits=limits(told),
+            choices=tuple(map(str, told.get("enum", ()))),
+        )
+        for name, told in changeable(kind).items()
+    ]
+
+
+def fixed(kind: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """What the file alone sets, as it may be shown."""
+    open_here = changeable(kind)
+    return {
+        name: shown(name, value) for name, value in options.items() if name not in open_here | {"use": {}}
+    }
+
+
+def typed(kind: str, form: Mapping[str, str], file: Mapping[str, Any]) -> dict[str, Any]:
+    """What was typed and differs from the file; an empty number means the file's.
+
+    What is no value of its type is passed on as it is, for the strategy to refuse.
+    """
+    found: dict[str, Any] = {}
+    for name, told in changeable(kind).items():
+        value = read(told, form.get(name))
+        if value is not None and value != file.get(name, told.get("default")):
+            found[name] = value
+    return found
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any], otherwise: str) -> list[Change]:
+    """Option by option; `otherwise` stands for what the file says."""
+    return [
+        Change(
+            name,
+            shown(name, before[name]) if name in before else otherwise,
+            shown(name, after[name]) if name in after else otherwise,
+        )
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name) or (name in before) != (name in after)
+    ]
+
+
+def shown(option: str, value: object) -> str:
+    """An option as it is read on a page, where secrets are never put."""
+    if SECRET.search(option):
+        return HIDDEN
+    return as_typed(value) if not isinstance(value, bool) else (_("yes") if value else _("no"))
+
+
+# ---- a schema ----
+
+
+def changeable(kind: str) -> dict[str, dict[str, Any]]:
+    """The options that a form can hold and an operator may set."""
+    properties = {name: plain(told) for name, told in schema(kind).get("properties", {}).items()}
+    return {
+        name: told
+        for name, told in properties.items()
+        if told.get("type") in ("string", "integer", "number", "boolean", "array")
+        and not (SECRET.search(name) or ELSEWHERE.search(name))
+        and not (told.get("writeOnly") or told.get("readOnly") or told.get("format"))
+        and (told["type"] != "array" or told.get("items", {}).get("type") == "string")
+    }
+
+
+def plain(told: Mapping[str, Any]) -> dict[str, Any]:
+    """An option that may be left out is the option."""
+    others = [one for one in told.get("anyOf", ()) if one.get("type") != "null"]
+    return {**told, **others[0]} if len(others) == 1 else dict(told)
+
+
+def field_kind(told: Mapping[str, Any]) -> Any:
+    match told["type"]:
+        case "boolean":
+            return "checkbox"
+        case "integer" | "number":
+            return "number"
+        case "string" if told.get("maxLength", 0) > LONG:
+            return "area"
+    return "text"
+
+
+def limits(told: Mapping[str, Any]) -> dict[str, Any]:
+    if told["type"] not in ("integer", "number"):
+        return {}
+    bounds = {attribute: told[name] for name, attribute in BOUNDS.items() if name in told}
+    return {**bounds, "step": 1 if told["type"] == "integer" else "any"}
+
+
+def as_typed(value: object) -> Any:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def read(told: Mapping[str, Any], text: str | None) -> Any:
+    """A typed value as the option has it; None where nothing was said."""
+    if told["type"] == "boolean":
+        return text is not None
+    if text is None:
+        return None
+    text = text.replace("\r\n", "\n").strip()
+    match told["type"]:
+        case "integer" | "number":
+            return number(text) if text else None
+        case "array":
+            return [part for part in map(str.strip, text.split(",")) if part]
+    return text
+
+
+def number(text: str) -> int | float | str:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text
