@@ -1,0 +1,144 @@
+"""`kotae questions` and `kotae evaluate`: sets brought and listed, strategies asked, figures told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.web.test_command_line import WARRANTY, Terminal
+
+QUESTIONS = [
+    {"id": "w", "question": "How long is the warranty?", "facts": [["30 months"]], "tags": ["number"]},
+    {"id": "d", "question": "From which day does the warranty count?", "facts": ["delivery"]},
+    {"id": "x", "question": "Who won the football world cup?", "answerable": False},
+]
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, one_embedder: None) -> Terminal:
+    return Terminal(tmp_path)
+
+
+def write(terminal: Terminal, *entries: dict[str, object], name: str = "kettle.jsonl") -> str:
+    return str(terminal.write(name, "\n".join(map(json.dumps, entries or QUESTIONS))))
+
+
+def test_a_set_is_brought_listed_shown_exported_and_removed(terminal: Terminal) -> None:
+    assert "kotae questions import FILE" in terminal("questions", "list").stdout
+    told = terminal.json("questions", "import", write(terminal), "--held-out")
+    assert told == {"name": "kettle", "version": 1, "added": 3, "changed": 0, "same": 0}
+    assert terminal.json("questions", "import", write(terminal))["same"] == 3  # held out they stay
+    [listed] = terminal.json("questions", "list")
+    assert (listed["questions"], listed["held_out"], listed["answerable"]) == (3, 3, 2)
+    shown = terminal("questions", "show", "kettle", "-n", "1").stdout
+    assert "30 months" in shown
+    assert "and 2 more" in shown
+    printed = terminal("questions", "export", "kettle").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in printed] == ["w", "d", "x"]
+    to = terminal.folder / "out.csv"
+    assert terminal.json("questions", "export", "kettle", str(to), "--format", "csv")["questions"] == 3
+    assert terminal.json("questions", "import", str(to), "--name", "copy")["added"] == 3
+    assert terminal("questions", "remove", "copy", stdin="n\n").exit_code == 1
+    assert terminal.json("questions", "remove", "copy", "--yes")["questions"] == 3
+    assert [one["name"] for one in terminal.json("questions", "list")] == ["kettle"]
+
+
+def test_an_earlier_version_is_shown_and_exported(terminal: Terminal) -> None:
+    terminal("questions", "import", write(terminal))
+    terminal("questions", "import", write(terminal, {**QUESTIONS[0], "facts": ["2 years"]}))
+    assert terminal.json("questions", "show", "kettle")["questions"][0]["facts"] == [["2 years"]]
+    first = terminal.json("questions", "show", "kettle", "--version", "1")
+    assert first["questions"][0]["facts"] == [["30 months"]]
+    line = terminal("questions", "export", "kettle", "--version", "1").stdout.splitlines()[0]
+    assert "30 months" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("questions", "show", "nothing"), "there is no question set 'nothing'"),
+        (("evaluate", "--set", "nothing"), "there is no question set 'nothing'"),
+        (("evaluate", "--show", "abc"), "there is no evaluation 'abc'"),
+        (("evaluate", "--resume", "last"), "there is no evaluation 'last'"),
+    ],
+)
+def test_what_is_not_there_is_a_sentence(terminal: Terminal, words: tuple[str, ...], sentence: str) -> None:
+    done = terminal(*words)
+    assert done.exit_code == 1
+    assert sentence in done.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--set", "a", "--show", "last")])
+def test_evaluate_says_what_it_needs(terminal: Terminal, words: tuple[str, ...]) -> None:
+    done = terminal("evaluate", *words)
+    assert done.exit_code == 2
+    assert "--set" in done.stderr
+
+
+def test_a_faulty_file_keeps_nothing_and_names_its_lines(terminal: Terminal) -> None:
+    done = terminal("questions", "import", write(terminal, QUESTIONS[0], {"id": "empty"}))
+    assert done.exit_code == 1
+    assert "line 2: it has no question" in done.stderr
+    assert terminal.json("questions", "list") == []
+
+
+def test_two_strategies_are_compared_and_the_table_says_who_is_better(terminal: Terminal) -> None:
+    terminal("documents", "add", str(terminal.write("warranty.md", WARRANTY)))
+    terminal("questions", "import", write(terminal))
+    to = terminal.folder / "report.html"
+    done = terminal("evaluate", "--set", "kettle", "--strategies", "manuals, parrot", "--report", str(to))
+    assert done.exit_code == 0, done.stderr
+    facts = next(line for line in done.stdout.splitlines() if line.startswith("Gold facts said"))
+    assert facts.split()[3].startswith("100.0%")
+    assert "[" in facts
+    assert "manuals and parrot cannot be told apart by gold facts (n 2); some" in done.stdout
+    assert "parrot in place of manuals: reject" in done.stdout
+    assert "✗ Gold facts" in done.stdout
+    assert "<svg" in to.read_text(encoding="utf-8")
+    shown = terminal.json("evaluate", "--show", "last")
+    assert shown["figures"]["facts"]["manuals"]["value"] == 1.0
+    assert shown["figures"]["facts"]["manuals"]["low"] < 1.0
+    assert shown["decisions"][0]["outcome"] == "reject"
+    assert len(shown["answers"]) == 6
+    assert terminal.json("evaluate", "--show", shown["run"][:8])["run"] == shown["run"]
+
+
+def test_a_file_is_asked_without_a_set_of_its_own_first(terminal: Terminal) -> None:
+    told = terminal.json("evaluate", "--questions", write(terminal), "--strategies", "parrot", "--limit", "2")
+    assert (told["set"], told["questions"], told["state"], told["decisions"]) == ("kettle", 2, "done", [])
+
+
+def test_a_strategy_that_is_not_there_is_refused(terminal: Terminal) -> None:
+    terminal("questions", "import", write(terminal))
+    done = terminal("evaluate", "--set", "kettle", "--strategies", "manuals,nobody")
+    assert done.exit_code == 1
+    assert "there is no strategy 'nobody'; configured: manuals, parrot" in done.stderr
+
+
+def test_an_evaluation_that_cannot_be_done_fails_and_says_how_to_go_on(terminal: Terminal) -> None:
+    config = terminal.folder / "kotae.toml"
+    config.write_text(config.read_text() + '[strategies.product]\nuse = "lora"\n')
+    terminal("questions", "import", write(terminal))
+    done = terminal("evaluate", "--set", "kettle", "--strategies", "parrot,product")
+    assert done.exit_code == 1
+    assert "'product' cannot be asked" in done.stderr
+    assert "kotae evaluate --resume" in done.stderr
+
+
+def test_the_demo_brings_its_questions_with_the_test_held_out(terminal: Terminal) -> None:
+    from bot.kotae import Kotae
+    from bot.settings import Settings
+    from web.cli.demo import add_questions
+
+    kotae = Kotae.open(Settings(data=terminal.data))
+    for _ in range(2):
+        add_questions(kotae)
+    held_out, open_ones = kotae.question_sets.get("demo"), kotae.question_sets.get("demo calibration")
+    assert (held_out.version, open_ones.version) == (1, 1)
+    assert {one.part for one in held_out.questions} == {"held-out"}
+    assert {one.part for one in open_ones.questions} == {"open"}
+    assert len(kotae.question_sets.for_training("demo")) == 0
+    assert len(kotae.question_sets.for_training("demo calibration")) == len(open_ones.questions)
+    kotae.close()
