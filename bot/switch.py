@@ -194,6 +194,8 @@ class Switch:
 
         What they make is tried before it is written down, and warmed where it speaks. Raises StrategyError.
         """
+        if name not in self._strategies.names():
+            raise _unknown(self._strategies, name)
 
         def changed(last: Change) -> Change:
             others = without(last.overrides, name)
@@ -399,8 +401,7 @@ class Mute:
 def ready_in(strategies: Strategies, name: str) -> Strategy:
     """A strategy of these, warm. Raises StrategyError."""
     if name not in strategies.names():
-        known = ", ".join(strategies.names())
-        raise Misconfigured(f"there is no strategy {name!r}; configured: {known}")
+        raise _unknown(strategies, name)
     strategy = strategies.get(name)
     try:
         strategy.warm_up()
@@ -410,6 +411,10 @@ def ready_in(strategies: Strategies, name: str) -> Strategy:
         log.exception("strategy %r does not warm up", name)
         raise Unavailable(f"strategy {name!r} does not warm up: {type(fault).__name__}: {fault}") from fault
     return strategy
+
+
+def _unknown(strategies: Strategies, name: str) -> Misconfigured:
+    return Misconfigured(f"there is no strategy {name!r}; configured: {', '.join(strategies.names())}")
 
 
 def part_of(identity: str) -> int:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from bot.archive import Archive, Wanted
+from bot.audit import Audit
+from bot.candidates import Candidates
 from bot.conversation import Conversations
 from bot.feedback import Feedback
 from bot.overview import Days, Traffic
+from bot.pairs import Pairs
 from bot.record import Record
+from bot.retention import Retention
 from bot.settings import Price
+from bot.shelf import Shelf
 from bot.store import writing
+from bot.store.migrate import upgrade
 from bot.store.tables import ConversationRow, HandoffRow, MessageRow
-from knowledge_base.database import now
+from bot.unanswered import UnansweredQuestions
+from knowledge_base.database import now, open_engine
+from knowledge_base.testing import HashEmbedder
 from strategies.events import Answer, Usage
 
 DAYS = Days.back(7)
@@ -196,3 +207,42 @@ def test_what_lies_outside_the_days_is_not_counted(engine: sa.Engine, desk: Desk
     desk.moves(old, 30)
     total = Traffic(engine, {}).overview(DAYS).total
     assert (total.conversations, total.answers, total.cost) == (0, 0, None)
+
+
+@pytest.mark.server
+def test_on_postgresql_the_same_is_counted(postgresql: str) -> None:
+    engine = open_engine(postgresql)
+    try:
+        upgrade(engine)
+        desk = Desk(engine)
+        soon, _ = desk.asks(ms=100, usage=Usage(prompt_tokens=1_000_000, model="m"))
+        desk.moves(soon, 2)
+        desk.hands_over(soon, "resolved", days_ago=2)
+        _, answer = desk.asks(conversation=soon, ms=300)
+        desk.asks("model", language="ja", abstained=True, ms=200)
+        Feedback(engine).give(answer, "up")
+        told = Traffic(engine, {"m": Price(prompt=2)}).overview(DAYS)
+        total = told.total
+        assert (total.conversations, total.answered, total.resolved, total.reopened) == (2, 1, 1, 1)
+        assert (total.answers, total.abstained, total.liked) == (3, 1, 1)
+        assert (total.end_p50, total.end_p95, total.cost) == (200, 300, 2.0)
+        assert [line.answers for line in told.lines["day"]][-3:] == [1, 0, 2]
+        assert {line.key: line.conversations for line in told.lines["strategy"]} == {"manuals": 1, "model": 1}
+        assert Traffic(engine, {}).shadows(DAYS) == {}
+
+        candidates = Candidates(engine, Pairs(engine, HashEmbedder()))
+        candidates.add("Why?", "Because.", by="olga", message_id=answer)
+        archive = Archive(engine, desk.conversations, candidates)
+        wanted = Wanted(text="warranty", rated="up", handed_over=True, first=DAYS.first.isoformat())
+        lines = [json.loads(line) for line in archive.exported(wanted, "jsonl")]
+        assert [line["correction"] and line["correction"]["answer"] for line in lines] == [None, "Because."]
+        archive.save_view("liked", wanted, by="olga")
+        assert [view.wanted for view in archive.views()] == [wanted]
+        assert len(UnansweredQuestions(engine, HashEmbedder()).list(DAYS)) == 1
+
+        retention = Retention(engine, 1, Shelf(Path("nowhere"), Audit(engine)))
+        assert retention.run().messages == 2
+        assert retention.of_the_same_customer(soon) == [soon]
+        assert retention.erase([soon], by="ada").messages == 4
+    finally:
+        engine.dispose()

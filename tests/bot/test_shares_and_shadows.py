@@ -58,6 +58,8 @@ class TestOptions:
     def test_options_that_make_nothing_are_refused_and_the_old_ones_stay(self, kotae: Kotae) -> None:
         with pytest.raises(Misconfigured, match="option 'k'"):
             kotae.switch.set_options("manuals", {"k": 0}, by="olga")
+        with pytest.raises(Misconfigured, match="no strategy 'nobody'"):
+            kotae.switch.set_options("nobody", {"k": 1}, by="olga")
         with pytest.raises(Misconfigured, match="circle"):
             kotae.switch.set_options("both", {"of": ["both"]}, by="olga")
         assert kotae.switch.history() == []

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
+from click.testing import CliRunner
 
 from bot.kotae import Kotae
 from bot.settings import Settings
 from tests.people import Admin, Customer, Operator
+from web.cli import main
 
 
 @pytest.fixture
@@ -115,3 +120,27 @@ def test_who_changed_what_is_in_the_audit(admin: Admin) -> None:
     admin.sends("/console/strategy/manuals", k="9", inner="quotes", neighbours="0")
     entry = next(entry for entry in admin.kotae.audit.page() if entry.what == "switch")
     assert entry.detail["overrides"] == {"from": {}, "to": {"manuals": {"k": 9}}}
+
+
+def test_the_same_on_the_command_line(kotae: Kotae) -> None:
+    kotae.close()
+    config = kotae.settings.data.parent / "kotae.toml"
+    config.write_text(
+        '[chat]\nstrategy = "manuals"\n[strategies.manuals]\nuse = "rag"\ninner = "quotes"\n'
+        '[strategies.parrot]\nuse = "echo"\n'
+    )
+
+    def run(*arguments: str, code: int = 0) -> Any:
+        place = ["--json", "--data", str(kotae.settings.data), "--config", str(config)]
+        done = CliRunner().invoke(main, [*place, "strategy", *arguments])
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout) if not code else done.output
+
+    first = run("set", "manuals", "k=9")
+    assert first["overrides"] == {"manuals": {"k": 9}}
+    assert run("share", "parrot=20")["shares"] == {"parrot": 20}
+    assert run("shadow", "parrot=50")["shadows"] == {"parrot": 50}
+    assert "from 0 to 100 %" in run("share", "parrot=120", code=1)
+    assert "option 'k'" in run("set", "manuals", "k=0", code=1)
+    assert run("restore", str(first["id"]))["shares"] == {}
+    assert run("set", "manuals", "k=")["overrides"] == {}

@@ -192,6 +192,7 @@ def _code(error: Exception) -> int | None:
     from bot.routing import RouterRefused
     from bot.settings import BadSettings
     from bot.switch import NoWayBack
+    from bot.switch import Refused as SharesRefused
     from bot.users import UserRefused
     from knowledge_base.errors import InUse, KnowledgeError
     from strategies.errors import StrategyError
@@ -204,10 +205,10 @@ def _code(error: Exception) -> int | None:
     if isinstance(error, (BadSettings, InUse)):
         return CANNOT_BEGIN
     foreseen = (KnowledgeError, StrategyError, Refused, UserRefused, NoWayBack, UnknownJob, RouterRefused)
-    of_conversations = (UnknownConversation,)
+    of_operators = (UnknownConversation, SharesRefused)
     of_the_model = (TrainingFailed, ShelfError, AdapterRefused, BadCard, BadPairs)
     of_evaluations = (BadQuestions, SetRefused, UnknownSet, EvaluationRefused, Gated)
-    return FAILED if isinstance(error, (*foreseen, *of_conversations, *of_the_model, *of_evaluations)) else None
+    return FAILED if isinstance(error, (*foreseen, *of_operators, *of_the_model, *of_evaluations)) else None
 
 
 here = click.make_pass_decorator(Installation, ensure=True)
