@@ -1,8 +1,8 @@
 """Tells streams that something has changed in a conversation or in the inbox, whichever process changed it.
 
 The database is the only place that all processes share, so one thread of each process looks there, as long as
-anybody listens: a few small queries twice a second, however many streams there are. What it tells is a hint to
-read again; a listener that hears nothing reads now and then all the same.
+anybody listens: a few small queries twice a second, however many streams there are. What it tells is a hint
+to read again; a listener that hears nothing reads now and then all the same.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class Deliveries:
     def plan_letter(
         self, session: Session, conversation_id: str, event: str, to: str, content: Mapping[str, Any]
     ) -> list[str]:
-        """A letter (`subject`, `text`, `reply_to`), if mail is configured and there is somebody to send it to."""
+        """A letter (`subject`, `text`, `reply_to`), where mail is configured and somebody is to get it."""
         if not (self._mail.host and to):
             return []
         return [_plan(session, conversation_id, "mail", event, to, content)]

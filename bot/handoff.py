@@ -6,9 +6,9 @@
          └──ask, with an address──▶ left: the bot goes on, and the desk writes
 
 One row is one handoff, from the first word to the outcome. When the customer began to wait is kept in it,
-whoever takes, releases or reopens it. While somebody waits or a person has the chat, what the customer writes is
-kept and the bot is silent. Nothing here reads a model's text: who has the chat is a fact in the database, and
-what the customer is told about it is the operator's sentence.
+whoever takes, releases or reopens it. While somebody waits or a person has the chat, what the customer writes
+is kept and the bot is silent. Nothing here reads a model's text: who has the chat is a fact in the database,
+and what the customer is told about it is the operator's sentence.
 """
 
 from __future__ import annotations

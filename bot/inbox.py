@@ -1,4 +1,4 @@
-"""The desk's inbox: which conversations wait, which are whose, what in them is new, and notes among colleagues.
+"""The desk's inbox: which conversations wait, which are whose, what is new in them, and colleagues' notes.
 
 Notes are kept apart from messages, so that nothing that reads a conversation for its customer can show one.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -28,7 +28,7 @@ PAGE = 100
 
 @dataclass(frozen=True)
 class Entry:
-    """A conversation as the list shows it. `unread` are the customer's messages that this reader has not seen."""
+    """A conversation as the list shows it. `unread`: the customer's messages that its reader has not seen."""
 
     id: str
     language: str
@@ -107,9 +107,7 @@ def _of(user_id: str) -> sa.ColumnElement[bool]:
     return sa.and_(HandoffRow.state == "person", HandoffRow.operator == user_id)
 
 
-def _entries(
-    session: Session, rows: Sequence[sa.Row[tuple[ConversationRow, HandoffRow, str]]], user_id: str
-) -> list[Entry]:
+def _entries(session: Session, rows: Sequence[Sequence[Any]], user_id: str) -> list[Entry]:
     ids = [conversation.id for conversation, _, _ in rows]
     unread, looking, last = _unread(session, ids, user_id), lookers(session, ids), _last(session, ids)
     return [

@@ -46,6 +46,7 @@ from bot.switch import Switch, laid_over
 from bot.turn import Reply, reply
 from bot.unanswered import UnansweredQuestions
 from bot.users import Users
+from bot.uses import Uses
 from knowledge_base.database import open_engine
 from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
 from knowledge_base.library import Library
@@ -75,6 +76,7 @@ class Kotae:
         self.switch = Switch(engine, strategies, settings.chat.strategy, settings.strategy_options())
         self.conversations = Conversations(engine)
         self.feedback = Feedback(engine)
+        self.uses = Uses(engine)
         self.appearances = Appearances(engine, settings.widget)
         self.users = Users(engine)
         self.audit = Audit(engine)
@@ -195,7 +197,7 @@ class Kotae:
     def hand_over(
         self, conversation_id: str, text: str, *, client: str = "", question_id: str = ""
     ) -> Kept | None:
-        """What a customer wrote, when it is for a person and not for the bot: kept. None when it is to be asked.
+        """What a customer wrote, when it is for a person: kept. None when the bot is to be asked.
 
         Raises like `ask`.
         """
@@ -423,7 +425,11 @@ def work_of(library: Library, take_out: Callable[[str], None]) -> dict[str, Work
     def reindex(_arguments: Mapping[str, Any], progress: Progress) -> None:
         library.reindex(progress)
 
-    return {"ingest": _told(ingest), "remove": _told(remove), "reindex": _told(reindex)}
+    def go_back(_arguments: Mapping[str, Any], progress: Progress) -> None:
+        library.go_back(progress)
+
+    kinds = {"ingest": ingest, "remove": remove, "reindex": reindex, "index back": go_back}
+    return {kind: _told(work) for kind, work in kinds.items()}
 
 
 def _told(work: Work) -> Work:
@@ -469,4 +475,5 @@ def left_over(library: Library) -> list[tuple[str, dict[str, Any]]]:
     unfinished: list[tuple[str, dict[str, Any]]] = [
         ("ingest", {"document_id": document_id}) for document_id in library.pending()
     ]
-    return [*unfinished, ("reindex", {})] if library.status().missing else unfinished
+    status = library.status()
+    return [*unfinished, ("reindex", {})] if status.changing and not status.held else unfinished

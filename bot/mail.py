@@ -16,7 +16,7 @@ SECONDS = 20
 def letter(
     sender: str, to: str, subject: str, text: str, *, reply_to: str = "", message_id: str = ""
 ) -> EmailMessage:
-    """A letter that no out-of-office note answers. The same `message_id` twice is one letter to its reader."""
+    """A letter that no out-of-office note answers; the same `message_id` twice is one letter to a reader."""
     message = EmailMessage()
     message["From"] = sender
     message["To"] = to

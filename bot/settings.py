@@ -183,8 +183,8 @@ class Handoff(Section):
     )
     topics: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
-        description="Topics that go to a person, by name, each with examples of what customers say: a message "
-        "that is near one of them in meaning is on the topic.",
+        description="Topics that go to a person, by name, each with examples of what customers say: what is near "
+        "one of them in meaning is on the topic.",
     )
     likeness: float = Field(
         0.6, gt=0, le=1, description="How near that is: the cosine of the embedder, 1 for the same words."

@@ -163,7 +163,7 @@ class TestNobodyIsThere:
         assert "by email" in page
 
     @pytest.mark.parametrize(
-        "address", ["nobody", "a@b", "a b@example.com", "a@example.com\nBcc: x@example.com", "a,b@example.com"]
+        "address", ["nobody", "a@b", "a b@example.com", "a@example.com\nBcc: x@example.com", "a,b@x.example"]
     )
     def test_what_is_no_address_is_refused(self, customer: Customer, address: str) -> None:
         answer = customer.client.post("/api/handoff", json={"email": address}, headers=customer.headers)

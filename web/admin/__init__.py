@@ -4,4 +4,14 @@ from flask import Blueprint
 
 bp = Blueprint("admin", __name__, url_prefix="/console")
 
-from web.admin import adapters, appearance, documents, pairs, passages, training, watches  # noqa: E402, F401 - they add their views to bp
+from web.admin import (  # noqa: E402, F401 - they add their views to bp
+    adapters,
+    appearance,
+    deliveries,
+    documents,
+    pairs,
+    passages,
+    training,
+    versions,
+    watches,
+)

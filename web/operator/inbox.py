@@ -1,6 +1,6 @@
-"""The inbox: who waits for a person, whose chats are whose, and one chat with everything that can be done with it.
+"""The inbox: who waits for a person, which chats are whose, and one chat with all that can be done with it.
 
-The page is whole without script; with it, parts are fetched anew whenever the stream says that they have changed.
+The page is whole without script; with it, parts are fetched anew when the stream says that they have changed.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def inbox() -> ResponseReturnValue:
 def inbox_chat(conversation_id: str) -> ResponseReturnValue:
     chat = _chat(conversation_id)
     kotae().presence.looks(current_user.id, conversation_id, read_to=chat["read_to"])
-    return render_template("console/inbox.html", **_list(_box(), conversation_id), **chat)
+    return render_template("console/inbox.html", **chat, **_list(_box(), conversation_id))
 
 
 @bp.get("/inbox/list")
@@ -101,7 +101,7 @@ def inbox_list() -> ResponseReturnValue:
 @bp.get("/inbox/<conversation_id>/chat")
 @requires("operator")
 def inbox_lines(conversation_id: str) -> ResponseReturnValue:
-    return render_template("console/inbox_chat.html", **_chat(conversation_id))
+    return render_template("console/inbox_chat.html", box=_box(), **_chat(conversation_id))
 
 
 @bp.get("/inbox/events")
@@ -204,9 +204,10 @@ def look_at_chat(conversation_id: str) -> str | None:
 def draft_answer(conversation_id: str) -> ResponseReturnValue:
     chat = _chat(conversation_id)
     draft = drafted(chat["conversation"], request.form.get("strategy", ""))
+    told = {"draft": draft, "quotes": quotes}
     if request.headers.get("X-Part"):
-        return render_template("console/inbox_draft.html", draft=draft, quotes=quotes)
-    return render_template("console/inbox.html", **_list(_box(), conversation_id), **chat, draft=draft)
+        return render_template("console/inbox_draft.html", **told)
+    return render_template("console/inbox.html", **chat, **_list(_box(), conversation_id), **told)
 
 
 @bp.post("/inbox/presence")
@@ -243,9 +244,7 @@ def drafted(conversation: Conversation, strategy: str) -> Draft:
     return Draft(strategy, None, fault or _("No answer came."))
 
 
-def lines(
-    messages: Sequence[Message], notes: Sequence[Note], handoffs: Sequence[Handoff]
-) -> list[Line]:
+def lines(messages: Sequence[Message], notes: Sequence[Note], handoffs: Sequence[Handoff]) -> list[Line]:
     """Everything in the order in which it happened."""
     told = [Line(message.at, message=message) for message in messages if not message.replaced]
     told += [Line(note.at, note=note) for note in notes]
@@ -292,7 +291,6 @@ def _chat(conversation_id: str) -> dict[str, Any]:
         "canned": house.canned.all(),
         "names": house.strategies.names(),
         "outcomes": {outcome: OUTCOME_NAMES[outcome] for outcome in OUTCOMES},
-        "box": _box(),
     }
 
 
