@@ -5,7 +5,7 @@ with its lexical entries and the index version, or not at all. The vectors are t
 passages that are not live are passed over by the search.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from knowledge_base.tables import (
     library,
     metadata,
     passages,
+    tags,
     versions,
     watched_pages,
 )
@@ -112,6 +113,19 @@ class Catalogue:
     def index_version(self) -> int:
         with reading(self._engine) as connection:
             return connection.scalar(sa.select(library.c.version)) or 0
+
+    def tags(self) -> dict[str, tuple[str, ...]]:
+        """Of each document that has some, in order."""
+        found: dict[str, tuple[str, ...]] = {}
+        with reading(self._engine) as connection:
+            for document_id, tag in connection.execute(sa.select(tags).order_by(tags.c.tag)):
+                found[document_id] = (*found.get(document_id, ()), tag)
+        return found
+
+    def tagged(self, any_of: Collection[str]) -> set[str]:
+        """The documents that have one of the tags."""
+        with reading(self._engine) as connection:
+            return set(connection.scalars(sa.select(tags.c.document_id).where(tags.c.tag.in_(any_of))))
 
     # an upload
 
@@ -212,6 +226,14 @@ class Catalogue:
         with writing(self._engine) as connection:
             present(connection, document_id)
             _retry(connection, document_id)
+
+    def tag(self, document_id: str, these: Collection[str]) -> None:
+        """The document's tags from here on."""
+        with writing(self._engine) as connection:
+            present(connection, document_id)
+            connection.execute(sa.delete(tags).where(tags.c.document_id == document_id))
+            insert_new(connection, tags, [{"document_id": document_id, "tag": tag} for tag in these])
+            bump(connection)  # what is found by them is another
 
     def removing(self, document_id: str) -> None:
         """From here on it does not answer, and its name is free for another document."""

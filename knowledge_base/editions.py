@@ -98,31 +98,62 @@ class Editions:
         with reading(self._engine) as connection:
             return _missing(connection, edition)
 
-    def turn_to(self, edition: str, without: Collection[str] = ()) -> bool:
+    def turn_to(self, edition: str, without: Collection[str] = (), *, hold: bool = False) -> bool:
         """Let the edition answer, if all documents are ready in it; `without` are those that no longer
-        can be.
+        can be. The one that answered is kept, to be gone back to.
         """
         with writing(self._engine) as connection:
             if any(document_id not in without for document_id, _ in _missing(connection, edition)):
                 return False
             for document_id, version in _ready(connection, edition).items():
                 remember(connection, document_id, version)
-            connection.execute(sa.update(library).values(edition=edition))
+            before = connection.scalar(sa.select(library.c.edition))
+            connection.execute(sa.update(library).values(edition=edition, previous=before, held=hold))
             ready = _ready(connection, edition)
             for document_id in without:
                 if document_id not in ready:
                     connection.execute(
                         sa.update(documents).where(documents.c.id == document_id).values(live_version=None)
                     )
-            connection.execute(sa.delete(passages).where(passages.c.edition != edition))
-            connection.execute(sa.delete(builds).where(builds.c.edition != edition))
+            _keep_only(connection, {edition, before})
             for document_id, version in ready.items():
                 make_live(connection, document_id, version)
             for document_id in connection.scalars(sa.select(documents.c.id)).all():
                 publish(connection, document_id)
-            connection.execute(sa.delete(editions).where(editions.c.name != edition))
             bump(connection)
             return True
+
+    def hold(self, held: bool) -> None:
+        """While held, no other edition is built, and uploads are prepared for the one that answers."""
+        with writing(self._engine) as connection:
+            ensure_library(connection)
+            connection.execute(sa.update(library).values(held=held))
+
+    def held(self) -> bool:
+        with reading(self._engine) as connection:
+            return bool(connection.scalar(sa.select(library.c.held)))
+
+    def previous(self) -> Edition | None:
+        """The one that answered before, while it is kept."""
+        query = sa.select(editions).join(library, library.c.previous == editions.c.name)
+        with reading(self._engine) as connection:
+            row = connection.execute(query.where(library.c.previous != library.c.edition)).one_or_none()
+            return Edition(row.model, row.identity, row.rules) if row else None
+
+    def let_go(self) -> None:
+        """Forget what does not answer: the edition before, and one that is being built."""
+        with writing(self._engine) as connection:
+            _keep_only(connection, {connection.scalar(sa.select(library.c.edition))})
+            connection.execute(sa.update(library).values(previous=None))
+
+    def prepared(self, edition: str) -> tuple[int, int]:
+        """How many of the documents that answer are ready in it, and how many there are."""
+        with reading(self._engine) as connection:
+            answering = sa.select(sa.func.count()).where(
+                documents.c.live_version.is_not(None), documents.c.step != "removing"
+            )
+            every = connection.scalar(answering.select_from(documents)) or 0
+            return every - len(_missing(connection, edition)), every
 
     # preparing one version of a document
 
@@ -245,8 +276,18 @@ class Editions:
                 yield _matrix(connection.execute(query).all())
 
 
+def _keep_only(connection: sa.Connection, names: Collection[str | None]) -> None:
+    for table, column in (
+        (passages, passages.c.edition),
+        (builds, builds.c.edition),
+        (editions, editions.c.name),
+    ):
+        connection.execute(sa.delete(table).where(column.not_in([name for name in names if name])))
+
+
 def live_edition(connection: sa.Connection) -> Edition | None:
-    row = connection.execute(sa.select(editions).join(library)).one_or_none()
+    answers = sa.select(editions).join(library, library.c.edition == editions.c.name)
+    row = connection.execute(answers).one_or_none()
     return Edition(row.model, row.identity, row.rules) if row else None
 
 

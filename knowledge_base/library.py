@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
@@ -29,8 +29,9 @@ from knowledge_base.editions import Edition, Editions
 from knowledge_base.editor import Editor
 from knowledge_base.embedding import SHIPPED, Embedder
 from knowledge_base.embedding import embedder as embedder_of
-from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
+from knowledge_base.errors import Conflict, KnowledgeError, NotFound, Unavailable
 from knowledge_base.files import Files
+from knowledge_base.history import Version, versions_of
 from knowledge_base.index import Chroma, Collections
 from knowledge_base.ingest import Ingest, Progress
 from knowledge_base.limits import Limits
@@ -41,6 +42,7 @@ from knowledge_base.searching import WORDS_ONLY, Searching
 
 Floats = NDArray[np.float32]
 DEFAULTS = Limits()
+LONGEST_TAG = 64
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +59,16 @@ class Status:
     edition: str
     meaning: bool
     missing: int  # documents that the edition of the configured embedding still lacks
+    documents: int = 0  # that answer
+    configured: str = ""  # the identity of the configured embedding
+    previous: str = ""  # of the index before, while it can be gone back to
+    changing: bool = False  # another index is configured than the one that answers
+    held: bool = False  # and it is neither built nor turned to until an admin says so
 
     @property
     def sentence(self) -> str:
+        if self.held:
+            return "The index for the configured embedding is held; the earlier one answers."
         if not self.missing:
             return "The index is complete."
         rest = f"{self.missing} documents are still to be prepared for the configured embedding"
@@ -101,6 +110,8 @@ class Library:
         self._files = Files(data / "files")
         self._mirror = Mirror(self._editions, collections, ownership)
         self._searching = Searching(engine, self._mirror, embedder, lambda: self._edition, load)
+        self._load = load
+        self._earlier: dict[str, Embedder] = {}  # by identity
         self._warming = threading.RLock()
         self._rebuilding = threading.Lock()
         self._documents: dict[str, threading.Lock] = {}
@@ -142,6 +153,8 @@ class Library:
             self._mirror.open()
             self.embedder.warm_up()
             self._editions.adopt(self._edition)
+            if not self._other_answers():
+                self._editions.hold(False)
             for document_id in self._catalogue.ids_at(("removing",)):
                 self._finish_removal(document_id)
             self._mirror.using(self._mirror.match)
@@ -184,12 +197,13 @@ class Library:
         if document.version == document.live_version and not self._changing():
             return document
         with self._lock(document_id):
+            edition = self._target()
             try:
-                self._mirror.using(lambda: self._ingest().run(document_id, progress))
+                self._mirror.using(lambda: self._ingest(edition).run(document_id, progress))
             except NotFound:
                 self._mirror.using(lambda: self._mirror.remove(document_id))
                 raise
-            self._mirror.using(lambda: self._mirror.tidy(document_id, self._edition))
+            self._mirror.using(lambda: self._mirror.tidy(document_id))
             self._files.forget_before(document_id, self._catalogue.oldest_versions().get(document_id, 0))
         if self._changing():
             self.reindex(progress)
@@ -223,6 +237,21 @@ class Library:
         self._catalogue.retire(document_id)
         return self._catalogue.document(document_id)
 
+    def tags(self) -> dict[str, tuple[str, ...]]:
+        """Of each document that has some."""
+        return self._catalogue.tags()
+
+    def tag(self, document_id: str, tags: Collection[str]) -> None:
+        """Group the document by words of the admin's own; the ones it had are replaced."""
+        clean = {" ".join(tag.split()) for tag in tags} - {""}
+        if too_long := [tag for tag in clean if len(tag) > LONGEST_TAG]:
+            raise Conflict(f"the tag {too_long[0]!r} is longer than {LONGEST_TAG} letters")
+        self._catalogue.tag(document_id, clean)
+
+    def versions(self, document_id: str) -> list[Version]:
+        """The one that answers and those before it that are kept, the newest first."""
+        return versions_of(self.engine, self._catalogue.document(document_id))
+
     def restore(self, document_id: str) -> Document:
         self._catalogue.restore(document_id)
         return self._catalogue.document(document_id)
@@ -251,10 +280,19 @@ class Library:
 
     # searching
 
-    def search(self, query: str, k: int = 5) -> list[Passage]:
-        """The k passages that fit the query best, best first. What one search sees is of one moment."""
+    def search(self, query: str, k: int = 5, *, tags: Collection[str] = ()) -> list[Passage]:
+        """The k passages that fit the query best, best first. What one search sees is of one moment.
+
+        With `tags`, of the documents that have one of them.
+        """
         self.warm_up()
+        if tags:
+            return self._among(self._catalogue.tagged(tags), query, k)
         return self._mirror.using(lambda: self._searching.search(query, k))
+
+    def tagged(self, tags: Collection[str]) -> Callable[..., list[Passage]]:
+        """A search among the documents that have one of the tags, as a strategy is given it."""
+        return partial(self.search, tags=frozenset(tags))
 
     def neighbours(self, passage: Passage, each_side: int = 1) -> list[Passage]:
         """The passages around one in its document, itself among them, in order."""
@@ -279,8 +317,20 @@ class Library:
         """How the library stands; warms it up."""
         self.warm_up()
         now = self._mirror.using(self._searching.now)
-        missing = len(self._editions.missing(self._edition.name))
-        return Status(str(now.version), now.edition.identity, now.embedder is not WORDS_ONLY, missing)
+        ready, documents = self._editions.prepared(self._edition.name)
+        previous = self._editions.previous()
+        changing = now.edition.name != self._edition.name
+        return Status(
+            str(now.version),
+            now.edition.identity,
+            now.embedder is not WORDS_ONLY,
+            documents - ready,
+            documents,
+            self._edition.identity,
+            previous.identity if previous else "",
+            changing,
+            changing and self._editions.held(),
+        )
 
     def reindex(self, progress: Progress = unseen) -> None:
         """Prepare every document for the configured embedding beside what answers, then turn to it at
@@ -292,14 +342,58 @@ class Library:
         self.warm_up()
         with self._rebuilding:
             if self._changing():
-                self._mirror.using(lambda: self._rebuild(progress))
+                self._mirror.using(lambda: self._rebuild(self._edition, progress))
             self._mirror.using(self._mirror.match)
         progress("live", 1.0)
+
+    def hold(self) -> None:
+        """Build and turn to nothing else; what answers goes on, and uploads are prepared for it. What was
+        built stays.
+        """
+        self._editions.hold(True)
+
+    def go_on(self) -> None:
+        """Let the configured index be built and turned to again, by the next `reindex`."""
+        self._editions.hold(False)
+
+    def go_back(self, progress: Progress = unseen) -> None:
+        """Let the index before answer again, with all that came since prepared for it, and hold it.
+
+        Raises Conflict when there is none (any longer), Unavailable when its embedding cannot be loaded.
+        """
+        self.warm_up()
+        with self._rebuilding:
+            previous = self._editions.previous()
+            if previous is None:
+                raise Conflict("there is no earlier index to go back to")
+            self._embedder_of(previous)
+            self._mirror.using(lambda: self._rebuild(previous, progress, back=True))
+            self._mirror.using(self._mirror.match)
+        progress("live", 1.0)
+
+    def let_go(self) -> None:
+        """Give up the index before, and what of another is built; the space is free again."""
+        self.warm_up()
+        with self._rebuilding:
+            self._editions.let_go()
+            self._editions.adopt(self._edition)
+            self._mirror.using(self._mirror.match)
 
     @cached_property
     def _edition(self) -> Edition:
         """What the configured embedding and the rules of this release make; perhaps not yet what answers."""
         return Edition(self._model, self.embedder.identity, f"{RULES}; product {self._product!r}")
+
+    def _among(self, documents: Collection[str], query: str, k: int) -> list[Passage]:
+        """Passages of other documents are passed over, however many are better."""
+        asked = k
+        while documents:
+            found = self._mirror.using(partial(self._searching.search, query, asked))
+            ours = [passage for passage in found if passage.document_id in documents]
+            if len(ours) >= k or len(found) < asked:
+                return [replace(passage, rank=rank) for rank, passage in enumerate(ours[:k], 1)]
+            asked *= 4
+        return []
 
     # parts of ingesting and removing
 
@@ -307,14 +401,14 @@ class Library:
         """One thread at a time works on the vectors of a document."""
         return self._documents.setdefault(document_id, threading.Lock())
 
-    def _ingest(self) -> Ingest:
+    def _ingest(self, edition: Edition) -> Ingest:
         return Ingest(
             self._catalogue,
             self._editions,
             self._files,
-            self.embedder,
-            self._mirror.vectors(self._edition),
-            self._edition,
+            self._embedder_of(edition),
+            self._mirror.vectors(edition),
+            edition,
             self._product,
             self.limits,
         )
@@ -326,26 +420,54 @@ class Library:
 
     # changing the edition
 
-    def _changing(self) -> bool:
-        live = self._editions.live()
-        return live is not None and live.name != self._edition.name
+    def _target(self) -> Edition:
+        """What uploads are prepared for: what is configured, unless that is held."""
+        live = self._other_answers()
+        return live if live and self._editions.held() else self._edition
 
-    def _rebuild(self, progress: Progress) -> None:
+    def _other_answers(self) -> Edition | None:
+        """The edition that answers, when it is not what is configured."""
+        live = self._editions.live()
+        return live if live is not None and live.name != self._edition.name else None
+
+    def _changing(self) -> bool:
+        return self._other_answers() is not None and not self._editions.held()
+
+    def _embedder_of(self, edition: Edition) -> Embedder:
+        if edition.identity == self.embedder.identity:
+            return self.embedder
+        if edition.identity not in self._earlier:
+            try:
+                earlier = self._load(edition.model)
+                earlier.warm_up()
+            except KnowledgeError as error:
+                raise Unavailable(f"the embedding of the earlier index cannot be loaded: {error}") from error
+            if earlier.identity != edition.identity:
+                raise Unavailable(f"the embedding {edition.model!r} of the earlier index is another one now")
+            self._earlier[edition.identity] = earlier
+        return self._earlier[edition.identity]
+
+    def _rebuild(self, edition: Edition, progress: Progress, *, back: bool = False) -> None:
+        """Prepare what the edition lacks and turn to it; left as it is when it is held meanwhile."""
         lost: set[str] = set()
         while True:
-            missing = [one for one in self._editions.missing(self._edition.name) if one[0] not in lost]
+            missing = [one for one in self._editions.missing(edition.name) if one[0] not in lost]
             for number, (document_id, version) in enumerate(missing):
+                if not back and self._editions.held():
+                    return
                 within = partial(_within, progress, number, len(missing))
-                if not self._prepare(document_id, version, within):
+                if not self._prepare(edition, document_id, version, within):
                     lost.add(document_id)
-            if not missing and self._editions.turn_to(self._edition.name, lost):
+            if not back and self._editions.held():
+                return
+            if not missing and self._editions.turn_to(edition.name, lost, hold=back):
                 return
 
-    def _prepare(self, document_id: str, version: int, progress: Progress) -> bool:
+    def _prepare(self, edition: Edition, document_id: str, version: int, progress: Progress) -> bool:
         """False when the document can no longer be read, by the rules of this release."""
         with self._lock(document_id):
             try:
-                self._ingest().prepare(document_id, version, progress)
+                self._ingest(edition).prepare(document_id, version, progress)
             except (NotFound, Superseded):
                 pass
             except Unavailable:

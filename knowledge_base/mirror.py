@@ -73,11 +73,12 @@ class Mirror:
         for edition in known:
             self._refill(edition)
 
-    def tidy(self, document_id: str, edition: Edition) -> None:
+    def tidy(self, document_id: str) -> None:
         """Drop what earlier versions of a document left."""
-        vectors = self.vectors(edition)
-        wanted = self._editions.ready(edition.name, document_id)
-        vectors.discard(sorted(vectors.ids(document_id) - set(wanted)))
+        for edition in self._editions.known():
+            vectors = self.vectors(edition)
+            wanted = self._editions.ready(edition.name, document_id)
+            vectors.discard(sorted(vectors.ids(document_id) - set(wanted)))
 
     def remove(self, document_id: str) -> None:
         """Every vector of a document, in every edition; nothing is left when this returns."""

@@ -190,6 +190,8 @@ library = sa.Table(
     sa.Column("name", sa.String(12), nullable=False),  # tells our collections from others' on a shared server
     sa.Column("edition", sa.ForeignKey("editions.name")),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("previous", sa.String(16)),  # the edition that answered before, while it can be gone back to
+    sa.Column("held", sa.Boolean, nullable=False, server_default=sa.false()),  # no other edition is built
 )
 
 ALIVE = sa.and_(documents.c.retired.is_(False), documents.c.step != "removing")

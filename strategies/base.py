@@ -7,7 +7,7 @@ generation stops.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from knowledge_base.passages import Passage
 from knowledge_base.words import terms
+from strategies.errors import Misconfigured
 from strategies.events import Event
 
 
@@ -104,6 +105,11 @@ def alone(passage: Passage, each_side: int) -> Sequence[Passage]:  # noqa: ARG00
     return [passage]
 
 
+def untagged(tags: Collection[str]) -> Search:
+    """Where documents have no tags, none has these."""
+    raise Misconfigured(f"no document has tags here; looked for {', '.join(map(repr, tags))}")
+
+
 def unversioned() -> str:
     """The index version where there is no index."""
     return ""
@@ -130,6 +136,7 @@ class Kit:
     strategy: Callable[[str], Strategy]  # another configured strategy, by its name
     data: Path  # the data directory
     named: str = ""  # the name under which this one is configured
+    tagged: Callable[[Collection[str]], Search] = untagged  # among the documents with one of the tags
     neighbours: Neighbours = alone
     weigh: Weigh = alike
     version: Callable[[], str] = unversioned  # of the index: another one whenever what is live has changed

@@ -29,6 +29,9 @@ class RagOptions(Options):
 
     inner: str = Field(description="Who speaks: a strategy, or a kind that needs no options, like quotes.")
     k: int = Field(default=6, ge=1, le=50, description="How many passages are found for a question.")
+    tags: tuple[str, ...] = Field(
+        default=(), description="Only documents that have one of these tags; empty: all."
+    )
     neighbours: int = Field(
         default=0,
         ge=0,
@@ -62,7 +65,7 @@ class Rag:
     @classmethod
     def make(cls, options: RagOptions, kit: Kit) -> Rag:
         return cls(
-            kit.search,
+            kit.tagged(options.tags) if options.tags else kit.search,
             kit.strategy(options.inner),
             k=options.k,
             neighbours=options.neighbours,

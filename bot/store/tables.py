@@ -164,6 +164,7 @@ class PairRow(Base):
     document: Mapped[str] = mapped_column(index=True)  # the id of the one it was drawn from, or ""
     split: Mapped[str] = mapped_column(sa.String(16))
     withdrawn: Mapped[str] = mapped_column(default="")  # why it is not taught any longer
+    use: Mapped[str] = mapped_column(sa.String(16), default="training", server_default="training")
     by: Mapped[str]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from knowledge_base.errors import Unavailable as SearchUnavailable
 from knowledge_base.passages import Passage
 from strategies.base import Question, Strategy, Turn
-from strategies.errors import NoAnswer, Unavailable
+from strategies.errors import Misconfigured, NoAnswer, Unavailable
 from strategies.events import Citation, Decision, Token, Usage, collect
 from strategies.rag import Rag
 from strategies.streams import stream_of
@@ -105,3 +106,14 @@ def test_warming_reaches_the_one_that_speaks() -> None:
     inner = Scripted(*LASTS)
     Rag(MemorySearch([]), inner).warm_up()
     assert inner.warmed == 1
+
+
+def test_a_strategy_may_be_limited_to_documents_with_a_tag() -> None:
+    given = kit(EVERYTHING, {"speaks": Scripted(*LASTS)})
+    limited = replace(given, tagged=lambda tags: MemorySearch([WARRANTY] if "dealers" in tags else []))
+    answer = collect(Rag.make(Rag.Options(inner="speaks", tags=("dealers",)), limited).stream(ASKED))
+    assert [each.passage.id for each in answer.citations] == ["warranty"]
+    with pytest.raises(NoAnswer):
+        collect(Rag.make(Rag.Options(inner="speaks", tags=("customers",)), limited).stream(ASKED))
+    with pytest.raises(Misconfigured, match="no document has tags here"):
+        Rag.make(Rag.Options(inner="speaks", tags=("dealers",)), given)

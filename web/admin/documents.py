@@ -16,6 +16,7 @@ from flask_login import current_user
 from werkzeug.datastructures import FileStorage
 
 from bot.jobs import Job
+from bot.uses import Use
 from knowledge_base.archives import Taken, is_archive, take_in
 from knowledge_base.catalogue import Document
 from knowledge_base.errors import NotFound, TooLarge
@@ -23,6 +24,7 @@ from web.admin import bp
 from web.auth import requires
 from web.current import kotae
 from web.security import accepts_bytes
+from web.sentences import told
 
 UNDER_WAY = {"received", "read", "cut", "embedded", "removing"}
 STATES = {
@@ -54,9 +56,13 @@ def upload_bytes() -> int:
 @bp.get("/documents")
 @requires("admin")
 def documents() -> ResponseReturnValue:
+    tag, tags = request.args.get("tag", ""), kotae().library.tags()
     return render_template(
         "console/documents.html",
-        documents=kotae().library.documents(),
+        documents=with_tag(tag),
+        tag=tag,
+        tags=tags,
+        all_tags=sorted({each for some in tags.values() for each in some}),
         states=STATES,
         jobs=reindexing(),
         watches=len(kotae().watches.list()),
@@ -69,7 +75,7 @@ def documents() -> ResponseReturnValue:
 @requires("admin")
 def state() -> Response:
     """How far every document is, for the page that watches."""
-    rows = [row(document) for document in kotae().library.documents()]
+    rows = [row(document) for document in with_tag(request.args.get("tag", ""))]
     return jsonify(
         documents=rows, reindex=[{"progress": job.progress, "step": job.step} for job in reindexing()]
     )
@@ -95,7 +101,12 @@ def upload() -> ResponseReturnValue:
 def document(document_id: str) -> ResponseReturnValue:
     shown = known(document_id)
     return render_template(
-        "console/document.html", document=shown, passages=kotae().library.passages(document_id), states=STATES
+        "console/document.html",
+        document=shown,
+        passages=kotae().library.passages(document_id),
+        states=STATES,
+        tags=kotae().library.tags().get(document_id, ()),
+        used=kotae().uses.by_document().get(document_id, Use()),
     )
 
 
@@ -201,7 +212,7 @@ def outcome_of(taken: Taken) -> dict[str, Any]:
             "name": name,
             "error": True,
             "too_large": isinstance(taken.error, TooLarge),
-            "sentence": f"{name}: {taken.error}",
+            "sentence": f"{name}: {told(taken.error)}",
         }
     shown = received.document
     if received.outcome != "unchanged" or shown.state in UNDER_WAY:
@@ -225,6 +236,13 @@ def outcome_of(taken: Taken) -> dict[str, Any]:
     }
 
 
+def with_tag(tag: str) -> list[Document]:
+    """The documents that have it, or all."""
+    found = kotae().library.documents()
+    tags = kotae().library.tags() if tag else {}
+    return [document for document in found if not tag or tag in tags.get(document.id, ())]
+
+
 def row(document: Document) -> dict[str, Any]:
     return {
         "id": document.id,
@@ -233,7 +251,7 @@ def row(document: Document) -> dict[str, Any]:
         "state": document.state,
         "label": str(STATES[document.state]),
         "progress": document.progress,
-        "error": document.error,
+        "error": told(document.error),
         "passages": document.passages,
         "version": document.version,
         "under_way": document.state in UNDER_WAY,
