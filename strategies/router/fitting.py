@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategies.router.examples import Learnt
-from strategies.router.head import Conditions, Evidence, Head
+from strategies.router.head import UNITS, Conditions, Evidence, Head
 
 Floats = NDArray[np.float64]
 
 STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # of the ridge that holds the weights back
 FOLDS = 5
 STEPS = 50
+AT_ONCE = 500  # questions that are compared with all others
 FEW = 0.05  # of the questions are as far from the others, or farther: what is beyond is unlike any of them
 
 
@@ -47,7 +48,7 @@ def fit(
     near = nearness(vectors, folds)
     spent = {
         unit: np.array([[float(getattr(attempt, unit)) for attempt in row] for row in attempts])
-        for unit in ("ms", "cost", "tokens")
+        for unit in UNITS
     }
     return Head(
         strategies=strategies,
@@ -121,7 +122,10 @@ def sigmoid(values: Floats) -> Floats:
 
 def nearness(vectors: Floats, folds: NDArray[np.int64]) -> Floats:
     """The cosine of each question to the nearest one of the other folds."""
-    like = vectors @ vectors.T
-    like[folds[:, None] == folds[None, :]] = -1.0
-    found: Floats = like.max(axis=1)
+    found = np.empty(len(vectors))
+    for start in range(0, len(vectors), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
+        like = vectors[rows] @ vectors.T
+        like[folds[rows, None] == folds[None, :]] = -1.0
+        found[rows] = like.max(axis=1)
     return found

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from knowledge_base.errors import KnowledgeError
 from strategies.base import Kit, Options, Question
 from strategies.errors import StrategyError, Unavailable
 from strategies.events import Decision, Event
@@ -184,7 +185,7 @@ class Router:
             return f"it learned to choose among {learned}; train it again (kotae router train)"
         try:
             now = self.conditions()
-        except StrategyError as error:
+        except (StrategyError, KnowledgeError) as error:
             return f"it cannot be seen whether its strategies are what they were ({error})"
         was = head.conditions
         changed = [repr(name) for name in self._of if was.strategies.get(name) != now.strategies[name]]
