@@ -112,7 +112,7 @@ def marks(scale: Scale, dots: Sequence[Dot], best: set[str]) -> list[str]:
 
 
 def label(dot: Dot, x: float, y: float, taken: list[tuple[float, float, float]], *, bold: bool) -> str:
-    """The name beside its mark, lower where another name stands."""
+    """The name beside its mark and above the line, lower where another name stands."""
     wide = sum(LETTER * (2 if ord(letter) > 0x2E7F else 1) for letter in dot.name)
     left = x + 10 + wide > WIDTH - 4
     begin = x - 10 - wide if left else x + 10
@@ -122,7 +122,7 @@ def label(dot: Dot, x: float, y: float, taken: list[tuple[float, float, float]],
     weight = ' font-weight="600"' if bold else ""
     anchor = ' text-anchor="end"' if left else ""
     at = x - 10 if left else x + 10
-    return f'<text x="{at:.1f}" y="{y + 4:.1f}"{anchor}{weight}>{escape(dot.name)}</text>'
+    return f'<text x="{at:.1f}" y="{y - 8:.1f}"{anchor}{weight}>{escape(dot.name)}</text>'
 
 
 def number(value: float) -> str:
