@@ -21,6 +21,7 @@ from tests.people import PASSWORD
 from web.app import create_app
 
 QUESTION_CHARACTERS = 200
+IDENTITY_SECRET = "the site's and ours"
 ARGUMENTS = [
     "--disable-quic",
     "--no-first-run",
@@ -80,7 +81,8 @@ def house(_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kot
         product="Aroma",
         chat={"strategy": "actor"},
         strategies={"actor": {"use": "actor"}},
-        web={"sites": [_site.origin]},
+        web={"sites": [_site.origin], "identity_secret": IDENTITY_SECRET},
+        widget={"starters": {"en": ["How long is the warranty?"], "ja": ["保証は何年ですか。"]}},
         limits={
             "question_characters": QUESTION_CHARACTERS,
             "questions_per_minute": 1000,

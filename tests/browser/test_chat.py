@@ -256,16 +256,22 @@ def test_what_was_said_before_an_answer_broke_off_stays(visitor: Visitor, stage:
     expect(answer.locator(".said")).to_have_text("The half of it")
 
 
-def test_a_lost_connection_is_said_and_can_be_tried_again(visitor: Visitor, stage: Stage) -> None:
-    cut = 'event: start\ndata: {"message": "m"}\n\nevent: token\ndata: {"text": "Half a"}\n\n'
-    visitor.page.route(
-        "**/api/messages", lambda route: route.fulfill(body=cut, content_type="text/event-stream"), times=1
-    )
+def test_a_connection_that_stays_lost_is_said_and_can_be_tried_again(a_visitor: Visit, stage: Stage) -> None:
+    visitor = a_visitor()
+    visitor.page.clock.install()
+    visitor.visits().opens_the_chat()
+    visitor.page.route("**/api/messages", lambda route: route.abort())
     answer = visitor.asks("Are you there?")
-    expect(answer.get_by_text("The connection was lost.")).to_be_visible()
+    expect(answer.get_by_text("Reconnecting…")).to_be_visible()
+    for _ in range(10):
+        visitor.page.clock.fast_forward(9_000)
+        visitor.page.wait_for_timeout(50)
+    expect(answer.get_by_text("The connection was lost. Please try again.")).to_be_visible()
+    visitor.page.unroute("**/api/messages")
     stage.says("Here again.")
     answer.get_by_role("button", name="Try again").click()
     expect(visitor.last.locator(".said")).to_have_text("Here again.")
+    visitor.complaints.clear()
 
 
 def test_a_limit_is_said_in_the_operators_words(visitor: Visitor) -> None:
@@ -294,13 +300,15 @@ def test_a_conversation_that_is_gone_is_begun_anew_without_a_word(visitor: Visit
     visitor.complaints.clear()
 
 
-def test_a_person_is_offered_in_the_operators_words_when_nothing_is_found(
+def test_a_person_is_offered_in_the_operators_words_when_nothing_is_found_twice(
     visitor: Visitor, stage: Stage, house: Kotae
 ) -> None:
-    stage.says(NoAnswer("nothing was found"))
-    answer = visitor.asks("What is the meaning of life?")
-    expect(answer.locator(".said")).to_have_text(house.settings.say("no_answer", "en"))
-    expect(answer.locator(".handoff")).to_have_text(house.settings.say("handoff", "en"))
+    for question in ("What is the meaning of life?", "Of mine, then?"):
+        stage.says(NoAnswer("nothing was found"))
+        answer = visitor.asks(question)
+        expect(answer.locator(".said")).to_have_text(house.settings.say("no_answer", "en"))
+    expect(answer.locator(".handoff p")).to_have_text(house.settings.say("handoff", "en"))
+    expect(answer.locator(".handoff").get_by_role("button", name="Talk to a person")).to_be_visible()
     expect(answer.locator(".failed")).to_be_hidden()
 
 

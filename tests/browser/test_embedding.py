@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from threading import Event
+
 from playwright.sync_api import expect
 
 from bot.kotae import Kotae
-from tests.browser.conftest import Visit
+from tests.browser.conftest import IDENTITY_SECRET, Visit
 from tests.browser.sites import Site
-from tests.browser.stage import Stage
+from tests.browser.stage import Stage, cites
 from tests.browser.visitor import Visitor
+from web.chat.identity import signature
 
 
 def line(kotae: str, attributes: str = "") -> str:
@@ -131,6 +135,121 @@ def test_a_site_that_may_not_show_the_chat_gets_a_sentence(
     visitor.page.get_by_role("button", name="Close chat").first.click()
     expect(visitor.panel).to_be_hidden()
     visitor.complaints.clear()
+
+
+def test_the_chat_stands_in_the_page_itself(a_visitor: Visit, site: Site, address: str, stage: Stage) -> None:
+    page = site.shows(
+        f'<h1>Help</h1><div id="help"></div>{line(address, """data-mode="inline" data-target="#help" """)}',
+        policy=f"default-src 'none'; img-src data:; script-src {address}; frame-src {address}",
+    )
+    visitor = a_visitor().visits(page)
+    stage.says("It works here.")
+    visitor.asks("Does it work here?")
+    expect(visitor.last.locator(".said")).to_have_text("It works here.")
+    expect(visitor.launcher).to_have_count(0)
+    expect(visitor.frame.locator("#close")).to_be_hidden()
+    assert visitor.page.locator("#help iframe").count() == 1
+
+
+def test_the_page_hears_what_is_said_and_whether_the_chat_is_open(
+    a_visitor: Visit, site: Site, address: str, stage: Stage
+) -> None:
+    visitor = a_visitor().visits(site.shows(line(address)))
+    expect(visitor.launcher).to_be_visible()
+    visitor.page.evaluate(
+        """() => {
+          window.heard = [];
+          for (const name of ["open", "close", "message"]) {
+            kotae.on(name, (detail) => heard.push([name, detail?.role ?? "", detail?.text ?? ""]));
+          }
+          kotae.open();
+        }"""
+    )
+    expect(visitor.box).to_be_focused()
+    stage.says("At noon.")
+    expect(visitor.asks("When?").locator(".feedback")).to_be_visible()
+    visitor.page.evaluate("kotae.close()")
+    assert visitor.page.evaluate("heard") == [
+        ["open", "", ""],
+        ["message", "customer", "When?"],
+        ["message", "bot", "At noon."],
+        ["close", "", ""],
+    ]
+
+
+def test_an_answer_that_comes_while_the_chat_is_closed_is_announced_on_the_launcher(
+    visitor: Visitor, stage: Stage
+) -> None:
+    more = Event()
+    stage.says("First. ", more, "Last.")
+    expect(visitor.asks("How long?").locator(".said")).to_have_text("First.")
+    visitor.page.keyboard.press("Escape")
+    more.set()
+    expect(visitor.page.get_by_role("button", name="Open chat (new)")).to_be_visible()
+
+
+def test_a_signed_customer_is_known_and_has_a_chat_of_their_own(
+    a_visitor: Visit, site: Site, address: str, house: Kotae
+) -> None:
+    def page(customer: str, signed: str) -> str:
+        identity = json.dumps({"id": customer, "email": f"{customer}@example.com"})
+        told = f"data-identity='{identity}' data-signature='{signed or signature(identity, IDENTITY_SECRET)}'"
+        about = json.dumps({"product": "Duo"})
+        return site.shows(line(address, f"{told} data-about='{about}'"))
+
+    visitor = a_visitor().visits(page("mika", "")).opens_the_chat()
+    expect(visitor.asks("Where is my order?").locator(".feedback")).to_be_visible()
+    conversation = house.conversations.page(limit=1)[0]
+    assert conversation.customer == {"id": "mika", "email": "mika@example.com"}
+    assert conversation.seen_on == {"page": f"{site.origin}/", "title": "A shop", "product": "Duo"}
+
+    visitor.visits(page("noa", "")).opens_the_chat()
+    expect(visitor.messages).to_have_count(1)
+    visitor.visits(page("mika", "")).opens_the_chat()
+    expect(visitor.messages).to_have_count(3)
+
+    visitor.visits(page("eve", "0" * 64)).opens_the_chat()
+    expect(visitor.asks("I am somebody else").locator(".feedback")).to_be_visible()
+    assert house.conversations.page(limit=1)[0].customer == {}
+    assert any("identity is not believed" in complaint for complaint in visitor.complaints)
+    visitor.complaints.clear()
+
+
+def test_a_page_that_reads_from_right_to_left_has_the_chat_on_its_left(
+    a_visitor: Visit, site: Site, address: str, stage: Stage
+) -> None:
+    visitor = (
+        a_visitor().visits(site.shows(line(address, 'data-dir="rtl" data-theme="dark"'))).opens_the_chat()
+    )
+    stage.says("نعم.", cites("a", "a"))
+    expect(visitor.asks("هل يعمل؟").locator(".feedback")).to_be_visible()
+    box = visitor.panel.bounding_box()
+    assert box is not None
+    assert box["x"] == 20
+    question = visitor.frame.locator(".customer .said").bounding_box()
+    assert question is not None
+    assert question["x"] - box["x"] < 40  # what the customer says stands on the left
+    expect(visitor.frame.locator("html")).to_have_css("color-scheme", "dark")
+
+
+def test_the_chat_is_painted_within_a_second(a_visitor: Visit) -> None:
+    visitor = a_visitor().visits()
+    visitor.launcher.click()
+    expect(visitor.box).to_be_focused()
+    visitor.page.reload()
+    visitor.launcher.click()
+    expect(visitor.box).to_be_focused()
+    painted = visitor.page.frames[-1].evaluate(
+        "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+    )
+    assert painted <= 1_000
+
+
+def test_a_customer_begins_with_a_question_that_is_offered(visitor: Visitor, stage: Stage) -> None:
+    stage.says("Two years.")
+    visitor.frame.get_by_role("button", name="How long is the warranty?").click()
+    expect(visitor.last.locator(".said")).to_have_text("Two years.")
+    expect(visitor.frame.locator("#starters")).to_be_hidden()
 
 
 def test_there_is_no_secret_in_what_a_page_loads(a_visitor: Visit, address: str, house: Kotae) -> None:

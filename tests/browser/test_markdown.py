@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Visit
@@ -16,6 +20,16 @@ async ([text, unfinished]) => {
   const target = document.createElement("div");
   show(target, text, { unfinished });
   return target.innerHTML;
+}
+"""
+SHOW_ALL = """
+async (texts) => {
+  const { show } = await import("/static/widget/markdown.js");
+  return texts.map((text) => {
+    const target = document.createElement("div");
+    show(target, text);
+    return target.innerHTML;
+  });
 }
 """
 GROWS = """
@@ -97,6 +111,39 @@ def test_half_a_mark_up_never_flashes_past(page: Page, text: str, html: str) -> 
 def test_a_block_that_was_read_is_never_drawn_again(page: Page) -> None:
     text = "One **two**.\n\n- a\n- b\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\n```\ncode\n```\n\nEnd *here*.\n"
     assert page.evaluate(GROWS, text) == 0
+
+
+def test_the_widget_and_the_console_read_the_same_text_alike(page: Page) -> None:
+    """Every section of the demo's documents and of our own pages, read by the widget and by markdown-it."""
+    root = Path(__file__).parents[2]
+    pages = [*(root / "demo").rglob("*.md"), *(root / "docs").rglob("*.md"), root / "README.ja.md"]
+    sections = [part for path in pages for part in re.split(r"\n(?=#)", path.read_text("utf-8"))]
+    assert len(sections) > 250
+    ours = page.evaluate(SHOW_ALL, sections)
+    differ = [text for text, html in zip(sections, ours, strict=True) if alike(html) != alike(theirs(text))]
+    assert differ == []
+
+
+def theirs(text: str) -> str:
+    """HTML of CommonMark's reader, with the things that the widget reads otherwise switched off."""
+    reader = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+    html = reader.disable(["code", "html_block", "html_inline", "reference", "entity", "image"]).render(text)
+    return re.sub(r"(?<=<h|/h)[1-6](?=>)", lambda depth: str(min(int(depth[0]) + 2, 6)), html)
+
+
+BLOCK = r"\s*(</?(?:p|h\d|ul|ol|li|pre|code|table|t\w+|br|hr|blockquote)>)\s*"
+
+
+def alike(html: str) -> str:
+    """Without what says the same in other words: wrappers, attributes and the space between blocks."""
+    html = re.sub(r"<(/?)s>", r"<\1del>", html)
+    html = re.sub(r"</?(?:a|div|span)\b[^>]*>|<tbody></tbody>", "", html)
+    html = unescape(re.sub(r"<(\w+)(?: [^>]*)?/?>", r"<\1>", html))
+    return re.sub(
+        r"\s+",
+        " ",
+        re.sub(r"\s*(</?(?:p|h\d|ul|ol|li|pre|code|table|t\w+|br|hr|blockquote)>)\s*", r"\1", html),
+    ).strip()
 
 
 def test_a_million_characters_of_brackets_do_not_hang_the_page(a_visitor: Visit) -> None:
