@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from playwright.sync_api import Dialog, FilePayload, Locator, Page, expect
 
@@ -35,6 +35,7 @@ class Colleague:
 
     page: Page
     kotae: str
+    complaints: list[str] = field(default_factory=list)  # of the browser's console
 
     def opens(self, path: str) -> Colleague:
         self.page.goto(f"{self.kotae}/console/{path}")

@@ -153,7 +153,7 @@ def signed_in(a_visitor: Visit, kotae: Kotae) -> Arrive:
         if not any(user.email == email for user in kotae.users.list()):
             kotae.users.add(email, PASSWORD, role)  # type: ignore[arg-type]
         visitor = a_visitor(**options)
-        colleague = Colleague(visitor.page, visitor.kotae).opens("sign-in")
+        colleague = Colleague(visitor.page, visitor.kotae, visitor.complaints).opens("sign-in")
         expect(colleague.page.locator("[name=email]")).to_be_focused()
         keys = colleague.page.keyboard
         for text, key in ((email, "Tab"), (PASSWORD, "Enter")):
