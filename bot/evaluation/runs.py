@@ -1,6 +1,6 @@
 """Evaluation runs: strategies × the questions of a set, asked as customers ask, each answer kept at once.
 
-    start ─▶ a row and a job "evaluate" ─▶ warm up ─▶ ask, keep; ask, keep … ─▶ judge ─▶ done
+    start ─▶ a row and a job "evaluate" ─▶ warm up ─▶ ask, keep; ask, keep … ─▶ done
 
 An answer that is kept is not asked again: a run that was killed, cancelled or failed goes on behind it. All
 strategies take turns at each question, so that a slow minute of the machine is a slow minute for all of them.
@@ -30,7 +30,6 @@ from knowledge_base.database import now
 from strategies.errors import StrategyError
 
 KIND = "evaluate"
-ASKING = 0.95  # of the whole; the rest is for judging
 GREETING = AskedQuestion("", "Are you there?")  # each strategy answers it before the first is measured
 
 Ask = Callable[[AskedQuestion, str], Answered]
@@ -239,7 +238,7 @@ class Evaluations:
         todo = list(self._unanswered(run, questions))
         total = len(questions) * len(run.strategies)
         for number, (question, strategy) in enumerate(todo, start=total - len(todo)):
-            progress("asking", ASKING * number / total)
+            progress("asking", number / total)
             self._keep(run, self._ask(question, strategy))
 
     def _begin(self, run: Run) -> None:

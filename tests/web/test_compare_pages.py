@@ -62,7 +62,7 @@ def compares(admin: Admin, operator: Operator, kotae: Kotae) -> Callable[..., st
     questions = brings(operator)
 
     def ask(*strategies: str, drains: bool = True) -> str:
-        fields = {"set": questions.rsplit("/", 1)[1], "strategies": strategies}
+        fields = {"set": questions.rsplit("/", 1)[1], "strategies": list(strategies)}
         begun = operator.sends("/console/compare", **fields)
         assert begun.status_code == 302, begun.text
         if drains:

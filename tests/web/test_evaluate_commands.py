@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from strategies.echo import Echo
+from strategies.errors import Unavailable
 from tests.web.test_command_line import WARRANTY, Terminal
 
 QUESTIONS = [
@@ -117,14 +119,20 @@ def test_a_strategy_that_is_not_there_is_refused(terminal: Terminal) -> None:
     assert "there is no strategy 'nobody'; configured: manuals, parrot" in done.stderr
 
 
-def test_an_evaluation_that_cannot_be_done_fails_and_says_how_to_go_on(terminal: Terminal) -> None:
-    config = terminal.folder / "kotae.toml"
-    config.write_text(config.read_text() + '[strategies.product]\nuse = "lora"\n')
+def test_an_evaluation_that_cannot_be_done_fails_and_says_how_to_go_on(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cold(_self: Echo) -> None:
+        raise Unavailable("its server is away")
+
     terminal("questions", "import", write(terminal))
-    done = terminal("evaluate", "--set", "kettle", "--strategies", "parrot,product")
+    monkeypatch.setattr(Echo, "warm_up", cold)
+    done = terminal("evaluate", "--set", "kettle", "--strategies", "parrot")
     assert done.exit_code == 1
-    assert "'product' cannot be asked" in done.stderr
+    assert "'parrot' cannot be asked: its server is away" in done.stderr
     assert "kotae evaluate --resume" in done.stderr
+    monkeypatch.undo()
+    assert terminal.json("evaluate", "--resume", "last")["state"] == "done"
 
 
 def test_the_demo_brings_its_questions_with_the_test_held_out(terminal: Terminal) -> None:
