@@ -67,9 +67,9 @@ def evaluate(
         raise click.UsageError("name a set with --set, a file with --questions, or a run with --resume")
     with installation.open() as kotae:
         if shown:
-            run = kotae.evaluations.run(_whole_id(kotae, shown))
+            run = kotae.evaluations.run(whole_id(kotae, shown))
         elif resume:
-            run = waited(kotae, kotae.evaluations.resume(_whole_id(kotae, resume), by=somebody()))
+            run = waited(kotae, kotae.evaluations.resume(whole_id(kotae, resume), by=somebody()))
         else:
             name = set_name or _imported(kotae, file)
             run = waited(kotae, started(kotae, name, strategies, part, limit))
@@ -122,7 +122,7 @@ def _go_on(run: Run) -> str:
     return f"Go on with: kotae evaluate --resume {run.id[:8]}"
 
 
-def _whole_id(kotae: Kotae, run: str) -> str:
+def whole_id(kotae: Kotae, run: str) -> str:
     """A run's id by its first letters."""
     from bot.evaluation.runs import UnknownRun
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from web.cli.evaluate import whole_id
 from web.cli.progress import meter
 from web.cli.shell import Group, Installation, Sentence, here, somebody, table
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from strategies.router.plan import Plan
 
 SPENT = {"ms": "ms", "cost": "cost", "tokens": "prompt tokens"}
-ROUTER = click.option("--router", default="", help="Which one, when several are configured.")
+ROUTER = click.option("--router", metavar="NAME", default="", help="Which one, when several are configured.")
 
 
 @click.group(cls=Group)
@@ -25,8 +26,16 @@ def router() -> None:
 
 
 @router.command()
-@click.option("--set", "set_name", default="", help="Learn from the newest evaluation of this question set.")
-@click.option("--run", "run_id", default="", help="Learn from this evaluation.")
+@click.option(
+    "--set",
+    "set_name",
+    metavar="NAME",
+    default="",
+    help="Learn from the newest evaluation of this question set.",
+)
+@click.option(
+    "--run", "run_id", metavar="ID", default="", help="Learn from this evaluation, or from the `last`."
+)
 @ROUTER
 @here
 def train(installation: Installation, set_name: str, run_id: str, router: str) -> None:
@@ -42,7 +51,8 @@ def train(installation: Installation, set_name: str, run_id: str, router: str) -
             bar.set_description_str(step, refresh=False)
             bar.update(share - bar.n)
 
-        standing = kotae.routers.train(name, by=somebody(), run_id=run_id, set_name=set_name, tell=tell)
+        run = whole_id(kotae, run_id) if run_id else ""
+        standing = kotae.routers.train(name, by=somebody(), run_id=run, set_name=set_name, tell=tell)
     installation.show(told(standing), f"{name} has learned.\n\n{in_words(standing)}")
 
 
