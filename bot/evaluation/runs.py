@@ -334,7 +334,6 @@ def _row(run_id: str, answered: Answered) -> EvaluationAnswerRow:
         strategy=answered.strategy,
         question_id=answered.question_id,
         content=asdict(answered),
-        judged_by="",
     )
 
 

@@ -232,8 +232,6 @@ class EvaluationAnswerRow(Base):
     strategy: Mapped[str] = mapped_column(sa.String(200))
     question_id: Mapped[str] = mapped_column(sa.String(200))
     content: Mapped[dict[str, Any]]
-    verdict: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON)
-    judged_by: Mapped[str] = mapped_column(sa.String(32), default="")  # the release of the metrics
 
 
 class AuditRow(Base):
