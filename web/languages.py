@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from flask import Flask, Response, request
 from flask_babel import Babel, get_locale
 
+from web.sentences import told
+
 NAMES: Mapping[str, str] = {"en": "English", "ja": "日本語"}
 COOKIE = "language"
 A_YEAR = 365 * 24 * 3600
@@ -27,10 +29,13 @@ def current() -> str:
 
 
 def speak(app: Flask) -> None:
-    """Give the application its languages; templates know `language` and `languages`."""
+    """Give the application its languages; templates know `language` and `languages`, and say what the layers
+    below wrote by `{{ sentence | told }}`.
+    """
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
     Babel(app, locale_selector=chosen)
     app.after_request(_remember)
+    app.add_template_filter(told, "told")
 
     @app.context_processor
     def languages() -> dict[str, object]:

@@ -26,6 +26,7 @@ from web.admin import bp, curve
 from web.admin.fields import Field, Words, faults_of, fields, typed
 from web.auth import requires
 from web.current import kotae
+from web.sentences import told
 
 UNDER_WAY = {"queued", "running"}
 STATES = {
@@ -213,7 +214,7 @@ def start_training() -> ResponseReturnValue:
             name, base=base, recipe=recipe, promote=asked["promote"], by=current_user.email
         )
     except TrainingRefused as refused:
-        flash(_("The training was not started: %(why)s.", why=refused), "danger")
+        flash(_("The training was not started: %(why)s.", why=told(refused)), "danger")
         return page(form(asked), 409)
     flash(_("%(name)s is being trained.", name=name), "success")
     return redirect(url_for("admin.run", run_id=job.id))
@@ -250,7 +251,7 @@ def resume_training(run_id: str) -> ResponseReturnValue:
     try:
         kotae().training.resume(run_id, by=current_user.email)
     except TrainingRefused as refused:
-        flash(_("The training was not started: %(why)s.", why=refused), "danger")
+        flash(_("The training was not started: %(why)s.", why=told(refused)), "danger")
     else:
         flash(_("%(name)s goes on where it was.", name=shown.name), "success")
     return redirect(url_for("admin.run", run_id=run_id))

@@ -125,6 +125,8 @@ def load(name: str = SHIPPED, *, device: str = "", dtype: str = "", quantized: b
     if not isinstance(kind, torch.dtype):
         raise Misconfigured(f"torch knows no dtype {dtype!r}; try float32 or bfloat16")
     folder = found(name)
+    if quantized and (folder / READER).exists():
+        raise Misconfigured(f"the base {name!r} has two small parts, which are not quantized; train it whole")
     more = four_bit(device) if quantized else {}
     try:
         with quietly():

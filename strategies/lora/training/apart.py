@@ -1,10 +1,11 @@
 """Training in a process of its own, so that answering customers goes on beside it.
 
-    python -m strategies.lora.training.apart FOLDER [--threads N]
+    python -m strategies.lora.training.apart FOLDER [--threads N] [--processes N]
 
 It has one thread, gives way to everybody else, and is the first to go when memory runs out. It tells how far
 it is as JSON lines: `Told`s, and last {"done": folder}, {"stopped": …} or {"error": sentence}. SIGTERM stops
 it at the next step with a checkpoint; so does the end of its standard input, which its parent's death brings.
+Where there are several GPUs it becomes as many processes that train as one (`together`).
 """
 
 from __future__ import annotations
@@ -129,14 +130,34 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m strategies.lora.training.apart", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=0, help="that train as one; 0: one for each GPU")
     parser.add_argument("--smaller", type=int, default=0, help="how often to halve what is learned at once")
     options = parser.parse_args()
+    become_several(options.processes)
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())
     threading.Thread(target=_watch_parent, args=(asked,), daemon=True).start()
     give_way(options.threads)
     return work(options.folder, asked.is_set, options.smaller)
+
+
+def become_several(processes: int) -> None:
+    """Start anew as this many processes, where it is more than one and they are not there yet."""
+    import torch
+    from torch import distributed
+
+    wanted = processes or torch.cuda.device_count()
+    if wanted > 1 and distributed.is_available() and not distributed.is_torchelastic_launched():
+        launcher = [
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            f"--nproc-per-node={wanted}",
+            "--no-python",
+        ]
+        ourselves = [sys.executable, "-m", "strategies.lora.training.apart", *sys.argv[1:]]
+        os.execv(sys.executable, [sys.executable, *launcher, *ourselves])  # noqa: S606  # the same program
 
 
 def work(folder: Path, stopped: Callable[[], bool], smaller: int = 0) -> int:
@@ -150,7 +171,8 @@ def work(folder: Path, stopped: Callable[[], bool], smaller: int = 0) -> int:
     except TrainingFailed as why:
         say({"error": str(why)})
         return FAILED
-    say({"done": str(path)})
+    if path.exists():  # it is the first of several that makes it
+        say({"done": str(path)})
     return DONE
 
 

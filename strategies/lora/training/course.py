@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
 
     from strategies.lora.bases.model import Base
+    from strategies.lora.training.together import Together
 
 __all__ = ["Job", "Recipe", "Told", "TrainingFailed", "TrainingStopped", "Work", "train"]
 
@@ -71,18 +73,23 @@ def train(work: Work, told: Callable[[Told], None], stopped: Callable[[], bool],
     where memory was too little before. Raises TrainingFailed with a sentence for the admin, and
     TrainingStopped when `stopped` said so; either way the checkpoint is left.
     """
-    with work.alone():
+    from strategies.lora.training.together import Together
+
+    together = Together()
+    with work.alone() if together.first else nullcontext():
         if work.adapter.exists():
             return work.adapter
         job = work.job
-        prepare(work)
+        if together.first:
+            prepare(work)
+        together.agreed(0.0)  # what is learned is written
         from strategies.lora import bases
         from strategies.lora.training.preferring import Preferring
 
         course = Preferring if job.preferences else Course
         try:
-            base = bases.load(job.base, quantized=job.recipe.quantized)
-            return course(work, job, base, told, stopped).run(smaller)
+            base = bases.load(job.base, device=together.device, quantized=job.recipe.quantized)
+            return course(work, job, base, told, stopped, together).run(smaller)
         except Misconfigured as error:
             raise TrainingFailed(str(error)) from error
 
@@ -91,13 +98,21 @@ class Course:
     """One training in memory."""
 
     def __init__(
-        self, work: Work, job: Job, base: Base, told: Callable[[Told], None], stopped: Callable[[], bool]
+        self,
+        work: Work,
+        job: Job,
+        base: Base,
+        told: Callable[[Told], None],
+        stopped: Callable[[], bool],
+        together: Together | None = None,
     ) -> None:
         import torch
 
         from strategies.lora.training.adapting import learning, width
         from strategies.lora.training.proving import rows_of, spread
+        from strategies.lora.training.together import Together
 
+        self.together = together or Together()
         self.work, self.job, self.base = work, job, base
         self.recipe = job.recipe
         self._told, self._stopped = told, stopped
@@ -177,18 +192,19 @@ class Course:
                 self.smaller(max(self.batches, key=self.tokens))
             self._good = self.snapshot()
             while (batch := self.next_batch()) is not None:
-                if self._stopped():
+                if self.together.any(self._stopped()):
                     self.keep()
                     raise TrainingStopped(f"stopped after step {self.state.step} of {self.steps}")
                 self.advance(batch)
         self.put(self.best)
-        return self.finish()
+        return self.finish() if self.together.first else self.work.adapter
 
     def begin(self, half: bool) -> None:
         self.state.half = half
         self.best = self.copied()
-        for name in (CURVE, SAMPLES):
-            (self.work.folder / name).unlink(missing_ok=True)
+        if self.together.first:
+            for name in (CURVE, SAMPLES):
+                (self.work.folder / name).unlink(missing_ok=True)
 
     def next_batch(self) -> Batch | None:
         """What is learned next; None when it is time to end."""
@@ -215,7 +231,7 @@ class Course:
         state.step += 1
         state.unsaid.append(loss)
         began, seconds, _ = self._began
-        state.seconds = seconds + time.monotonic() - began
+        state.seconds = self.together.agreed(seconds + time.monotonic() - began)
         if state.step % self.every == 0 or state.step == self.steps:
             self.measure()
         elif state.step % max(1, self.steps // POINTS) == 0:
@@ -250,6 +266,7 @@ class Course:
             share = self.share_of_loss(part, batch)
             share.backward()  # type: ignore[no-untyped-call]
             loss += float(share.detach())
+        loss = self.together.summed(self.weights.values(), loss)
         norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), LONGEST_STEP)
         if not (math.isfinite(loss) and math.isfinite(float(norm))):
             raise NotFinite
@@ -259,8 +276,11 @@ class Course:
         return loss
 
     def parts(self, batch: Batch) -> Sequence[Batch]:
-        """The batch, in as many parts as memory asks for."""
-        return list(within(self.rows, batch, self.state.at_once)) if self.state.at_once else [batch]
+        """What this process learns of a batch, in as many parts as memory asks for."""
+        mine = self.together.mine(batch)
+        if not mine:
+            return []
+        return list(within(self.rows, mine, self.state.at_once)) if self.state.at_once else [mine]
 
     def smaller(self, batch: Batch) -> None:
         """Fewer examples at once, with the same sum."""
@@ -272,8 +292,8 @@ class Course:
             )
         self.optimizer.zero_grad(set_to_none=True)
         self.state.at_once = max(1, self.tokens(largest) // 2)
-        fewer = f"about {len(largest) // 2} examples at once instead of {len(largest)}"
-        self.note(f"out of memory: from here on {fewer}")
+        fewer, before = len(largest) // 2, len(largest)
+        self.note(f"out of memory: from here on about {fewer} examples at once instead of {before}")
 
     def tokens(self, batch: Batch) -> int:
         return sum(self.rows[at].tokens for at in batch)
@@ -314,13 +334,14 @@ class Course:
         from strategies.lora.training.proving import samples
 
         state = self.state
-        held_out = self.held_out_loss()
+        held_out = self.together.agreed(self.held_out_loss() if self.together.first else 0.0)
         if math.isfinite(held_out) and (state.best is None or held_out < state.best):
             state.best, state.best_step, state.misses = held_out, state.step, 0
             self.best = self.copied()
         else:
             state.misses += 1
-        if (state.step // self.every) % SAMPLE_EVERY == 1 or state.step == self.steps:
+        sampled = (state.step // self.every) % SAMPLE_EVERY == 1 or state.step == self.steps
+        if sampled and self.together.first:
             for sample in samples(
                 self.base, self.held_out[:SAMPLED], self.held_out_rows[:SAMPLED], state.step
             ):
@@ -345,8 +366,9 @@ class Course:
             note=note,
         )
         state.curve.append(asdict(told))
-        append(self.work.folder / CURVE, asdict(told))
-        self._told(told)
+        if self.together.first:
+            append(self.work.folder / CURVE, asdict(told))
+            self._told(told)
 
     def note(self, words: str) -> None:
         """Say it aloud; it stays in the curve."""
@@ -362,7 +384,8 @@ class Course:
 
     def keep(self) -> None:
         """The checkpoint, in the place of the one before."""
-        save(self.work.folder / CHECKPOINT, self.state, self.everything())
+        if self.together.first:
+            save(self.work.folder / CHECKPOINT, self.state, self.everything())
         self._kept_at = time.monotonic()
 
     _kept_at = math.inf
@@ -386,8 +409,10 @@ class Course:
                 f"the checkpoint cannot be read ({type(error).__name__}: {error})"
             ) from error
         self.restore(tensors)
-        write(self.work.folder / CURVE, lines(self.state.curve))
-        write(self.work.folder / SAMPLES, lines(self.state.samples))
+        self.together.agreed(0.0)  # all have read it before the first one writes the next
+        if self.together.first:
+            write(self.work.folder / CURVE, lines(self.state.curve))
+            write(self.work.folder / SAMPLES, lines(self.state.samples))
 
     def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
         import torch

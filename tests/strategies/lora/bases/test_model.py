@@ -62,6 +62,11 @@ def test_a_decoder_whose_reader_has_changed_is_refused(tmp_path: Path) -> None:
         bases.load(str(folder))
 
 
+def test_a_base_of_two_small_parts_is_not_quantized() -> None:
+    with pytest.raises(Misconfigured, match="two small parts, which are not quantized"):
+        bases.load(quantized=True)
+
+
 def test_four_bits_without_a_gpu_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="CUDA"):
         bases.load(str(tiny_base(tmp_path, "llama")), device="cpu", quantized=True)

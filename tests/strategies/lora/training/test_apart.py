@@ -17,7 +17,7 @@ import pytest
 from strategies.lora.testing import tiny_base
 from strategies.lora.training import apart
 from strategies.lora.training.apart import DONE, STOPPED, Teller, run_apart
-from strategies.lora.training.work import CHECKPOINT, Told, TrainingFailed, TrainingStopped
+from strategies.lora.training.work import CHECKPOINT, Told, TrainingFailed, TrainingStopped, Work
 from tests.strategies.lora.desk import Listener, never, work
 
 
@@ -32,6 +32,37 @@ def test_a_training_apart_is_heard_and_ends_with_an_adapter(base: Path, tmp_path
     assert (folder / "adapter_model.safetensors").exists()
     assert heard.held_out
     assert "proving the adapter" in heard.notes
+
+
+def as_several(processes: int, folder: Path) -> list[dict[str, Any]]:
+    """Train there, in as many processes; what they said."""
+    command = [
+        sys.executable,
+        "-m",
+        "strategies.lora.training.apart",
+        str(folder),
+        f"--processes={processes}",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        said = child.stdout.read()  # standard input stays open meanwhile: its end would stop them
+    return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+
+
+@pytest.mark.timeout(400)
+def test_two_processes_train_as_one(base: Path, tmp_path: Path) -> None:
+    recipe = {"epochs": 2, "batch": 6}
+    run_apart(work(tmp_path / "alone", base, **recipe).folder, heard := Listener(), never)
+    two = work(tmp_path / "two", base, **recipe)
+    said = as_several(2, two.folder)
+    assert {one["done"] for one in said if "done" in one} == {str(two.adapter)}
+    assert [told.held_out for told in two.told() if told.held_out is not None] == pytest.approx(
+        heard.held_out, rel=1e-2
+    )
+    one = Work(tmp_path / "alone")
+    losses = [[told.loss for told in each.told() if told.loss is not None] for each in (one, two)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-2)
+    assert (two.adapter / "adapter_model.safetensors").exists()
 
 
 def test_a_training_apart_that_is_stopped_leaves_a_checkpoint(base: Path, tmp_path: Path) -> None:
