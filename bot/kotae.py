@@ -30,8 +30,12 @@ from bot.evaluation.sets import QuestionSets
 from bot.feedback import Feedback
 from bot.handoff import Handoffs, Kept
 from bot.inbox import Inbox
-from bot.jobs import Jobs, Progress, Work, WorkFailed, open_queue
+from bot.jobs import Jobs, Progress, Task, Work, WorkFailed, open_queue
+from bot.keys import Keys
+from bot.nearby import Nearby
 from bot.overview import Traffic
+from bot.pair_documents import KIND as PAIR_DOCUMENTS
+from bot.pair_documents import PairDocuments
 from bot.pairs import Pairs
 from bot.preferences import Preferences
 from bot.presence import Presence
@@ -82,9 +86,12 @@ class Kotae:
         self.audit = Audit(engine)
         self.pairs = Pairs(engine, library.embedder, partial(ids_of_files, library))
         self.candidates = Candidates(engine, self.pairs)
+        self.pair_documents = PairDocuments(self.pairs, library, self.remove)
+        self.nearby = Nearby(self.pairs, library.embedder)
         self.preferences = Preferences(engine, self.pairs)
         self.archive = Archive(engine, self.conversations, self.candidates)
         self.shadows = Shadows(engine, settings.say, settings.limits.answer_seconds)
+        self.keys = keys_of(engine, settings)
         self.traffic = Traffic(engine, settings.prices)
         self.unanswered = UnansweredQuestions(engine, library.embedder)
         self.watches = looking.watches_of(library, settings.fetching)
@@ -113,12 +120,13 @@ class Kotae:
                 looking.KIND: lambda _arguments, tell: looking.work(self.watches, self.jobs, tell),
                 runs.KIND: lambda arguments, tell: self.evaluations.work(arguments, tell),
                 DELIVER: self.deliveries.work,
+                PAIR_DOCUMENTS: self.pair_documents.work,
                 retention.KIND: self.retention.work,
             },
             left_over=lambda: [*left_over(library), *undelivered(self.deliveries)],
             patience_of={DELIVER: settings.handoff.retry_seconds},
             long={kind: queue_of(settings, f"kotae-{kind}") for kind in LONG},
-            due=lambda: [*looking.due(self.watches), *self.retention.due()],
+            due=self._due,
         )
         self.training = training.Training(
             settings.data / "training",
@@ -259,6 +267,10 @@ class Kotae:
         speaker = (strategy, self.switch.ready(strategy)) if strategy else self.switch.current()
         return self._reply(speaker, question, _forget, self.library.version())
 
+    def _due(self) -> list[Task]:
+        """What a minute's tick begins."""
+        return [*looking.due(self.watches), *self.pair_documents.due(), *self.retention.due()]
+
     def remove(self, document_id: str) -> None:
         """Delete a document from every answer: pairs drawn from it are taught no longer, and an adapter that
         was trained on it is marked first, for it still knows what stood there.
@@ -373,6 +385,13 @@ def queue_of(settings: Settings, name: str = "kotae") -> Huey:
         return open_queue(settings.data, settings.jobs.url.get_secret_value(), name)
     except (ConfigurationError, ValueError) as fault:
         raise BadSettings([f"jobs.url: {NO_REDIS}"]) from fault
+
+
+def keys_of(engine: sa.Engine, settings: Settings) -> Keys:
+    try:
+        return Keys(engine, settings.limits.url.get_secret_value())
+    except (UncountableError, ValueError) as fault:
+        raise BadSettings([f"limits.url: {NO_REDIS}"]) from fault
 
 
 def pace_of(settings: Settings) -> limits.Pace:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast, get_args
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -44,6 +44,9 @@ from strategies.lora.pairs.room import Room, room_of
 Progress = Callable[[str, float], None]
 DEFAULTS = Limits()
 
+Use = Literal["training", "documents", "both"]
+USES = get_args(Use)
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -55,6 +58,7 @@ class Kept:
     created_at: datetime
     updated_at: datetime
     withdrawn: str = ""
+    use: Use = "training"
 
 
 @dataclass(frozen=True)
@@ -248,7 +252,21 @@ class Pairs:
 
     def all(self) -> Sequence[Pair]:
         """What a training is given: all that is not withdrawn, each with its part."""
-        return [kept.pair for kept in self._kept() if not kept.withdrawn]
+        return [kept.pair for kept in self._kept() if not kept.withdrawn and kept.use != "documents"]
+
+    def answering(self) -> Sequence[Kept]:
+        """The pairs that are used as documents."""
+        return [kept for kept in self._kept() if not kept.withdrawn and kept.use != "training"]
+
+    def use_as(self, pair_id: str, use: Use, *, by: str) -> Kept:
+        """What a pair is for: to be taught, to be found like a document, or both."""
+        if use not in USES:
+            raise PairRefused(f"a pair is used as {', '.join(USES)}; {use!r} is none of these")
+        with writing(self._engine) as session:
+            row = _found(session, pair_id)
+            row.use, row.updated_at = use, now()
+            audit.note(session, by, "use pair", pair_id, use=use)
+            return _kept(row)
 
     def with_marks(self, pairs: Iterable[Pair]) -> Sequence[Pair]:
         """Pairs that come from elsewhere: what is held out here is held out there, by its wording, or because
@@ -387,7 +405,7 @@ def _found(session: Session, pair_id: str) -> PairRow:
 
 
 def _add(session: Session, pair: Pair, by: str) -> PairRow:
-    row = PairRow(id=uuid4().hex, withdrawn="", created_at=now())
+    row = PairRow(id=uuid4().hex, withdrawn="", use="training", created_at=now())
     _write(row, pair, by)
     session.add(row)
     return row
@@ -431,4 +449,5 @@ def _pair(row: PairRow) -> Pair:
 
 
 def _kept(row: PairRow) -> Kept:
-    return Kept(row.id, _pair(row), row.by, row.created_at, row.updated_at, row.withdrawn)
+    use = cast("Use", row.use)
+    return Kept(row.id, _pair(row), row.by, row.created_at, row.updated_at, row.withdrawn, use)

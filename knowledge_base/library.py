@@ -332,6 +332,11 @@ class Library:
             changing and self._editions.held(),
         )
 
+    def answering(self) -> str:
+        """The identity of the embedding whose index answers, "" while there is none; loads nothing."""
+        live = self._editions.live()
+        return live.identity if live else ""
+
     def reindex(self, progress: Progress = unseen) -> None:
         """Prepare every document for the configured embedding beside what answers, then turn to it at
         once.

@@ -153,7 +153,7 @@ def test_another_embedding_is_built_beside_the_old_which_answers_until_then(star
     new.reindex(look)
     assert seen == sorted(seen)
     assert all(sorted(answer) == sorted(answers[0]) for answer in answers)
-    assert (new.status().edition, new.status().missing, len(memory.kept)) == ("hash@1/96", 0, 1)
+    assert (new.status().edition, new.status().missing, len(memory.kept)) == ("hash@1/96", 0, 2)
     assert [len(vectors[0]) for vectors in new.sentences(new.search("bulb", 1))] == [96]
 
 

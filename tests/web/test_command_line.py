@@ -385,3 +385,33 @@ def test_a_path_that_is_not_there_is_refused(terminal: Terminal) -> None:
     done = terminal("documents", "add", str(terminal.folder / "nothing"))
     assert done.exit_code == 2
     assert "there is nothing at" in done.stderr
+
+
+def test_versions_are_listed_and_compared(filled: Terminal) -> None:
+    (warranty,) = [one for one in filled.json("documents", "list") if one["source"] == "warranty.md"]
+    assert filled.json("documents", "versions", warranty["id"])["changes"] == []
+    filled.write("docs/warranty.md", WARRANTY.replace("30", "36"))
+    assert filled("documents", "add", str(filled.folder / "docs" / "warranty.md")).exit_code == 0
+    told = filled("documents", "versions", warranty["id"]).stdout
+    assert "- The kettle is under warranty for 30 months" in told
+    assert "+ The kettle is under warranty for 36 months" in told
+
+
+def test_a_document_is_tagged_and_untagged(filled: Terminal) -> None:
+    id_ = filled.json("documents", "list")[0]["id"]
+    assert filled.json("documents", "tag", id_, "dealers", "light")["tags"] == ["dealers", "light"]
+    assert filled("documents", "tag", id_).stdout == "Tags: none\n"
+
+
+def test_another_index_is_paused_built_and_gone_back_from(filled: Terminal) -> None:
+    assert filled.json("index", "status")["changing"] is False
+    config = filled.folder / "kotae.toml"
+    config.write_text(config.read_text().replace("Kettle", "Boiler"))
+    assert filled.json("index", "pause")["held"]
+    assert filled.json("index", "status")["held"]
+    assert filled("index", "build").exit_code == 0
+    assert filled.json("index", "status")["changing"] is False
+    assert "answers now" in filled("index", "back").stdout
+    assert filled.json("index", "status")["held"]
+    assert "30 months" in str(filled.json("search", "How long is the warranty?"))
+    assert filled("index", "build").exit_code == 0

@@ -7,8 +7,12 @@ bp = Blueprint("admin", __name__, url_prefix="/console")
 from web.admin import (  # noqa: E402, F401 - they add their views to bp
     adapters,
     appearance,
+    audit,
+    candidates,
     deliveries,
     documents,
+    index,
+    keys,
     pairs,
     passages,
     training,

@@ -294,6 +294,17 @@ def edit_pair(pair_id: str) -> ResponseReturnValue:
     return redirect(url_for("admin.pairs"))
 
 
+@bp.post("/pairs/<pair_id>/use")
+@requires("admin")
+def use_pair(pair_id: str) -> ResponseReturnValue:
+    known(pair_id)
+    use = request.form.get("use", "")
+    kotae().pairs.use_as(pair_id, use, by=current_user.email)  # type: ignore[arg-type]  # it checks
+    kotae().jobs.tick()
+    flash(_("This pair is used as you chose."), "success")
+    return redirect(url_for("admin.pair", pair_id=pair_id))
+
+
 @bp.post("/pairs/<pair_id>/remove")
 @requires("admin")
 def remove_pair(pair_id: str) -> ResponseReturnValue:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bot.kotae import Kotae
     from knowledge_base.archives import Taken
     from knowledge_base.catalogue import Document
+    from knowledge_base.history import Change
     from knowledge_base.watches import Page
 
 DONE = ("live", "failed", "retired")
@@ -91,11 +92,54 @@ def remove(installation: Installation, id: str) -> None:  # noqa: A002  # as abo
         if own(kotae):
             kotae.remove(id)
         else:
-            _wait_for_job(kotae, kotae.jobs.enqueue("remove", document_id=id).id)
+            wait_for_job(kotae, kotae.jobs.enqueue("remove", document_id=id).id)
         kotae.audit.note(somebody(), "remove", id, source=document.source)
     installation.show(
         {"removed": id, "source": document.source}, f"{document.source} is removed from every answer."
     )
+
+
+@documents.command()
+@click.argument("id")
+@click.option(
+    "--from", "old", type=int, help="An earlier version, to compare with.  [default: the one before]"
+)
+@click.option("--to", "new", type=int, help="[default: the one that answers]")
+@here
+def versions(installation: Installation, id: str, old: int | None, new: int | None) -> None:  # noqa: A002  # as above
+    """What the document said before, and what is different now."""
+    from knowledge_base.history import between
+
+    with installation.open() as kotae:
+        found = kotae.library.versions(id)
+    numbers = [version.number for version in found]
+    new = new or next(iter(numbers), 0)
+    old = old or next((number for number in numbers if number < new), 0)
+    changes = [change for change in between(found, old, new) if change.kind != "same"] if old else []
+    rows = [(one.number, one.created_at, one.by, len(one.pieces)) for one in found]
+    text = table(rows, ("version", "came", "by", "passages")) if rows else "No version answers yet."
+    result = {"versions": [asdict(one) for one in found], "changes": [asdict(one) for one in changes]}
+    installation.show(result, "\n\n".join([text, *map(_told, changes)]))
+
+
+@documents.command()
+@click.argument("id")
+@click.argument("tags", nargs=-1)
+@here
+def tag(installation: Installation, id: str, tags: tuple[str, ...]) -> None:  # noqa: A002  # as above
+    """Give a document tags instead of those it has; without any, take them away."""
+    with installation.open() as kotae:
+        kotae.library.tag(id, tags)
+        kept = kotae.library.tags().get(id, ())
+        kotae.audit.note(somebody(), "tag", id, tags=list(kept))
+    installation.show({"id": id, "tags": list(kept)}, f"Tags: {', '.join(kept) or 'none'}")
+
+
+def _told(change: Change) -> str:
+    """A change as a terminal shows it: - what is gone, + what is new."""
+    lines = [f"- {line}" for line in (change.old.text.splitlines() if change.old else ())]
+    lines += [f"+ {line}" for line in (change.new.text.splitlines() if change.new else ())]
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -259,7 +303,7 @@ def _share(document: Document) -> float:
     return 1.0 if document.state in DONE else document.progress
 
 
-def _wait_for_job(kotae: Kotae, job_id: str) -> None:
+def wait_for_job(kotae: Kotae, job_id: str) -> None:
     while (job := kotae.jobs.get(job_id)).state in ("queued", "running"):
         time.sleep(LOOK_AGAIN_SECONDS)
     if job.state == "failed":
