@@ -36,11 +36,45 @@ class Audit:
         with writing(self._engine) as session:
             note(session, who, what, subject, **detail)
 
-    def page(self, limit: int = 100) -> list[Entry]:
-        """The newest lines first."""
+    def page(
+        self,
+        limit: int = 100,
+        *,
+        who: str = "",
+        what: str = "",
+        subject: str = "",
+        first: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+    ) -> list[Entry]:
+        """The newest lines first: those of `who`, that did `what`, to `subject`; `before` is the id of the
+        last one on the page above.
+        """
+        wanted: list[sa.ColumnElement[bool]] = []
+        if who:
+            wanted.append(AuditRow.who == who)
+        if what:
+            wanted.append(AuditRow.what == what)
+        if subject:
+            wanted.append(AuditRow.subject.icontains(subject, autoescape=True))
+        if first:
+            wanted.append(AuditRow.at >= first)
+        if until:
+            wanted.append(AuditRow.at < until)
+        if before:
+            wanted.append(AuditRow.id < before)
         with reading(self._engine) as session:
-            rows = session.scalars(sa.select(AuditRow).order_by(AuditRow.id.desc()).limit(limit))
+            rows = session.scalars(
+                sa.select(AuditRow).where(*wanted).order_by(AuditRow.id.desc()).limit(limit)
+            )
             return [Entry(row.id, row.who, row.what, row.subject, row.detail, row.at) for row in rows]
+
+    def known(self) -> tuple[list[str], list[str]]:
+        """Everybody who did something, and everything that was done."""
+        with reading(self._engine) as session:
+            who = session.scalars(sa.select(AuditRow.who).distinct().order_by(AuditRow.who))
+            what = session.scalars(sa.select(AuditRow.what).distinct().order_by(AuditRow.what))
+            return list(who), list(what)
 
 
 def note(session: Session, who: str, what: str, subject: str = "", **detail: Any) -> None:

@@ -14,6 +14,8 @@ from web import admin, auth, errors, health, languages, markdown, operator, secu
 from web.chat import api, pages, people, schemas  # noqa: F401 - people adds its views to api's
 from web.chat.running import Running
 from web.current import KEY
+from web.integration import api as programs
+from web.integration import reference
 from web.readiness import Readiness
 from web.streams import Streams
 
@@ -46,7 +48,7 @@ def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
     security.protect(app)
     errors.answer_errors(app)
     auth.know_people(app)
-    for blueprint in (health.bp, api.bp, pages.bp, shop.bp, operator.bp, admin.bp):
+    for blueprint in (health.bp, api.bp, pages.bp, shop.bp, operator.bp, admin.bp, programs.bp, reference.bp):
         app.register_blueprint(blueprint)
     app.spec_processor(_with_required_bodies)
     return app

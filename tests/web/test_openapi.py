@@ -12,6 +12,8 @@ from apiflask import APIFlask
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import CHECKS, load_all_checks
 
+from bot.keys import SCOPES
+from bot.kotae import Kotae
 from tests.people import Customer
 from web.chat import schemas
 
@@ -29,6 +31,16 @@ OPERATIONS = [
     ("GET", "/api/conversation/transcript"),
     ("POST", "/api/messages/{message_id}/feedback"),
     ("POST", "/api/messages/{message_id}/stop"),
+]
+FOR_PROGRAMS = [
+    ("POST", "/api/v1/ask"),
+    ("GET", "/api/v1/search"),
+    ("GET", "/api/v1/documents"),
+    ("POST", "/api/v1/documents/{name}"),
+    ("DELETE", "/api/v1/documents/{document_id}"),
+    ("GET", "/api/v1/pairs"),
+    ("POST", "/api/v1/pairs"),
+    ("DELETE", "/api/v1/pairs/{pair_id}"),
 ]
 
 
@@ -49,10 +61,30 @@ def test_every_answer_is_one_that_the_document_describes(
     asked()
 
 
-def test_the_document_holds_the_customer_api_and_nothing_of_the_console(app: APIFlask) -> None:
+@pytest.mark.parametrize(
+    ("method", "path"), [one for one in FOR_PROGRAMS if one != ("POST", "/api/v1/documents/{name}")]
+)
+def test_programs_are_answered_as_the_document_says(
+    app: APIFlask, kotae: Kotae, method: str, path: str
+) -> None:
+    _, secret = kotae.keys.make("fuzzer", SCOPES, by="ada", per_minute=100_000)
+    document = schemathesis.openapi.from_wsgi("/openapi.json", app)
+
+    @given(document[path][method].as_strategy())
+    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    def asked(case: schemathesis.Case) -> None:
+        case.call_and_validate(
+            headers={"Authorization": f"Bearer {secret}"}, excluded_checks=NOT_ALL_TEXT_IS_A_QUESTION
+        )
+
+    asked()
+
+
+def test_the_document_holds_both_apis_and_nothing_of_the_console(app: APIFlask) -> None:
     document = app.test_client().get("/openapi.json").json
     described = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
-    assert described - {("PARAMETERS", path) for _, path in OPERATIONS} == set(OPERATIONS)
+    known = {*OPERATIONS, *FOR_PROGRAMS}
+    assert described - {("PARAMETERS", path) for _, path in known} == known
     assert document["components"]["securitySchemes"]["BearerAuth"]["scheme"] == "bearer"
 
 

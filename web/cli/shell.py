@@ -188,6 +188,7 @@ def _code(error: Exception) -> int | None:
     from bot.evaluation.runs import EvaluationRefused
     from bot.evaluation.sets import SetRefused, UnknownSet
     from bot.jobs import UnknownJob
+    from bot.keys import KeyRefused, UnknownKey
     from bot.limits import Refused
     from bot.routing import RouterRefused
     from bot.settings import BadSettings
@@ -205,7 +206,7 @@ def _code(error: Exception) -> int | None:
     if isinstance(error, (BadSettings, InUse)):
         return CANNOT_BEGIN
     foreseen = (KnowledgeError, StrategyError, Refused, UserRefused, NoWayBack, UnknownJob, RouterRefused)
-    of_operators = (UnknownConversation, SharesRefused)
+    of_operators = (UnknownConversation, SharesRefused, KeyRefused, UnknownKey)
     of_the_model = (TrainingFailed, ShelfError, AdapterRefused, BadCard, BadPairs)
     of_evaluations = (BadQuestions, SetRefused, UnknownSet, EvaluationRefused, Gated)
     return FAILED if isinstance(error, (*foreseen, *of_operators, *of_the_model, *of_evaluations)) else None

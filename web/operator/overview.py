@@ -112,7 +112,13 @@ def charts(told: Overview) -> Charts:
             [{named("strategy", name): n for name, n in by.items()} for by in told.traffic.values()],
         ),
         liking=[
-            bar(named("strategy", line.key), [line.liked, line.rated - line.liked], line.rated, liking(line))
+            bar(
+                named("strategy", line.key),
+                [line.liked, line.rated - line.liked],
+                line.rated,
+                liking(line),
+                colour=1,
+            )
             for line in strategies
             if line.rated
         ],

@@ -1,0 +1,1 @@
+"""For programs: documents, search, questions and pairs over HTTP, with a key of their own."""
