@@ -67,6 +67,9 @@ claim: $(TESTABLE)  ## documents in the prompt, a tuned model, or both? measured
 base: $(TESTABLE)  ## train the base that ships again, on BASE_DATA=folder of public data (hours on two cores)
 	@$(BIN)/python -m strategies.lora.bases.pretrain --data $(BASE_DATA) --folder build/base --ship strategies/lora/bases/shipped
 
+screenshots: $(TESTABLE)  ## take the pictures of docs/images anew (QUICK=1: without training a model)
+	@$(BIN)/python docs/images/take.py $(if $(QUICK),--quick)
+
 docs: $(TESTABLE)  ## write the pages that are made from the code
 	@$(BIN)/python -m bot.settings_page
 	@$(BIN)/python -m web.cli.page
@@ -83,4 +86,4 @@ constraints: $(TESTABLE)  ## pin what is installed now, all extras included
 clean:  ## remove the environment and what tools left behind (the data directory stays)
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 
-.PHONY: help setup run test lint format bench claim base docs translations constraints clean
+.PHONY: help setup run test lint format bench claim base screenshots docs translations constraints clean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from threading import Event
@@ -163,11 +164,18 @@ def test_the_end_asks_how_it_was_and_begins_anew(visitor: Visitor, house: Kotae,
     assert ended.ended_at is not None
 
 
-def test_a_customer_talks_to_a_person_and_back(visitor: Visitor, house: Kotae) -> None:
+@pytest.fixture
+def anna(house: Kotae) -> Iterator[str]:
+    """Somebody of the desk, who is there; her id."""
     desk = next((user for user in house.users.list() if user.email == "desk@example.com"), None)
     desk = desk or house.users.add("desk@example.com", PASSWORD, "operator")
     house.presence.announce(desk.id, available=True, name="Anna")
     house.presence.seen(desk.id)
+    yield desk.id
+    house.presence.announce(desk.id, available=False, name="Anna")
+
+
+def test_a_customer_talks_to_a_person_and_back(visitor: Visitor, house: Kotae, anna: str) -> None:
     visitor.frame.get_by_role("button", name="More").click()
     visitor.frame.get_by_role("button", name="Talk to a person").click()
     standing = visitor.frame.locator("#standing")
@@ -178,9 +186,9 @@ def test_a_customer_talks_to_a_person_and_back(visitor: Visitor, house: Kotae) -
     expect(visitor.frame.locator(".message.bot")).to_have_count(1)  # the greeting: the bot is silent
 
     conversation = newest(house).id
-    house.handoffs.take(conversation, desk.id)
+    house.handoffs.take(conversation, anna)
     expect(standing).to_contain_text("Anna is with you now.")
-    house.handoffs.reply(conversation, desk.id, "It left **today**.")
+    house.handoffs.reply(conversation, anna, "It left **today**.")
     said = visitor.frame.locator(".message.operator")
     expect(said.locator(".said")).to_have_text("It left today.")
     expect(said.locator(".who")).to_have_text("Anna")
@@ -191,7 +199,6 @@ def test_a_customer_talks_to_a_person_and_back(visitor: Visitor, house: Kotae) -
     expect(visitor.frame.locator(".message.operator .said")).to_have_text("It left today.")
     visitor.frame.get_by_role("button", name="Back to the assistant").click()
     expect(visitor.asks("Hello?").locator(".said")).to_have_text("Hello?")
-    house.presence.announce(desk.id, available=False, name="Anna")
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

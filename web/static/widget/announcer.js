@@ -47,6 +47,7 @@ const plain = (text) =>
   text
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
     .replace(/^[ \t]*(?:#{1,6}|[-+*>])\s+/gm, "")
-    .replace(/[*`|~]+|:?-{3,}:?/g, " ")
+    .replace(/[*`~]+/g, "")
+    .replace(/\||:?-{3,}:?/g, " ")
     .replace(/\s+/g, " ")
     .trim();

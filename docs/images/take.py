@@ -1,10 +1,11 @@
-"""Takes the pictures of this folder anew: the demo shop with the chat, and pages of the console.
+"""Takes the pictures of this folder anew: the shop with the chat, and the pages of the console, light and dark.
 
-    .venv/bin/python docs/pictures/take.py
+    make screenshots            all of them (the model is really trained, which takes some minutes)
+    make screenshots QUICK=1    without training: a training's page and its adapter's are left as they are
 
 It needs what the tests need (`make test` installs it) and a Chromium, on the PATH or named in CHROMIUM. The
 installation it shows is made in a temporary folder: the demo's documents and pairs, and some strategies to
-choose from. The model is really trained, which takes some minutes.
+choose from. A page that the menu leads to is taken without being named here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import logging
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -37,6 +39,7 @@ TRAINING_MS = 900_000
 PAIRS = HERE.parents[1] / "demo" / "pairs.jsonl"
 WHO = "mika@example.com"
 PASSWORD = secrets.token_urlsafe()
+STARTERS = ("How long is the warranty?", "My coffee tastes sour. What can I do?")
 STRATEGIES = {
     "manuals": {"use": "rag", "inner": "quotes"},
     "model": {"use": "rag", "inner": "local"},
@@ -46,7 +49,7 @@ STRATEGIES = {
 }
 
 
-def main() -> None:
+def main(quick: bool) -> None:
     with (
         tempfile.TemporaryDirectory() as data,
         installation(Path(data)) as kotae,
@@ -57,11 +60,15 @@ def main() -> None:
         page = browser.new_page(viewport=SIZE, locale="en", color_scheme="light", reduced_motion="reduce")
         shop(page, address)
         sign_in(page, address)
-        for name in ("strategy", "documents"):
-            page.goto(f"{address}/console/{name}")
-            take(page, f"console-{name}")
+        with PAIRS.open("rb") as file:
+            kotae.pairs.import_(file, PAIRS.name, by=WHO)
         search(page, address)
-        product_model(page, address, kotae)
+        for path in menu(page):
+            page.goto(f"{address}{path}")
+            take(page, f"console-{path.strip('/').rsplit('/', 1)[-1]}")
+        conversation(page, address)
+        if not quick:
+            product_model(page, address, kotae)
 
 
 def shop(page: Page, address: str) -> None:
@@ -69,6 +76,8 @@ def shop(page: Page, address: str) -> None:
     page.goto(f"{address}/shop?language=en")
     page.get_by_role("button", name="Open chat").click()
     frame = page.frame_locator("iframe")
+    expect(frame.get_by_role("button", name=STARTERS[0])).to_be_visible()
+    take(page, "shop-begin")
     frame.locator("#question").fill(QUESTION)
     frame.locator("#question").press("Enter")
     answer = frame.locator(".message").last
@@ -81,10 +90,17 @@ def shop(page: Page, address: str) -> None:
 
 def sign_in(page: Page, address: str) -> None:
     page.goto(f"{address}/console/sign-in")
+    take(page, "console-sign-in")
     page.get_by_label("Email").fill(WHO)
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/console/strategy")
+    page.wait_for_url(lambda url: "sign-in" not in url)
+
+
+def menu(page: Page) -> list[str]:
+    """The pages that the menu leads to, but the one that `search` takes."""
+    paths = page.eval_on_selector_all("nav a, .navbar-nav a", "links => links.map((it) => it.pathname)")
+    return [path for path in dict.fromkeys(paths) if path.startswith("/console/") and "search" not in path]
 
 
 def search(page: Page, address: str) -> None:
@@ -97,17 +113,20 @@ def search(page: Page, address: str) -> None:
     take(page, "console-search")
 
 
+def conversation(page: Page, address: str) -> None:
+    """What the customer of the shop has asked, as an operator reads it."""
+    page.goto(f"{address}/console/conversations")
+    page.get_by_role("link", name=QUESTION).first.click()
+    take(page, "console-conversation")
+
+
 def product_model(page: Page, address: str, kotae: Kotae) -> None:
-    """The desk's pairs, a training half way, and its adapter beside everybody else."""
-    with PAIRS.open("rb") as file:
-        kotae.pairs.import_(file, PAIRS.name, by=WHO)
-    page.goto(f"{address}/console/pairs?q=warranty")
-    take(page, "console-pairs")
+    """A training half way, and its adapter beside everybody else."""
     kotae.jobs.start()
     run = kotae.training.start("desk-november", by=WHO)
     page.goto(f"{address}/console/training/{run.id}")
     page.wait_for_function("document.querySelector('progress')?.value > 0.5", timeout=TRAINING_MS)
-    take(page, "console-training")
+    take(page, "console-training-run")
     expect(page.get_by_role("link", name="To its adapter")).to_be_visible(timeout=TRAINING_MS)
     kotae.jobs.stop()
     kotae.shelf.promote(kotae.training.run(run.id).adapter, WHO)
@@ -117,11 +136,15 @@ def product_model(page: Page, address: str, kotae: Kotae) -> None:
     expect(page.get_by_role("region", name="The nearest taught question")).to_be_visible(timeout=TRAINING_MS)
     page.evaluate("scrollTo(0, 0)")
     page.get_by_role("heading", level=1).click()
-    take(page, "console-adapters")
+    take(page, "console-adapters-tried")
 
 
 def take(page: Page, name: str) -> None:
-    page.screenshot(path=HERE / f"{name}.png")
+    """A picture of the page as it is, and one in the dark."""
+
+    for scheme, ending in (("dark", "-dark"), ("light", "")):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.screenshot(path=HERE / f"{name}{ending}.png")
     print(f"{name}.png: {(HERE / name).with_suffix('.png').stat().st_size:,} bytes")  # noqa: T201
 
 
@@ -129,7 +152,13 @@ def take(page: Page, name: str) -> None:
 def installation(data: Path) -> Iterator[Kotae]:
     """A shop's Kotae after a few days: its manuals, one damaged upload, and a switch that was tried."""
     kotae = Kotae.open(
-        Settings(data=data, product="Ostrelle", strategies=STRATEGIES, chat={"strategy": "manuals"})
+        Settings(
+            data=data,
+            product="Ostrelle",
+            strategies=STRATEGIES,
+            chat={"strategy": "manuals"},
+            widget={"starters": {"en": STARTERS}},
+        )
     )
     kotae.warm_up()
     kotae.users.add(WHO, PASSWORD, "admin")
@@ -165,4 +194,4 @@ def sandbox() -> list[str]:
 
 if __name__ == "__main__":
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    main()
+    main(quick="--quick" in sys.argv)
