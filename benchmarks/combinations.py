@@ -42,11 +42,7 @@ OF = ("manuals", "product", "best")
 RAG_PASSAGES = 6  # what `rag` finds where nothing else is configured
 SHARES = (1.0, 0.5, 0.25, 0.1)  # of what the manuals' prompts take: the budgets
 SEED = 20261128  # of the wordings that the router learns from; the training's own are others
-ROUTER = {
-    "KOTAE_STRATEGIES__ROUTER__USE": "router",
-    "KOTAE_STRATEGIES__ROUTER__OF": json.dumps(OF),
-    "KOTAE_STRATEGIES__ROUTER__SPEND": "tokens",
-}
+ROUTER = {"KOTAE_STRATEGIES": json.dumps({"router": {"use": "router", "of": OF, "spend": "tokens"}})}
 
 Count = Callable[[AskedQuestion], int]  # the tokens of the prompt that RAG makes of a question
 Row = dict[str, Figure | float]
