@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from bot.evaluation.decision import Decision
 from bot.evaluation.metrics import BY_NAME, METRICS, Metric
-from bot.evaluation.report import OF_TAGS, plots, show
+from bot.evaluation.report import OF_TAGS, PRICES, plots, show
 from bot.evaluation.results import REASON_CHARACTERS, Gated, Result, told
 from bot.evaluation.results import page as printable
 from bot.evaluation.runs import Chosen, EvaluationRefused, Run, UnknownRun
@@ -337,7 +337,13 @@ def decided(result: Result) -> list[Decision]:
 
 
 def drawings(result: Result | None) -> list[tuple[str, str]]:
-    return plots(result.comparison, languages.current()) if result else []
+    """Quality against what it costs, where it costs anything, and against how long it takes."""
+    if result is None:
+        return []
+    figures = result.comparison.figures
+    spent = any(one.value > 0 for name in PRICES for one in figures[name].values())
+    drawn = plots(result.comparison, languages.current())
+    return [(which, drawing) for which, drawing in drawn if spent or which != "plot.cost"]
 
 
 def by_tag(result: Result) -> Iterator[tuple[str, Line]]:
