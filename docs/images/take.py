@@ -1,4 +1,4 @@
-"""Takes the pictures of this folder anew: the shop with the chat, and the console page by page, light and dark.
+"""Takes the pictures of this folder anew: the shop with the chat, and the console, light and dark.
 
     make screenshots            all of them (the model is really trained, which takes some minutes)
     make screenshots QUICK=1    without training: a training's page and its adapter's are left as they are
