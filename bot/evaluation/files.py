@@ -39,8 +39,8 @@ TURNS = 30
 TOLD = 10  # faults that a message names; all are in `faults`
 
 PARTS: Mapping[str, Part] = {
-    **dict.fromkeys(("open", "calibration", "train", "training", "公開"), "open"),
-    **dict.fromkeys(("held-out", "heldout", "held out", "test", "非公開"), "held-out"),
+    **dict.fromkeys(("open", "calibration", "train", "training", "学習可"), "open"),
+    **dict.fromkeys(("held-out", "heldout", "held out", "test", "検証用"), "held-out"),
 }
 ROLES = {"user": "customer", "assistant": "bot", "お客様": "customer", "顧客": "customer", "ボット": "bot"}
 COLUMNS = {

@@ -56,17 +56,17 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
     "ja": {
         "questions.promote": "答えのある質問{n}件を尋ねました。",
         "questions.hold": "答えのある質問が{n}件しかありません。少なくとも{least}件が必要です。",
-        "facts.promote": "正解の事実: 現在の戦略との差は{value}ポイント（区間 {low}～{high}）。"
+        "facts.promote": "正解の事実: 現在の回答方式との差は{value}ポイント（区間 {low}～{high}）。"
         "許される低下は{margin}ポイントです。",
-        "facts.hold": "正解の事実: 現在の戦略との差は{value}ポイントですが、区間 {low}～{high} では"
+        "facts.hold": "正解の事実: 現在の回答方式との差は{value}ポイントですが、区間 {low}～{high} では"
         "{margin}ポイントを超える低下を否定できません。質問は{n}件で、この大きさの差を示すには約{needed}件が"
         "必要です。",
-        "facts.reject": "正解の事実: 現在の戦略との差は{value}ポイント（区間 {low}～{high}）。"
+        "facts.reject": "正解の事実: 現在の回答方式との差は{value}ポイント（区間 {low}～{high}）。"
         "許される低下は{margin}ポイントまでです。",
         "facts_unknown.hold": "正解の事実を持つ質問がないため、どちらの回答が優れているか判断できません。",
-        "wrong.promote": "誤りを述べた質問は{mine}件、現在の戦略では{live}件でした。",
-        "wrong.reject": "誤りを述べた質問は{mine}件、現在の戦略では{live}件でした。増えてよいのは{more}件まで"
-        "です。例:「{example}」",
+        "wrong.promote": "誤りを述べた質問は{mine}件、現在の回答方式では{live}件でした。",
+        "wrong.reject": "誤りを述べた質問は{mine}件、現在の回答方式では{live}件でした。増えてよいのは"
+        "{more}件までです。例:「{example}」",
         "refused.promote": "答えのない質問のうち{value}で回答を控えました（必要: {bound}以上）。",
         "refused.hold": "答えのない質問のうち{value}で回答を控えました（区間 {low}～{high}、"
         "必要: {bound}以上）。{n}件では判断できません。",
@@ -85,12 +85,12 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "cost.promote": "回答1件の費用は{value}です（許容: {bound}）。",
         "cost.hold": "回答1件の費用は{value}です（区間 {low}～{high}、許容: {bound}）。",
         "cost.reject": "回答1件の費用は{value}です（区間 {low}～{high}、許容: {bound}）。",
-        "tag.promote": "「{tag}」: 正解の事実は現在の戦略と比べて{value}ポイント。",
-        "tag.hold": "「{tag}」: 正解の事実は現在の戦略と比べて{value}ポイント（許される低下: "
+        "tag.promote": "「{tag}」: 正解の事実は現在の回答方式と比べて{value}ポイント。",
+        "tag.hold": "「{tag}」: 正解の事実は現在の回答方式と比べて{value}ポイント（許される低下: "
         "{margin}ポイント）。質問{n}件では確かなことが言えません（区間 {low}～{high}）。",
-        "tag.reject": "「{tag}」: 正解の事実は現在の戦略と比べて{value}ポイント（区間 {low}～{high}、"
+        "tag.reject": "「{tag}」: 正解の事実は現在の回答方式と比べて{value}ポイント（区間 {low}～{high}、"
         "許される低下: {margin}ポイント）。",
-        "tag_wrong.reject": "「{tag}」: 誤りを述べた質問は{mine}件、現在の戦略では{live}件でした。"
+        "tag_wrong.reject": "「{tag}」: 誤りを述べた質問は{mine}件、現在の回答方式では{live}件でした。"
         "例:「{example}」",
         "live_already.hold": "「{name}」はすでにお客様に回答しています。",
         "live_not_asked.hold": "現在回答している「{name}」に質問していません。あわせて比較してください。",
@@ -145,11 +145,11 @@ REPORT: Mapping[Language, Mapping[str, str]] = {
         "not_right": "not right",
     },
     "ja": {
-        "subtitle": "{strategies}個の戦略、{questions}件の質問。{when}に、お客様とのやり取りと同じ経路で測定"
-        "。",
-        "decision.promote": "「{candidate}」は「{live}」に代わって公開できます",
-        "decision.hold": "「{candidate}」は、まだ「{live}」に代わって公開できません",
-        "decision.reject": "「{candidate}」は「{live}」に代わって公開できません",
+        "subtitle": "{strategies}つの回答方式、{questions}件の質問。{when}に、お客様とのやり取りと同じ経路で"
+        "測定。",
+        "decision.promote": "「{candidate}」は「{live}」に代わって本番にできます",
+        "decision.hold": "「{candidate}」は、まだ「{live}」に代わって本番にできません",
+        "decision.reject": "「{candidate}」は「{live}」に代わって本番にできません",
         "mark.promote": "満たしています",
         "mark.hold": "確かではありません",
         "mark.reject": "満たしていません",
@@ -161,8 +161,8 @@ REPORT: Mapping[Language, Mapping[str, str]] = {
         "part.sources": "根拠",
         "part.price": "費用と時間",
         "plots": "品質とその対価",
-        "plots_about": "破線上の塗りつぶした点は、対価に見合う戦略です。同じかそれより安く、同じかそれより良"
-        "い戦略はほかにありません。縦線は区間です。",
+        "plots_about": "破線上の塗りつぶした点は、対価に見合う回答方式です。同じかそれより安く、同じかそれより"
+        "良い回答方式はほかにありません。縦線は区間です。",
         "plot.cost": "品質と費用",
         "plot.latency": "品質と待ち時間",
         "differences": "本当に差があるか",
@@ -177,7 +177,8 @@ REPORT: Mapping[Language, Mapping[str, str]] = {
         "tags_about": "平均だけでは、悪くなった部分が隠れることがあります。",
         "tag": "タグ",
         "examples": "回答が分かれた質問",
-        "examples_about": "ある戦略は正しく答え、別の戦略は答えられなかった質問（{all}件のうち{shown}件）。",
+        "examples_about": "ある回答方式は正しく答え、別の回答方式は答えられなかった質問"
+        "（{all}件のうち{shown}件）。",
         "silent": "（回答なし）",
         "right": "正しい",
         "not_right": "正しくない",
@@ -204,7 +205,7 @@ CONDITIONS: Mapping[Language, Mapping[str, str]] = {
         "cores": "{n}コア",
         "price": "{name}: 100万トークンあたり入力{prompt:g}、出力{completion:g}",
         "about.set": "質問セット",
-        "about.live": "当時の戦略",
+        "about.live": "当時の回答方式",
         "about.caches": "キャッシュ",
         "about.machine": "マシン",
         "about.index": "索引の版",

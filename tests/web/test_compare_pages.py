@@ -217,7 +217,7 @@ def test_figures_stand_side_by_side_with_intervals_and_what_is_better(
 def test_an_admin_reads_the_same_in_japanese(operator: Operator, compares: Callable[..., str]) -> None:
     page = text(operator.opens(f"{compares('manuals', 'parrot')}?language=ja").text)
     assert "正解の事実を含む割合" in page
-    assert "現在の戦略" in page
+    assert "現在の回答方式" in page
 
 
 def test_answers_stand_side_by_side_and_are_filtered(

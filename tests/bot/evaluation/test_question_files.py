@@ -69,7 +69,7 @@ def test_cells_are_typed_by_people() -> None:
 
 
 def test_a_japanese_spreadsheet_is_read_with_its_own_columns_and_encoding() -> None:
-    text = "質問,事実,出典,回答可能,区分\n保証は何年ですか。,2年|二年,保証.pdf,はい,非公開\n"
+    text = "質問,事実,出典,回答可能,区分\n保証は何年ですか。,2年|二年,保証.pdf,はい,検証用\n"
     [asked] = read_text(text.encode("cp932"), "q.csv")
     assert (asked.text, asked.facts, asked.sources) == (
         "保証は何年ですか。",
