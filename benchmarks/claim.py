@@ -215,7 +215,7 @@ def timed(kotae: Kotae, asked: Sequence[AskedQuestion]) -> Told:
     answers = ask(kotae, asked, names, "how long a prompt takes")
     told: Told = {}
     for name, what in zip(names, ("with passages", "without"), strict=True):
-        of = [each for each in answers if each.strategy == name]
+        of = [each for each in answers if each.strategy == name and not each.abstained]
         told[f"{what}: prompt tokens"] = mean(each.prompt_tokens + each.passage_tokens for each in of)
         told[f"{what}: first ms"] = median(each.ms_first for each in of)
         told[f"{what}: end ms"] = median(each.ms for each in of)

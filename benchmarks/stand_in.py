@@ -12,7 +12,7 @@ from strategies.lora.bases.model import Base
 
 TEMPLATE = (
     "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
-    "{% if add_generation_prompt %}assistant: {% endif %}"
+    "{% if add_generation_prompt %}assistant{% endif %}"  # the word that it goes on with
 )
 
 
