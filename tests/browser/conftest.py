@@ -81,7 +81,7 @@ def house(_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kot
         product="Aroma",
         chat={"strategy": "actor"},
         strategies={"actor": {"use": "actor"}},
-        web={"sites": [_site.origin], "identity_secret": IDENTITY_SECRET},
+        web={"sites": [_site.origin, _site.near], "identity_secret": IDENTITY_SECRET},
         widget={"starters": {"en": ["How long is the warranty?"], "ja": ["保証は何年ですか。"]}},
         limits={
             "question_characters": QUESTION_CHARACTERS,

@@ -35,6 +35,14 @@ class Site:
         self.html = ""
         self.policy = ""
 
+    @property
+    def near(self) -> str:
+        """The same under Kotae's own host name: only there does this browser let a frame keep anything.
+
+        (Playwright switches off the partitioned storage that frames of other sites have elsewhere.)
+        """
+        return self.origin.replace("localhost", "127.0.0.1")
+
     def shows(self, body: str, *, policy: str = "", language: str = "en") -> str:
         """Put a page there; returns its address."""
         self.html = (
