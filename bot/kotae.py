@@ -147,9 +147,7 @@ class Kotae:
             self.jobs,
             self.audit,
             self.question_sets,
-            ask=Asking(
-                self.try_out, library.by_id, library.version, library.embedder.forget, settings.prices
-            ),
+            ask=Asking(self.try_out, library.by_id, library.version, self._cool, settings.prices),
             warm=self.switch.ready,
             strategies=strategies.names,
             conditions=self._conditions,
@@ -266,6 +264,11 @@ class Kotae:
         question = replace(self._read(text, language), history=tuple(history))
         speaker = (strategy, self.switch.ready(strategy)) if strategy else self.switch.current()
         return self._reply(speaker, question, _forget, self.library.version())
+
+    def _cool(self) -> None:
+        """Forget what makes a second question faster than the first."""
+        self.library.embedder.forget()
+        self.strategies.forget()
 
     def _due(self) -> list[Task]:
         """What a minute's tick begins."""

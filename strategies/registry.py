@@ -174,6 +174,14 @@ class Strategies:
         behind = self._refers.get(name, set()) - set(above)
         return all(self._unconcerned(each, draft, (*above, name)) for each in behind)
 
+    def forget(self) -> None:
+        """Empty the caches of answers, of those strategies that have one."""
+        with self._lock:
+            made = list(self._made.values())
+        for strategy in made:
+            if (forget := getattr(strategy, "forget", None)) is not None:
+                forget()
+
     def check(self) -> list[str]:
         """Every fault of every configured strategy, as sentences; no model is loaded. Empty: all is well."""
         faults: dict[str, None] = {}

@@ -22,9 +22,13 @@ DESK = 36  # questions with an answer
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Two strategies that answer alike, one that says the question back, and a price."""
+    more = {
+        "twin": {"use": "rag", "inner": "quotes", "k": 4},
+        "kept": {"use": "cached", "inner": "manuals"},
+    }
     return settings.model_copy(
         update={
-            "strategies": {**settings.strategies, "twin": {"use": "rag", "inner": "quotes", "k": 4}},
+            "strategies": {**settings.strategies, **more},
             "prices": {"manuals": Price(prompt=2.0, completion=4.0)},
             "gate": Rules(false_refusals_at_most=1.0, refused_at_least=0.0),
         }
@@ -75,6 +79,23 @@ def test_an_answer_keeps_what_a_message_records_and_what_was_read(
     assert 0 < answer.ms_first <= answer.ms
     assert answer.decisions[0]["by"] == "manuals"
     assert kotae.conversations.page() == []
+
+
+def test_a_cache_is_cold_at_each_question(
+    kotae: Kotae, measured: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded: list[str] = []
+    embeds = kotae.library.embedder.embed_documents
+    monkeypatch.setattr(
+        kotae.library.embedder, "embed_documents", lambda texts: embedded.extend(texts) or embeds(texts)
+    )
+    answers = kotae.evaluations.answers(measured("kept"))["kept"]
+    again = kotae.evaluations.answers(measured("kept"))["kept"]
+    assert [one.decisions[0]["what"] for one in answers.values()] == [
+        one.decisions[0]["what"] for one in again.values()
+    ]
+    assert not any(told["what"] == "answered as before" for one in again.values() for told in one.decisions)
+    assert embedded.count("What does part number 5 cost?") == 2  # once in each run, though two ask for it
 
 
 def test_two_runs_of_one_strategy_answer_alike(kotae: Kotae, measured: Callable[..., Run]) -> None:
