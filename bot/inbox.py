@@ -35,7 +35,7 @@ class Entry:
     site: str
     updated_at: datetime
     handoff: Handoff | None
-    said: str  # last, by anybody
+    said: str  # last, by its customer or by the desk
     role: str  # … and who that was
     unread: int
     lookers: tuple[Looker, ...]
@@ -149,11 +149,11 @@ def _unread(session: Session, ids: Sequence[str], user_id: str) -> dict[str, int
 
 
 def _last(session: Session, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Who said what last."""
+    """What its customer or the desk said last: what the bot answered is no news to an operator."""
     newest = (
         sa.select(sa.func.max(MessageRow.position))
-        .where(MessageRow.conversation_id.in_(ids), sa.or_(MessageRow.text != "", MessageRow.notice != ""))
+        .where(MessageRow.conversation_id.in_(ids), MessageRow.role != "bot", MessageRow.text != "")
         .group_by(MessageRow.conversation_id)
     )
     rows = sa.select(MessageRow).where(MessageRow.position.in_(newest))
-    return {row.conversation_id: (row.role, row.text or row.notice) for row in session.scalars(rows)}
+    return {row.conversation_id: (row.role, row.text) for row in session.scalars(rows)}

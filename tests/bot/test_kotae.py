@@ -231,13 +231,14 @@ def test_an_unknown_conversation_cannot_be_asked_in(kotae: Kotae) -> None:
         kotae.ask("x", "hello")
 
 
-def test_a_refusal_is_an_answer_with_an_offer(kotae: Kotae, company: Company) -> None:
+def test_a_second_refusal_is_an_answer_with_an_offer(kotae: Kotae, company: Company) -> None:
     company.strategies["manuals"] = Says(NoAnswer("best 0.1 under 0.4"))
     conversation = kotae.conversations.start()
+    assert not any(isinstance(event, Handoff) for event in kotae.ask(conversation.id, "形は？"))
     _, token, handoff, _ = kotae.ask(conversation.id, "色は？")
     assert token == Token(kotae.settings.say("no_answer", "ja"))
     assert handoff == Handoff("no_answer", kotae.settings.say("handoff", "ja"))
-    kept = kotae.conversations.get(conversation.id).messages[1]
+    kept = kotae.conversations.get(conversation.id).messages[3]
     assert (kept.abstained, kept.handoff, kept.notice) == (
         True,
         "no_answer",

@@ -30,6 +30,7 @@ def becomes_available(operator: Colleague) -> Colleague:
     operator.opens("inbox").page.locator(".inbox-me summary").click()
     operator.page.locator("#available").check()
     operator.page.locator("#called").fill("Anna")
+    assert operator.page.evaluate(SIDEWAYS) == 0
     operator.page.locator(".inbox-me button").click()
     expect(operator.page.locator(".inbox-on")).to_be_visible()
     return operator

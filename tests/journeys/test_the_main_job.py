@@ -111,10 +111,11 @@ def test_a_japanese_question_is_answered_in_japanese_from_a_japanese_document(
     assert answer.citations[0]["document"] == "ケトルの色"
 
 
-def test_a_question_that_no_document_answers_is_refused_and_a_person_is_offered(
+def test_questions_that_no_document_answers_are_refused_and_a_person_is_offered(
     upload_warranty: None, customer: Customer
 ) -> None:
-    answer = customer.asks("What is the capital of Australia?")
+    customer.asks("What is the capital of Australia?")
+    answer = customer.asks("And the capital of Peru?")
     assert answer.abstained
     assert answer.named("handoff")
     assert answer.citations == []
