@@ -18,7 +18,7 @@ from strategies import base
 from strategies.errors import StrategyError
 from strategies.lora.pairs import BadPairs
 from web.admin.documents import upload_bytes
-from web.chat.schemas import Error
+from web.chat.schemas import Done, Error
 from web.current import kotae
 from web.integration import schemas
 from web.security import accepts_bytes, csrf
@@ -145,10 +145,10 @@ def documents() -> schemas.Documents:
 @bp.post("/documents/<name>")
 @accepts_bytes(upload_bytes)
 @bp.auth_required(program)
-@bp.output(schemas.Document, status_code=202)
+@bp.output(schemas.KnownDocument, status_code=202)
 @bp.doc(responses=errors(403, 413, 422, 429, 503))
 @allowed("documents:write")
-def upload(name: str) -> schemas.Document:
+def upload(name: str) -> schemas.KnownDocument:
     """Bring a document, its bytes as the body; a known name is a new version. It is ingested as a job."""
     received = kotae().library.receive(cast("BinaryIO", request.stream), name, by=key().who)
     kotae().jobs.enqueue("ingest", document_id=received.document.id)
@@ -158,15 +158,15 @@ def upload(name: str) -> schemas.Document:
 
 @bp.delete("/documents/<document_id>")
 @bp.auth_required(program)
-@bp.output(schemas.Done, status_code=202)
+@bp.output(Done, status_code=202)
 @bp.doc(responses=errors(403, 404, 429, 503))
 @allowed("documents:write")
-def remove(document_id: str) -> schemas.Done:
+def remove(document_id: str) -> Done:
     """Delete a document from every answer, as a job."""
     document = kotae().library.document(document_id)
     kotae().jobs.enqueue("remove", document_id=document.id)
     kotae().audit.note(key().who, "remove", document.id, source=document.source)
-    return schemas.Done()
+    return Done()
 
 
 # ---- pairs ----
@@ -202,16 +202,16 @@ def add_pair(json_data: schemas.NewPair) -> schemas.Pair:
 
 @bp.delete("/pairs/<pair_id>")
 @bp.auth_required(program)
-@bp.output(schemas.Done)
+@bp.output(Done)
 @bp.doc(responses=errors(403, 404, 429, 503))
 @allowed("pairs:write")
-def remove_pair(pair_id: str) -> schemas.Done:
+def remove_pair(pair_id: str) -> Done:
     """Remove a pair."""
     try:
         kotae().pairs.remove(pair_id, by=key().who)
     except UnknownPair as unknown:
         raise HTTPError(404, str(unknown)) from unknown
-    return schemas.Done()
+    return Done()
 
 
 # ---- as schemas ----
@@ -239,8 +239,8 @@ def _answer(event: Ended) -> schemas.Answer:
     )
 
 
-def _document(document: catalogue.Document) -> schemas.Document:
-    return schemas.Document(
+def _document(document: catalogue.Document) -> schemas.KnownDocument:
+    return schemas.KnownDocument(
         id=document.id,
         title=document.title,
         source=document.source,

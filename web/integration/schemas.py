@@ -64,7 +64,7 @@ class Passages(BaseModel):
     passages: list[Passage]
 
 
-class Document(BaseModel):
+class KnownDocument(BaseModel):
     id: str
     title: str
     source: str
@@ -74,7 +74,7 @@ class Document(BaseModel):
 
 
 class Documents(BaseModel):
-    documents: list[Document]
+    documents: list[KnownDocument]
 
 
 class Page(BaseModel):
@@ -104,7 +104,3 @@ class Pair(BaseModel):
 class Pairs(BaseModel):
     pairs: list[Pair]
     total: int
-
-
-class Done(BaseModel):
-    done: bool = True
