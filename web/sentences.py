@@ -56,6 +56,18 @@ SENTENCES = (
     _l("an adapter cannot be called '%(name)s'; up to 80 characters, without slashes, are accepted"),
     _l("every preference is about a question that is held out; there is nothing to learn from"),
     _l(
+        "there are no preferences yet; they come of thumbs down where the desk has a better answer, and of "
+        "corrections that an admin accepted"
+    ),
+    _l("no adapter is promoted: promote one, or name the one to go on from (--from)"),
+    _l("at least %(fewest)s examples are needed there, and there are %(count)s"),
+    _l("the fine-tuning job failed there: %(why)s"),
+    _l("the fine-tuning job was cancelled there; resume to begin another"),
+    _l("no key for the fine-tuning API: set [openai] api_key (KOTAE_OPENAI__API_KEY)"),
+    _l("the fine-tuning API at %(address)s refused the key; set [openai] api_key"),
+    _l("the fine-tuning API at %(address)s refused: %(why)s"),
+    _l("the fine-tuning API at %(address)s cannot be reached; what was begun goes on there, resume later"),
+    _l(
         "the disk is full: %(file)s could not be written to '%(folder)s'. What was reached before is kept; "
         "free some space and resume"
     ),

@@ -11,11 +11,12 @@ import pytest
 
 from bot.kotae import Kotae
 from bot.training import Run
+from strategies.lora.shelf import Proof
 from strategies.lora.testing import tiny_base
 from strategies.lora.training import apart
 from strategies.lora.training.recipe import Recipe
 from strategies.lora.training.work import CURVE, Told, TrainingFailed, Work
-from tests.people import Admin, Operator
+from tests.people import Admin, Customer, Operator
 from tests.strategies.lora.adapters import on_paper
 from tests.strategies.lora.desk import pairs as desk_pairs
 from web.admin.training import WORDS
@@ -102,6 +103,32 @@ def test_a_training_begins_and_is_found_on_its_page(desk: Admin, kotae: Kotae, b
 def test_a_field_that_is_left_empty_means_its_default(desk: Admin, kotae: Kotae, base: str) -> None:
     starts(desk, base, rank="", rate=" ")
     assert the_run(kotae).recipe == Recipe()
+
+
+def test_what_people_prefer_is_shown_downloaded_and_learned_by_the_adapter_that_speaks(
+    desk: Admin, kotae: Kotae, customer: Customer, base: str, tmp_path: Path
+) -> None:
+    assert "Nobody has said so yet" in desk.opens("/console/training").text
+    kotae.switch.use("parrot", "olga")
+    kotae.feedback.give(customer.asks(desk_pairs()[0].question).id, "down")
+    assert "Promote an adapter first" in desk.opens("/console/training").text
+    refused = desk.sends("/console/training/preferences", name="summer")
+    assert (refused.status_code, "no adapter is promoted" in refused.text) == (409, True)
+
+    first = kotae.shelf.put(on_paper(tmp_path / "first", "spring", base=base))
+    kotae.shelf.promote(first.hash, "ada", lambda _: Proof())
+    assert "Let spring learn 1 preferences" in desk.opens("/console/training").text
+    file = desk.opens("/console/training/preferences.jsonl")
+    assert json.loads(file.text)["preferred_output"][0]["content"] == desk_pairs()[0].answer
+    begun = desk.sends("/console/training/preferences", name="summer")
+    assert begun.status_code == 302
+    work = Work(the_run(kotae).folder)
+    assert (work.job.name, work.job.parent, len(work.preferences())) == ("summer", first.hash, 1)
+
+
+def test_an_operator_may_not_let_preferences_be_learned(operator: Operator) -> None:
+    assert operator.sends("/console/training/preferences", name="summer").status_code == 403
+    assert operator.opens("/console/training/preferences.jsonl").status_code == 403
 
 
 @pytest.mark.parametrize(

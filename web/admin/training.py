@@ -5,13 +5,14 @@ A training is a job. The page's script looks again at the parts that say how far
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import format_timedelta
 from flask_babel import gettext as _
@@ -21,6 +22,7 @@ from pydantic import ValidationError
 
 from bot.training import Run, TrainingRefused, UnknownRun
 from strategies.lora.bases import SHIPPED
+from strategies.lora.shelf import Adapter, ShelfError
 from strategies.lora.training.recipe import Recipe
 from web.admin import bp, curve
 from web.admin.fields import Field, Words, faults_of, fields, typed
@@ -174,10 +176,20 @@ def page(asked: Form, status: int = 200) -> ResponseReturnValue:
         "console/training.html",
         form=asked,
         pairs=len(kotae().pairs.all()),
+        preferences=len(kotae().preferences.all()),
+        parent=speaking(),
         now=[run for run in shown if run.under_way],
         past=[run for run in shown if not run.under_way],
     )
     return text, status
+
+
+def speaking() -> Adapter | None:
+    """The adapter that would learn preferences; none where the shelf is broken, which its own page says."""
+    try:
+        return kotae().shelf.current()
+    except ShelfError:
+        return None
 
 
 @bp.get("/training/now")
@@ -218,6 +230,36 @@ def start_training() -> ResponseReturnValue:
         return page(form(asked), 409)
     flash(_("%(name)s is being trained.", name=name), "success")
     return redirect(url_for("admin.run", run_id=job.id))
+
+
+@bp.post("/training/preferences")
+@requires("admin")
+def tune_preferences() -> ResponseReturnValue:
+    """What people would rather be told is learned by the adapter that speaks; another one comes of it."""
+    name = " ".join(request.form.get("name", "").split())
+    try:
+        job = kotae().training.prefer(
+            name,
+            kotae().preferences.all(),
+            promote="promote" in request.form,
+            by=current_user.email,
+        )
+    except TrainingRefused as refused:
+        flash(_("The training was not started: %(why)s.", why=told(refused)), "danger")
+        return page(form(), 409)
+    flash(_("%(name)s is being trained.", name=name), "success")
+    return redirect(url_for("admin.run", run_id=job.id))
+
+
+@bp.get("/training/preferences.jsonl")
+@requires("admin")
+def export_preferences() -> ResponseReturnValue:
+    stream = io.BytesIO()
+    kotae().preferences.export(stream)
+    stream.seek(0)
+    return send_file(
+        stream, mimetype="application/jsonl", as_attachment=True, download_name="preferences.jsonl"
+    )
 
 
 @bp.get("/training/<run_id>")
