@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from bot.kotae import Kotae
 from bot.settings import Settings
 from tests.manual import SECTIONS, manual
-from tests.people import Admin, Customer
+from tests.people import Admin, Customer, Operator
 from web.chat.identity import NotSignedError, signature, verified
 
 SECRET = "the site's and ours"
@@ -100,6 +100,18 @@ def test_a_customer_ends_the_chat_and_says_how_it_was(customer: Customer, kotae:
     assert ended.resolved_at is not None
     too_many = customer.client.post("/api/conversation/end", json={"stars": 6}, headers=customer.headers)
     assert too_many.status_code == 400
+
+
+def test_an_operator_reads_who_asked_from_where_and_how_it_was(
+    app: APIFlask, operator: Operator, kotae: Kotae
+) -> None:
+    customer = {"id": "42", "name": "Mika"}
+    seen_on = {"page": "https://shop.example/duo", "title": "", "product": "Duo"}
+    conversation = kotae.conversations.start(customer=customer, seen_on=seen_on)
+    kotae.conversations.end(conversation.id, 2, "Too slow.")
+    page = operator.opens(f"/console/conversations/{conversation.id}").text
+    for told in ("42 · Mika", "https://shop.example/duo · Duo", "2 of 5", "Too slow."):
+        assert told in page
 
 
 def test_a_customer_takes_the_chat_along(a_manual: None, customer: Customer) -> None:
