@@ -9,6 +9,7 @@ It never rests on one figure: who is better on average and wrong about prices do
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -60,13 +61,16 @@ class Rules(BaseModel):
     )
 
 
+Told = Mapping[str, str | int | float]
+
+
 @dataclass(frozen=True)
 class Reason:
     """A rule and how it stands. `figures` fill the sentence that says so."""
 
     rule: str
     outcome: Outcome
-    figures: Mapping[str, str | int | float]
+    figures: Told
 
     def say(self, language: Language = "en") -> str:
         """The sentence, in English where there is none in the language."""
@@ -149,7 +153,7 @@ def _facts(
 ) -> Reason:
     """Not worse by more than the margin, and the interval says so too."""
     apart = _difference(ours, theirs, BY_NAME["facts"], groups)
-    figures = {**_told(apart), "margin": f"{100 * rules.facts_margin:.1f}"}
+    figures: Told = {**_told(apart), "margin": f"{100 * rules.facts_margin:.1f}"}
     if not apart.n:
         return Reason("facts_unknown", "hold", figures)
     if apart.low >= -rules.facts_margin or (apart.value == 0 and apart.low == 0):
@@ -160,7 +164,12 @@ def _facts(
 def _wrong(ours: Sequence[Verdict], theirs: Sequence[Verdict], rules: Rules) -> Reason:
     """Counted, not averaged: each is a customer who was told something wrong."""
     mine, others = (sum(bool(one.wrong) for one in each) for each in (ours, theirs))
-    figures = {"mine": mine, "live": others, "more": rules.wrong_more, "example": _first_wrong(ours, theirs)}
+    figures: Told = {
+        "mine": mine,
+        "live": others,
+        "more": rules.wrong_more,
+        "example": _first_wrong(ours, theirs),
+    }
     return Reason("wrong", "promote" if mine <= others + rules.wrong_more else "reject", figures)
 
 
@@ -193,11 +202,12 @@ def _bounded(
     """A figure of the candidate's own against a bound: kept, broken for certain, or between the two."""
     metric = BY_NAME[name]
     belong = None if groups is None else [groups.get(one.question_id, one.question_id) for one in ours]
-    found: Figure = figure(metric.values(ours), metric.statistic, groups=belong)
+    shares = metric.unit == "share"
+    found: Figure = figure(metric.values(ours), metric.statistic, groups=belong, shares=shares)
     if not found.n:
         return
-    show = _percent if metric.unit == "share" else _plain
-    figures = {
+    show = _percent if shares else _plain
+    figures: Told = {
         "value": show(found.value),
         "low": show(found.low),
         "high": show(found.high),
@@ -223,7 +233,7 @@ def _of_tag(
     others = [one for one in theirs if tag in one.tags]
     apart = _difference(mine, others, BY_NAME["facts"], groups)
     if apart.n:
-        figures = {**_told(apart), "tag": tag, "margin": f"{100 * rules.tag_margin:.1f}"}
+        figures: Told = {**_told(apart), "tag": tag, "margin": f"{100 * rules.tag_margin:.1f}"}
         if apart.value >= -rules.tag_margin:
             yield Reason("tag", "promote", figures)
         else:
@@ -245,7 +255,7 @@ def _difference(
     return difference(one, other, metric.statistic, groups=belong, named=(metric.name, "", ""))
 
 
-def _told(apart: Difference) -> dict[str, str | int | float]:
+def _told(apart: Difference) -> Told:
     needed = "–" if apart.needed is None else f"{apart.needed:,}"
     return {
         "value": _points(apart.value),
@@ -261,7 +271,7 @@ def _percent(value: float) -> str:
 
 
 def _points(value: float) -> str:
-    return f"{100 * value:+.1f}".replace("-", "−")
+    return "–" if math.isnan(value) else f"{100 * value:+.1f}".replace("-", "−")
 
 
 def _plain(value: float) -> str:
