@@ -115,13 +115,16 @@ def figure(
     *,
     groups: Sequence[Hashable] | None = None,
     seed: int = SEED,
+    shares: bool = True,
 ) -> Figure:
-    """A mean, median or 95th percentile with its interval. None does not count."""
+    """A mean, median or 95th percentile with its interval. None does not count. `shares` says that a value
+    of 0 or 1 is a no or a yes, and not so many tokens.
+    """
     there, piles = _there(values, groups)
     if not len(there):
         return NOTHING
     value = _of(there, statistic)
-    if statistic == "mean" and value in (0.0, 1.0) and set(there) <= {0.0, 1.0}:
+    if shares and statistic == "mean" and value in (0.0, 1.0) and set(there) <= {0.0, 1.0}:
         low, high = _wilson(round(value * len(piles)), len(piles))
     elif len(piles) < 2:
         low, high = math.nan, math.nan
@@ -367,6 +370,7 @@ def _figures(
             metric.statistic,
             groups=_grouped([one.question_id for one in each], groups),
             seed=seed,
+            shares=metric.unit == "share",
         )
         for name, each in verdicts.items()
     }

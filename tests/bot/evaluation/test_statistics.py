@@ -62,6 +62,15 @@ def test_ten_facts_that_are_all_right_do_not_promise_the_next_one() -> None:
     assert 0.6 < found.low < 0.8
 
 
+def test_what_never_cost_anything_costs_nothing_for_certain() -> None:
+    """A share that was never seen may be there; a price of nothing is no share."""
+    assert figure([0.0] * 20).high > 0.1
+    free = figure([0.0] * 20, shares=False)
+    assert (free.value, free.low, free.high) == (0.0, 0.0, 0.0)
+    both = {"one": verdicts("one", [1.0, 0.0]), "other": verdicts("other", [1.0, 1.0])}
+    assert compare(both).figures["cost"]["one"].high == 0.0
+
+
 def test_a_share_of_nothing_is_no_number() -> None:
     found = share([])
 
