@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from threading import Event
 
+import pytest
 from playwright.sync_api import expect
 
 from bot.kotae import Kotae
@@ -251,6 +254,46 @@ def test_a_customer_begins_with_a_question_that_is_offered(visitor: Visitor, sta
     visitor.frame.get_by_role("button", name="How long is the warranty?").click()
     expect(visitor.last.locator(".said")).to_have_text("Two years.")
     expect(visitor.frame.locator("#starters")).to_be_hidden()
+
+
+EXAMPLES = (Path(__file__).parents[2] / "docs" / "embedding.md").read_text("utf-8")
+
+
+def example(heading: str, kind: str, kotae: str) -> str:
+    """The first listing below a heading of docs/embedding.md, for this Kotae."""
+    section = EXAMPLES.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    found = re.search(rf"```{kind}\n(.*?)```", section, re.DOTALL)
+    assert found, heading
+    return found[1].replace("https://kotae.example", kotae)
+
+
+def react(component: str) -> str:
+    """What React runs of the component when it is first drawn."""
+    effect = re.search(r"useEffect\(\(\) => \{(.*)\}, \[language\]\);", component, re.DOTALL)
+    assert effect
+    return f"<script>(() => {{ const language = 'en'; {effect[1]} }})()</script>"
+
+
+@pytest.mark.parametrize("kind", ["Plain HTML", "In the page, without a launcher", "React", "locked"])
+def test_the_examples_of_the_page_about_embedding_work_as_they_stand(
+    a_visitor: Visit, site: Site, address: str, stage: Stage, kind: str
+) -> None:
+    policy = ""
+    if kind == "React":
+        body = react(example("React", "jsx", address)) * 2  # drawn twice
+    elif kind == "locked":
+        body = example("Plain HTML", "html", address)
+        written = example("A page that is locked by a Content-Security-Policy", "", address)
+        policy = f"{written.strip().removeprefix('Content-Security-Policy: ')}; img-src data:"
+    else:
+        body = example(kind, "html", address)
+    visitor = a_visitor().visits(site.shows(body, policy=policy))
+    if "without" not in kind:
+        visitor.opens_the_chat()
+    stage.says("It works here.")
+    visitor.asks("Does it work here?")
+    expect(visitor.last.locator(".said")).to_have_text("It works here.")
+    expect(visitor.launcher).to_have_count(0)  # the one there is says "Close chat" now
 
 
 def test_there_is_no_secret_in_what_a_page_loads(a_visitor: Visit, address: str, house: Kotae) -> None:
