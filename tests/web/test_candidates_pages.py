@@ -9,11 +9,11 @@ MANUAL = b"# Kettle\n\nThe kettle holds 1.7 litres of water. It is made of steel
 
 
 def test_an_operator_may_not_decide_on_candidates(operator: Operator) -> None:
-    assert operator.opens("/console/candidates").status_code == 403
+    assert operator.opens("/console/pairs/candidates").status_code == 403
 
 
 def test_without_a_candidate_the_page_says_where_they_come_from(admin: Admin) -> None:
-    assert "Nothing waits here" in admin.opens("/console/candidates").text
+    assert "Nothing waits here" in admin.opens("/console/pairs/candidates").text
 
 
 def test_a_corrected_answer_becomes_a_pair_that_is_found_before_the_manual(
@@ -24,11 +24,11 @@ def test_a_corrected_answer_becomes_a_pair_that_is_found_before_the_manual(
         "How much water does the kettle hold?", "Since May, 1.9 litres.", by="op@example.com"
     )
     (candidate,) = kotae.candidates.list().candidates
-    page = admin.opens("/console/candidates").text
+    page = admin.opens("/console/pairs/candidates").text
     assert "Since May, 1.9 litres." in page
     assert "1.7 litres" in page  # what the documents say
     admin.sends(
-        f"/console/candidates/{candidate.id}/accept",
+        f"/console/pairs/candidates/{candidate.id}/accept",
         question="How much water does the kettle hold?",
         answer="The kettle holds 1.9 litres since May.",
         use="both",
@@ -38,7 +38,7 @@ def test_a_corrected_answer_becomes_a_pair_that_is_found_before_the_manual(
     assert best.text.endswith("1.9 litres since May.")
     assert "1.9 litres" in customer.asks("How much water does the kettle hold?").text
     assert [pair.answer for pair in kotae.pairs.all()] == ["The kettle holds 1.9 litres since May."]
-    assert "Accepted" in admin.opens("/console/candidates?state=accepted").text
+    assert "Accepted" in admin.opens("/console/pairs/candidates?state=accepted").text
 
 
 def test_what_a_pair_is_used_for_decides_where_it_is(admin: Admin, kotae: Kotae) -> None:
@@ -79,7 +79,7 @@ def test_the_same_question_in_other_words_and_a_conflicting_answer_are_shown(
     kotae.pairs.add({"question": question, "answer": "The warranty is 24 months."}, by=admin.email)
     kotae.candidates.add(question, "The warranty is 36 months.", by=admin.email)
     kotae.candidates.add("Can I paint my garden fence?", "Yes.", by=admin.email)
-    page = admin.opens("/console/candidates").text
+    page = admin.opens("/console/pairs/candidates").text
     assert page.count("A pair answers this question otherwise") == 1
     assert "The warranty is 24 months." in page
 
@@ -87,9 +87,9 @@ def test_the_same_question_in_other_words_and_a_conflicting_answer_are_shown(
 def test_what_makes_no_pair_is_a_sentence_and_a_rejected_candidate_is_kept(
     admin: Admin, kotae: Kotae
 ) -> None:
-    admin.sends("/console/candidates", question="Is it dishwasher safe?")
+    admin.sends("/console/pairs/candidates", question="Is it dishwasher safe?")
     (candidate,) = kotae.candidates.list().candidates
-    path = f"/console/candidates/{candidate.id}"
+    path = f"/console/pairs/candidates/{candidate.id}"
     answer = admin.sends(f"{path}/accept", question="Is it dishwasher safe?", answer="")
     assert 'role="alert"' in admin.opens(answer.location).text
     assert kotae.candidates.get(candidate.id).state == "new"

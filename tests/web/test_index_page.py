@@ -52,13 +52,13 @@ Renamed = Callable[[str], tuple[Kotae, Admin]]
 
 
 def test_an_operator_may_not_touch_the_index(operator: Operator) -> None:
-    assert operator.opens("/console/index").status_code == 403
-    assert operator.sends("/console/index/pause").status_code == 403
+    assert operator.opens("/console/documents/index").status_code == 403
+    assert operator.sends("/console/documents/index/pause").status_code == 403
 
 
 def test_an_index_that_is_what_is_configured_is_complete(admin: Admin, kotae: Kotae) -> None:
     admin.uploads(("filter.md", FILTER))
-    page = admin.opens("/console/index").text
+    page = admin.opens("/console/documents/index").text
     assert "nothing is missing" in page
     assert "Pause" not in page
     assert "Back to the earlier index" not in page
@@ -68,23 +68,23 @@ def test_an_admin_pauses_the_new_index_goes_on_goes_back_and_gives_it_up(renamed
     kotae, admin = renamed("Kettle")
     admin.uploads(("filter.md", FILTER))
     kotae, admin = renamed("Boiler")
-    assert "being built" in admin.opens("/console/index").text
-    assert "is paused" in admin.opens(admin.sends("/console/index/pause").location).text
+    assert "being built" in admin.opens("/console/documents/index").text
+    assert "is paused" in admin.opens(admin.sends("/console/documents/index/pause").location).text
     kotae.jobs.drain()
-    page = admin.opens("/console/index").text
+    page = admin.opens("/console/documents/index").text
     assert "paused" in page
     assert "0 of 1 documents" in page
     admin.uploads(("lamp.md", b"# Lamp\n\nThe lamp takes 40 watts.\n"))
     assert kotae.library.search("watts")[0].text.startswith("The lamp")
-    admin.sends("/console/index/go-on")
+    admin.sends("/console/documents/index/go-on")
     kotae.jobs.drain()
-    assert "nothing is missing" in admin.opens("/console/index").text
-    admin.sends("/console/index/back")
+    assert "nothing is missing" in admin.opens("/console/documents/index").text
+    admin.sends("/console/documents/index/back")
     kotae.jobs.drain()
     status = kotae.library.status()
     assert (status.held, status.changing) == (True, True)
-    assert "paused" in admin.opens("/console/index").text
-    admin.sends("/console/index/let-go")
+    assert "paused" in admin.opens("/console/documents/index").text
+    admin.sends("/console/documents/index/let-go")
     assert kotae.library.status().previous == ""
     assert kotae.library.search("water filter")[0].text.startswith("Change the water filter")
     assert {"pause index", "go on with index", "index back", "let index go"} <= {

@@ -32,22 +32,22 @@ def site() -> Iterator[Site]:
 
 
 def test_an_operator_may_not_have_addresses_fetched(operator: Operator, kotae: Kotae) -> None:
-    assert operator.opens("/console/watched").status_code == 403
-    assert operator.sends("/console/watched", url="https://shop.example/", every="0").status_code == 403
+    assert operator.opens("/console/documents/watched").status_code == 403
+    assert operator.sends("/console/documents/watched", url="https://shop.example/", every="0").status_code == 403
     assert kotae.watches.list() == []
 
 
 def test_without_a_watched_address_the_page_says_what_to_do_first(admin: Admin) -> None:
-    assert "Name the sitemap of your help pages" in admin.opens("/console/watched").text
+    assert "Name the sitemap of your help pages" in admin.opens("/console/documents/watched").text
 
 
 def test_a_page_is_fetched_answers_a_customer_and_shows_where_it_is_from(
     admin: Admin, kotae: Kotae, customer: Customer, site: Site
 ) -> None:
     url = site.shows("/filter", FILTER)
-    admin.sends("/console/watched", url=url, every=str(DAY))
+    admin.sends("/console/documents/watched", url=url, every=str(DAY))
     kotae.jobs.drain()
-    page = admin.opens("/console/watched").text
+    page = admin.opens("/console/documents/watched").text
     assert url in page
     assert "Up to date" in page
     answer = customer.asks("How often do I change the water filter?")
@@ -58,10 +58,10 @@ def test_a_page_is_fetched_answers_a_customer_and_shows_where_it_is_from(
 
 
 def test_an_address_in_our_own_network_is_refused_with_a_sentence(admin: Admin, kotae: Kotae) -> None:
-    admin.sends("/console/watched", url="http://10.1.2.3/", every="0")
+    admin.sends("/console/documents/watched", url="http://10.1.2.3/", every="0")
     kotae.jobs.drain()
-    assert "leads into a private network" in admin.opens("/console/watched").text
-    answer = admin.sends("/console/watched", url="javascript:alert(1)", every="0")
+    assert "leads into a private network" in admin.opens("/console/documents/watched").text
+    answer = admin.sends("/console/documents/watched", url="javascript:alert(1)", every="0")
     assert "is no address of a page" in admin.opens(answer.location).text
 
 
@@ -70,10 +70,10 @@ def test_what_goes_wrong_with_a_page_of_a_sitemap_stands_beside_it(
 ) -> None:
     site.pages["/robots.txt"] = Page(b"User-agent: *\nDisallow: /secret\n", kind="text/plain")
     listed = site.shows("/filter", FILTER), site.shows("/secret", FILTER), f"{site.origin}/gone"
-    admin.sends("/console/watched", url=site.lists("/sitemap.xml", *listed), every="0")
+    admin.sends("/console/documents/watched", url=site.lists("/sitemap.xml", *listed), every="0")
     kotae.jobs.drain()
     (watch,) = kotae.watches.list()
-    page = admin.opens(f"/console/watched/{watch.id}").text.replace("&#39;", "'")
+    page = admin.opens(f"/console/documents/watched/{watch.id}").text.replace("&#39;", "'")
     assert "asks that" in page
     assert "there is no page at" in page
     assert "Water filter" in page
@@ -83,15 +83,15 @@ def test_a_deleted_page_is_left_out_until_the_admin_wants_it_again(
     admin: Admin, kotae: Kotae, site: Site
 ) -> None:
     url = site.lists("/sitemap.xml", site.shows("/filter", FILTER))
-    admin.sends("/console/watched", url=url, every="0")
+    admin.sends("/console/documents/watched", url=url, every="0")
     kotae.jobs.drain()
     (watch,), (document,) = kotae.watches.list(), kotae.library.documents()
     admin.sends(f"/console/documents/{document.id}/remove")
-    admin.sends(f"/console/watched/{watch.id}/look")
+    admin.sends(f"/console/documents/watched/{watch.id}/look")
     kotae.jobs.drain()
     assert kotae.library.documents() == []
-    assert "Fetch it again" in admin.opens(f"/console/watched/{watch.id}").text
-    admin.sends(f"/console/watched/{watch.id}/include", url=f"{site.origin}/filter")
+    assert "Fetch it again" in admin.opens(f"/console/documents/watched/{watch.id}").text
+    admin.sends(f"/console/documents/watched/{watch.id}/include", url=f"{site.origin}/filter")
     kotae.jobs.drain()
     assert [document.state for document in kotae.library.documents()] == ["live"]
 
@@ -99,7 +99,7 @@ def test_a_deleted_page_is_left_out_until_the_admin_wants_it_again(
 def test_what_is_due_is_looked_at_when_a_minute_has_passed_and_nothing_else(
     admin: Admin, kotae: Kotae, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    admin.sends("/console/watched", url=site.shows("/filter", FILTER), every=str(DAY))
+    admin.sends("/console/documents/watched", url=site.shows("/filter", FILTER), every=str(DAY))
     kotae.jobs.drain()
     asked = len(site.asked)
     kotae.jobs.tick()
@@ -122,11 +122,11 @@ def test_huey_calls_the_tick_every_minute(kotae: Kotae) -> None:
 
 
 def test_an_ended_watch_leaves_its_documents(admin: Admin, kotae: Kotae, site: Site) -> None:
-    admin.sends("/console/watched", url=site.shows("/filter", FILTER), every=str(DAY))
+    admin.sends("/console/documents/watched", url=site.shows("/filter", FILTER), every=str(DAY))
     kotae.jobs.drain()
     (watch,) = kotae.watches.list()
-    admin.sends(f"/console/watched/{watch.id}/end")
-    assert admin.opens(f"/console/watched/{watch.id}").status_code == 404
+    admin.sends(f"/console/documents/watched/{watch.id}/end")
+    assert admin.opens(f"/console/documents/watched/{watch.id}").status_code == 404
     assert len(kotae.library.documents()) == 1
 
 

@@ -24,7 +24,7 @@ STATES = {"new": _l("To look at"), "accepted": _l("Accepted"), "rejected": _l("R
 AT_ONCE = 10  # on a page
 
 
-@bp.get("/candidates")
+@bp.get("/pairs/candidates")
 @requires("admin")
 def candidates() -> ResponseReturnValue:
     state = request.args.get("state", "new")
@@ -44,7 +44,7 @@ def candidates() -> ResponseReturnValue:
     )
 
 
-@bp.post("/candidates")
+@bp.post("/pairs/candidates")
 @requires("admin")
 def propose() -> ResponseReturnValue:
     """A candidate by hand, or from an unanswered question elsewhere in the console."""
@@ -64,7 +64,7 @@ def propose() -> ResponseReturnValue:
     return redirect(url_for("admin.candidates"))
 
 
-@bp.post("/candidates/<candidate_id>/accept")
+@bp.post("/pairs/candidates/<candidate_id>/accept")
 @requires("admin")
 def accept_candidate(candidate_id: str) -> ResponseReturnValue:
     form, by = request.form, current_user.email
@@ -80,7 +80,7 @@ def accept_candidate(candidate_id: str) -> ResponseReturnValue:
     return redirect(url_for("admin.candidates"))
 
 
-@bp.post("/candidates/<candidate_id>/reject")
+@bp.post("/pairs/candidates/<candidate_id>/reject")
 @requires("admin")
 def reject_candidate(candidate_id: str) -> ResponseReturnValue:
     try:

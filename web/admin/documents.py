@@ -267,8 +267,16 @@ def known(document_id: str) -> Document:
 
 def reindexing() -> list[Job]:
     """The rebuilding of the index that is under way, or about to be."""
+    return under_way("reindex")
+
+
+def under_way(kind: str) -> list[Job]:
+    """Jobs that wait or are being done; asked in the order in which a job goes on, so that none slips between
+    the two questions.
+    """
     jobs = kotae().jobs
-    return [job for job in (*jobs.list("running"), *jobs.list("queued")) if job.kind == "reindex"]
+    found = [*jobs.list("queued", kind=kind), *jobs.list("running", kind=kind)]
+    return list({job.id: job for job in found}.values())
 
 
 def wants_json() -> bool:

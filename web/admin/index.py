@@ -9,24 +9,26 @@ from flask_login import current_user
 
 from knowledge_base.catalogue import Document
 from web.admin import bp
-from web.admin.documents import reindexing
+from web.admin.documents import reindexing, under_way
 from web.auth import requires
 from web.current import kotae
 
+BACK = "index back"  # the kind of job
 
-@bp.get("/index")
+
+@bp.get("/documents/index")
 @requires("admin")
 def index() -> ResponseReturnValue:
     return render_template("console/index.html", **standing())
 
 
-@bp.get("/index/live")
+@bp.get("/documents/index/live")
 @requires("admin")
 def live_index() -> ResponseReturnValue:
     return render_template("console/index_now.html", **standing())
 
 
-@bp.post("/index/pause")
+@bp.post("/documents/index/pause")
 @requires("admin")
 def pause_index() -> ResponseReturnValue:
     """What was built stays; a job in hand ends at its next step."""
@@ -36,7 +38,7 @@ def pause_index() -> ResponseReturnValue:
     return _done("pause index", _("The new index is paused. What answers now goes on answering."))
 
 
-@bp.post("/index/go-on")
+@bp.post("/documents/index/go-on")
 @requires("admin")
 def go_on_with_index() -> ResponseReturnValue:
     kotae().library.go_on()
@@ -46,14 +48,14 @@ def go_on_with_index() -> ResponseReturnValue:
     )
 
 
-@bp.post("/index/back")
+@bp.post("/documents/index/back")
 @requires("admin")
 def index_back() -> ResponseReturnValue:
-    kotae().jobs.enqueue("index back")
+    kotae().jobs.enqueue(BACK)
     return _done("index back", _("What came since is prepared for the earlier index; then it answers again."))
 
 
-@bp.post("/index/let-go")
+@bp.post("/documents/index/let-go")
 @requires("admin")
 def let_index_go() -> ResponseReturnValue:
     kotae().library.let_go()
@@ -61,13 +63,12 @@ def let_index_go() -> ResponseReturnValue:
 
 
 def standing() -> dict[str, object]:
-    library, jobs = kotae().library, kotae().jobs
-    backs = [*jobs.list("running", kind="index back"), *jobs.list("queued", kind="index back")]
-    failed = jobs.list("failed", kind="index back", limit=1)
+    library = kotae().library
+    last = next(iter(kotae().jobs.list(kind=BACK, limit=1)), None)
     return {
         "status": library.status(),
-        "job": next(iter([*reindexing(), *backs]), None),
-        "fault": failed[0].error if failed and not library.status().held else "",
+        "job": next(iter([*reindexing(), *under_way(BACK)]), None),
+        "fault": last.error if last and last.state == "failed" else "",
         "lost": [document for document in library.documents() if is_lost(document)],
     }
 

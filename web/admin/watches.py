@@ -9,11 +9,10 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from bot import looking
-from bot.jobs import Job
 from knowledge_base.errors import NotFetched, NotFound
 from knowledge_base.watches import Watch
 from web.admin import bp
-from web.admin.documents import INTERVALS
+from web.admin.documents import INTERVALS, under_way
 from web.auth import requires
 from web.current import kotae
 
@@ -33,19 +32,19 @@ PAGE_STATES = {
 WORTH_A_LOOK = ("failed", "gone", "unlisted", "left out", "waiting", "read")  # the order in which pages stand
 
 
-@bp.get("/watched")
+@bp.get("/documents/watched")
 @requires("admin")
 def watches() -> ResponseReturnValue:
     return render_template("console/watches.html", intervals=INTERVALS, **overview())
 
 
-@bp.get("/watched/live")
+@bp.get("/documents/watched/live")
 @requires("admin")
 def live_watches() -> ResponseReturnValue:
     return render_template("console/watches_now.html", **overview())
 
 
-@bp.post("/watched")
+@bp.post("/documents/watched")
 @requires("admin")
 def watch() -> ResponseReturnValue:
     url, every = request.form.get("url", ""), request.form.get("every", 0, int)
@@ -64,7 +63,7 @@ def watch() -> ResponseReturnValue:
     return redirect(url_for("admin.watches"))
 
 
-@bp.get("/watched/<watch_id>")
+@bp.get("/documents/watched/<watch_id>")
 @requires("admin")
 def watched(watch_id: str) -> ResponseReturnValue:
     shown = known(watch_id)
@@ -83,7 +82,7 @@ def watched(watch_id: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/watched/<watch_id>/look")
+@bp.post("/documents/watched/<watch_id>/look")
 @requires("admin")
 def look(watch_id: str) -> ResponseReturnValue:
     shown = known(watch_id)
@@ -92,7 +91,7 @@ def look(watch_id: str) -> ResponseReturnValue:
     return redirect(url_for("admin.watches"))
 
 
-@bp.post("/watched/<watch_id>/include")
+@bp.post("/documents/watched/<watch_id>/include")
 @requires("admin")
 def include(watch_id: str) -> ResponseReturnValue:
     known(watch_id)
@@ -104,7 +103,7 @@ def include(watch_id: str) -> ResponseReturnValue:
     return redirect(url_for("admin.watched", watch_id=watch_id))
 
 
-@bp.post("/watched/<watch_id>/end")
+@bp.post("/documents/watched/<watch_id>/end")
 @requires("admin")
 def unwatch(watch_id: str) -> ResponseReturnValue:
     shown = known(watch_id)
@@ -119,17 +118,11 @@ def overview() -> dict[str, object]:
         "watches": kotae().watches.list(),
         "counts": kotae().watches.counts(),
         "due": set(kotae().watches.due()),
-        "job": under_way(),
+        "job": next(iter(under_way(looking.KIND)), None),
         "states": STATES,
         "page_states": PAGE_STATES,
         "labels": INTERVALS,
     }
-
-
-def under_way() -> Job | None:
-    jobs = kotae().jobs
-    found = [*jobs.list("running", kind=looking.KIND), *jobs.list("queued", kind=looking.KIND)]
-    return found[0] if found else None
 
 
 def known(watch_id: str) -> Watch:

@@ -10,8 +10,8 @@ if (marked && beside.scrollHeight > beside.clientHeight) {
 
 // What was typed and not saved is not thrown away; the page then says that there is something new.
 function isDirty() {
-  return [...document.querySelectorAll("main textarea, main input:not([type=hidden]), main select")].some((field) =>
-    field.type === "search" ? false : field.tagName === "SELECT" ? ![...field.options].every((option) => option.selected === option.defaultSelected) && field.selectedIndex > 0 : field.value !== field.defaultValue);
+  const typed = document.querySelectorAll("#chosen textarea, #chosen input[name=question]");
+  return [...typed].some((field) => field.value !== field.defaultValue);
 }
 
 async function watch() {
