@@ -169,8 +169,7 @@ def _standing(result: Result, candidate: str, live: str) -> Iterator[Reason]:
     elif live not in run.strategies:
         yield Reason("live_not_asked", "hold", {"name": live})
     if run.job.state != "done":
-        left = len(result.questions) * len(run.strategies) - run.kept
-        yield Reason("unfinished", "hold", {"left": left})
+        yield Reason("unfinished", "hold", {"left": run.wanted - run.kept})
 
 
 def _changed(then: Mapping[str, Any], now: Mapping[str, Any], asked: Iterable[str]) -> Iterator[Reason]:

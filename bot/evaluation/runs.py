@@ -71,7 +71,13 @@ class Run:
     conditions: Mapping[str, Any]
     by: str
     created_at: datetime
+    asked: int  # questions, of each strategy
     kept: int  # answers so far
+
+    @property
+    def wanted(self) -> int:
+        """How many answers it has when it is done."""
+        return self.asked * len(self.strategies)
 
     @property
     def ended(self) -> bool:
@@ -124,7 +130,8 @@ class Evaluations:
         chosen = chosen or Chosen()
         asked = self._sets.get(set_name, version)
         strategies = self._checked(strategies)
-        if not chosen.of(asked.questions):
+        count = len(chosen.of(asked.questions))
+        if not count:
             raise EvaluationRefused(f"{asked.name!r} has no question to be asked" + _part(chosen))
         row = EvaluationRunRow(
             id=uuid4().hex,
@@ -132,7 +139,7 @@ class Evaluations:
             set_id=asked.id,
             set_version=asked.version,
             strategies=list(strategies),
-            chosen=asdict(chosen),
+            chosen={**asdict(chosen), "asked": count},
             conditions={},
             by=by,
             created_at=now(),
@@ -171,36 +178,23 @@ class Evaluations:
 
     def runs(self, limit: int = 50, set_name: str = "") -> list[Run]:
         """The newest first."""
-        handed_over = sa.select(EvaluationRunRow.id).where(EvaluationRunRow.job_id != "")
-        rows = handed_over.order_by(EvaluationRunRow.created_at.desc()).limit(limit)
+        rows = _RUNS.where(EvaluationRunRow.job_id != "")
+        rows = rows.order_by(EvaluationRunRow.created_at.desc()).limit(limit)
         if set_name:
             rows = rows.where(EvaluationRunRow.set_id == self._sets.get(set_name).id)
         with reading(self._engine) as session:
-            ids = list(session.scalars(rows))
-        return [self.run(run_id) for run_id in ids]
+            found = session.execute(rows).all()
+        return [_run(row, name, kept or 0, self._jobs.get(row.job_id)) for row, name, kept in found]
 
     def run(self, run_id: str) -> Run:
         """Raises UnknownRun."""
-        kept = sa.select(sa.func.count()).where(EvaluationAnswerRow.run_id == run_id)
         with reading(self._engine) as session:
-            row = session.get(EvaluationRunRow, run_id)
-            if row is None:
-                raise UnknownRun(f"there is no evaluation {run_id!r}")
-            name = session.scalar(sa.select(QuestionSetRow.name).where(QuestionSetRow.id == row.set_id))
-            count = session.scalar(kept)
-        return Run(
-            id=row.id,
-            job=self._jobs.get(row.job_id) if row.job_id else self._job_of(run_id),
-            set_id=row.set_id,
-            set_name=name or "",
-            set_version=row.set_version,
-            strategies=tuple(row.strategies),
-            chosen=Chosen(**row.chosen),
-            conditions=row.conditions,
-            by=row.by,
-            created_at=row.created_at,
-            kept=count or 0,
-        )
+            found = session.execute(_RUNS.where(EvaluationRunRow.id == run_id)).one_or_none()
+        if found is None:
+            raise UnknownRun(f"there is no evaluation {run_id!r}")
+        row, name, kept = found
+        job = self._jobs.get(row.job_id) if row.job_id else self._job_of(run_id)
+        return _run(row, name, kept or 0, job)
 
     def questions(self, run: Run) -> tuple[AskedQuestion, ...]:
         """What is asked in a run, in its order."""
@@ -236,9 +230,8 @@ class Evaluations:
         progress("warming up", 0.0)
         self._begin(run)
         todo = list(self._unanswered(run, questions))
-        total = len(questions) * len(run.strategies)
-        for number, (question, strategy) in enumerate(todo, start=total - len(todo)):
-            progress("asking", number / total)
+        for number, (question, strategy) in enumerate(todo, start=run.wanted - len(todo)):
+            progress("asking", number / run.wanted)
             self._keep(run, self._ask(question, strategy))
 
     def _begin(self, run: Run) -> None:
@@ -311,6 +304,34 @@ class Evaluations:
                 f"there is no strategy {', '.join(map(repr, unknown))}; configured: {', '.join(known)}"
             )
         return wanted
+
+
+_KEPT = (
+    sa.select(sa.func.count())
+    .where(EvaluationAnswerRow.run_id == EvaluationRunRow.id)
+    .correlate(EvaluationRunRow)
+    .scalar_subquery()
+)
+_RUNS = sa.select(EvaluationRunRow, QuestionSetRow.name, _KEPT).join(
+    QuestionSetRow, QuestionSetRow.id == EvaluationRunRow.set_id
+)
+
+
+def _run(row: EvaluationRunRow, set_name: str, kept: int, job: Job) -> Run:
+    return Run(
+        id=row.id,
+        job=job,
+        set_id=row.set_id,
+        set_name=set_name,
+        set_version=row.set_version,
+        strategies=tuple(row.strategies),
+        chosen=Chosen(row.chosen["part"], row.chosen["limit"]),
+        asked=row.chosen["asked"],
+        conditions=row.conditions,
+        by=row.by,
+        created_at=row.created_at,
+        kept=kept,
+    )
 
 
 @contextmanager

@@ -101,9 +101,8 @@ def waited(kotae: Kotae, run: Run) -> Run:
     worker = threading.Thread(target=kotae.jobs.run, args=(run.job.id,), name="evaluation")
     if own(kotae):
         worker.start()
-    total = len(kotae.evaluations.questions(run)) * len(run.strategies)
     try:
-        with meter(total, "answers") as bar:
+        with meter(run.wanted, "answers") as bar:
             while not run.ended:
                 time.sleep(LOOK_AGAIN_SECONDS)
                 run = kotae.evaluations.run(run.id)

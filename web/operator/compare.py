@@ -61,7 +61,6 @@ class Shown:
     """A run as the page shows it."""
 
     run: Run
-    total: int
 
     @property
     def label(self) -> str:
@@ -73,13 +72,13 @@ class Shown:
 
     @property
     def share(self) -> float:
-        return self.run.kept / self.total if self.total else 0.0
+        return self.run.kept / self.run.wanted
 
     @property
     def told(self) -> str:
         """How far it is, in a line."""
         step = STEPS.get(self.run.job.step, self.run.job.step)
-        counted = _("%(n)s of %(total)s answers", n=self.run.kept, total=self.total)
+        counted = _("%(n)s of %(total)s answers", n=self.run.kept, total=self.run.wanted)
         return f"{step} · {counted}" if step else str(counted)
 
 
@@ -111,7 +110,7 @@ def compare() -> ResponseReturnValue:
 
 def page(asked: Mapping[str, object], status: int = 200) -> ResponseReturnValue:
     live = kotae().switch.name()
-    found = [shown(run) for run in kotae().evaluations.runs(RUNS)]
+    found = list(map(Shown, kotae().evaluations.runs(RUNS)))
     text = render_template(
         "console/compare.html",
         sets=kotae().question_sets.list(),
@@ -128,7 +127,7 @@ def page(asked: Mapping[str, object], status: int = 200) -> ResponseReturnValue:
 @bp.get("/compare/now")
 @requires("operator")
 def live_compare() -> ResponseReturnValue:
-    found = [shown(run) for run in kotae().evaluations.runs(RUNS)]
+    found = list(map(Shown, kotae().evaluations.runs(RUNS)))
     return render_template(
         "console/compare_runs.html",
         now=[one for one in found if not one.run.ended],
@@ -213,7 +212,7 @@ def comparison_page(
     live = kotae().switch.name()
     text = render_template(
         "console/comparison.html",
-        shown=shown(run),
+        shown=Shown(run),
         run=run,
         result=result,
         live=live,
@@ -235,7 +234,7 @@ def comparison_page(
 @bp.get("/compare/<run_id>/now")
 @requires("operator")
 def live_comparison(run_id: str) -> ResponseReturnValue:
-    return render_template("console/comparison_now.html", shown=shown(known(run_id)))
+    return render_template("console/comparison_now.html", shown=Shown(known(run_id)))
 
 
 @bp.post("/compare/<run_id>/live")
@@ -291,10 +290,6 @@ def known(run_id: str) -> Run:
         return kotae().evaluations.run(run_id)
     except UnknownRun:
         abort(404)
-
-
-def shown(run: Run) -> Shown:
-    return Shown(run, len(kotae().evaluations.questions(run)) * len(run.strategies))
 
 
 def groups(result: Result) -> Iterator[tuple[str, list[Line]]]:
