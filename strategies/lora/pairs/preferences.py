@@ -50,7 +50,8 @@ class Parted:
 
 def parted(preferences: Iterable[Preference], held_out: HeldOut, seed: int = 0) -> Parted:
     """All preferences about one wording are in one part; what must not be taught is never learned."""
-    learned, measured = [], []
+    learned: list[Preference] = []
+    measured: list[Preference] = []
     for one in preferences:
         withheld = held_out.holds(Pair(one.question, one.chosen)) or _lot(one, seed) < SHARE
         (measured if withheld else learned).append(one)

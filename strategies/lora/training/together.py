@@ -32,7 +32,7 @@ class Together:
 
     def _join(self) -> None:
         import torch
-        from accelerate import PartialState
+        from accelerate import PartialState  # type: ignore[import-untyped]
 
         state: Any = PartialState(cpu=not torch.cuda.is_available())
         self.rank, self.size, self.device = state.process_index, state.num_processes, str(state.device)
@@ -50,7 +50,7 @@ class Together:
         if self.size == 1:
             return loss
         import torch
-        from accelerate.utils import reduce
+        from accelerate.utils import reduce  # type: ignore[import-untyped]
 
         learning = list(weights)
         parts = [torch.zeros_like(one) if one.grad is None else one.grad for one in learning]
