@@ -197,7 +197,7 @@ def test_a_signed_customer_is_known_and_has_a_chat_of_their_own(
     def page(customer: str, signed: str) -> str:
         identity = json.dumps({"id": customer, "email": f"{customer}@example.com"})
         told = f"data-identity='{identity}' data-signature='{signed or signature(identity, IDENTITY_SECRET)}'"
-        about = json.dumps({"product": "Duo"})
+        about = json.dumps({"product": "Duo", "price": 149})
         site.shows(line(address, f"{told} data-about='{about}'"))
         return f"{site.near}/"
 
@@ -205,7 +205,12 @@ def test_a_signed_customer_is_known_and_has_a_chat_of_their_own(
     expect(visitor.asks("Where is my order?").locator(".feedback")).to_be_visible()
     conversation = house.conversations.page(limit=1)[0]
     assert conversation.customer == {"id": "mika", "email": "mika@example.com"}
-    assert conversation.seen_on == {"page": f"{site.near}/", "title": "A shop", "product": "Duo"}
+    assert conversation.seen_on == {
+        "page": f"{site.near}/",
+        "title": "A shop",
+        "product": "Duo",
+        "price": "149",
+    }
 
     visitor.visits(page("noa", "")).opens_the_chat()
     expect(visitor.messages).to_have_count(1)

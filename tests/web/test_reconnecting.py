@@ -24,6 +24,7 @@ from tests.browser.sites import served
 from tests.people import Customer, Frame, frames
 from tests.web.conftest import PASSAGE, cites, never_ends
 from web.chat.running import Running
+from web.chat.wire import awaited
 
 WORDS = "Fill the tank 🫖 to MAX, press 「抽出」 for 3.5 seconds,\nand wait until the light is amber. "
 
@@ -301,6 +302,34 @@ def test_a_silent_answer_keeps_its_connection_and_a_stop_does_not_wait_for_it() 
     assert time.monotonic() - began < 2
     gate.set()
     assert Silent.closed.wait(2)
+
+
+def test_an_answer_that_another_process_writes_is_waited_for(
+    customer: Customer, kotae: Kotae, speaks
+) -> None:
+    speaks(cites)
+    reply = customer.asks("When does it boil?", id="7" * 32)
+    (conversation,) = kotae.conversations.page()
+    answer = kotae.conversations.answer_to(conversation.id, "7" * 32)
+    looks = iter([None, None, answer])
+    waits: list[float] = []
+    told = [frame for text in awaited(lambda: next(looks), None, waits.append) for frame in frames(text)]
+    assert len(waits) == 2
+    assert told[0].data == {"message": reply.id}
+    assert told[-1].data == reply.end
+
+
+def test_a_question_that_is_being_answered_elsewhere_is_not_asked_again(
+    customer: Customer, kotae: Kotae
+) -> None:
+    assert customer.token
+    (conversation,) = kotae.conversations.page()
+    begun = kotae.conversations.begin_turn(
+        conversation.id, "When?", "en", turns=4, seconds=60, question_id="6" * 32
+    )
+    assert begun == ()
+    assert kotae.conversations.being_answered(conversation.id, "6" * 32)
+    assert not kotae.conversations.being_answered(conversation.id, "5" * 32)
 
 
 @pytest.mark.parametrize("nonsense", ["", "7", "a.b.c", "1.2.3.4", "-1.0.0", "１.0.0", "9" * 40 + ".0.0"])

@@ -178,7 +178,9 @@ export class Api {
 
   async open(signal) {
     const { page, title, about, identity, signature } = this.page;
-    const body = { site: this.#site, language: this.#language, page, title, about, identity, signature };
+    const told = Object.entries(about ?? {}).slice(0, 20).map(([name, value]) => [short(name, 100), short(value, 300)]);
+    const seen = { page: short(page, 2000), title: short(title, 300), about: Object.fromEntries(told) };
+    const body = { site: this.#site, language: this.#language, ...seen, identity, signature };
     const opened = await (await this.#call("conversations", { body, signal })).json();
     if (identity && !opened.known) console.warn("kotae: this customer's identity is not believed; see docs/embedding.md");
     this.#token = opened.token;
@@ -207,6 +209,9 @@ async function refusal(response) {
   const said = await response.json().catch(() => ({}));
   return new Refused(said.error ?? "", { retry: said.retry ?? response.status >= 500, status: response.status });
 }
+
+/** What a page says of itself, as text and no longer than the server takes it. */
+const short = (value, most) => String(value ?? "").slice(0, most);
 
 /** Whether it was the line, not the server, that failed. */
 const broken = (problem) => problem instanceof CutOff || problem instanceof TypeError;
