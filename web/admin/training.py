@@ -323,7 +323,10 @@ def form(asked: Mapping[str, Any] | None = None, faults: Mapping[str, str] | Non
         "base",
         _("Base model"),
         value=asked["base"],
-        about=_("“shipped” is the small one that comes with Kotae; else give a folder or a name of the hub."),
+        about=_(
+            "“shipped” is the small one that comes with Kotae; else give a folder, a name of the hub, or "
+            "“openai:” and the name of a model that is tuned there."
+        ),
         limits={"autocomplete": "off"},
     )
     promote = Field(
