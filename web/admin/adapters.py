@@ -289,7 +289,7 @@ def made_from(shown: Adapter) -> list[tuple[str, object]]:
     recipe = ", ".join(f"{name} {value}" for name, value in shown.recipe.items())
     libraries = ", ".join(f"{name} {version}" for name, version in shown.libraries.items())
     return [
-        (_("Base"), f"{shown.base} ({shown.base_hash[:12]})"),
+        (_("Base"), f"{shown.base} ({shown.model or shown.base_hash[:12]})"),
         (_("Pairs"), shown.pairs[:12]),
         *(
             [(_("Goes on from"), shown.parent), (_("Preferences"), shown.preferences[:12])]
