@@ -7,14 +7,14 @@ by line, an answer on each: what was asked and found, who spoke, how it was rate
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Literal, Self, cast
 from uuid import uuid4
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from bot.candidates import Candidate, Candidates
 from bot.conversation import Conversation, Conversations
@@ -135,22 +135,33 @@ class Archive:
         yield from csv_lines(flat(row) for row in rows)
 
     def answers(self, wanted: Wanted) -> Iterator[dict[str, Any]]:
-        """Every answer of these conversations, the bot's and people's."""
+        """Every answer of these conversations, the bot's and people's, some conversations at a time."""
         before = None
         while page := self.page(wanted, AT_ONCE, before):
-            for one in page:
-                yield from self._answers_of(self._conversations.get(one.id))
+            yield from self._answers_of(page)
             before = page[-1].id
 
-    def _answers_of(self, conversation: Conversation) -> Iterator[dict[str, Any]]:
-        answers = [message for message in conversation.messages if message.role != "customer"]
-        corrections = self._candidates.of_messages([message.id for message in answers])
-        question = ""
-        for message in conversation.messages:
-            if message.role == "customer":
-                question = message.text
-            else:
-                yield told(conversation, question, message, corrections.get(message.id))
+    def _answers_of(self, page: Sequence[Conversation]) -> Iterator[dict[str, Any]]:
+        rows = (
+            sa.select(MessageRow)
+            .where(MessageRow.conversation_id.in_([one.id for one in page]))
+            .options(selectinload(MessageRow.feedback))
+            .order_by(MessageRow.position)
+        )
+        said: dict[str, list[Message]] = {one.id: [] for one in page}
+        with reading(self._engine) as session:
+            for row in session.scalars(rows):
+                said[row.conversation_id].append(from_row(row))
+        corrections = self._candidates.of_messages(
+            [message.id for messages in said.values() for message in messages if message.role != "customer"]
+        )
+        for conversation in page:
+            question = ""
+            for message in said[conversation.id]:
+                if message.role == "customer":
+                    question = message.text
+                else:
+                    yield told(conversation, question, message, corrections.get(message.id))
 
     def asked(self, message_id: str, turns: int) -> Asked:
         """What an answer was an answer to, with the history as it was then. UnknownMessage."""

@@ -1,4 +1,4 @@
-"""What the traffic was like: stored facts, counted by the database when somebody looks.
+"""What the traffic was like: stored facts, classed and counted by the database when somebody looks.
 
     conversations ─▶ answered ─▶ handed over ─▶ resolved ─▶ reopened within 7 days      as they began
     answers          abstained · failed · rated · liked · tokens · p50, p95              as they were given
@@ -17,9 +17,10 @@ gave it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import sqlalchemy as sa
@@ -99,6 +100,24 @@ class Line:
         return self.prompt_tokens + self.passage_tokens + self.completion_tokens
 
 
+SUMMED: Final = frozenset(
+    (
+        "conversations",
+        "answered",
+        "handed_over",
+        "resolved",
+        "reopened",
+        "answers",
+        "abstained",
+        "failed",
+        "rated",
+        "liked",
+        "prompt_tokens",
+        "passage_tokens",
+        "completion_tokens",
+        "estimated",
+    )
+)
 COLUMNS = tuple(one.name for one in fields(Line))[1:]
 
 
@@ -131,44 +150,42 @@ class Traffic:
 
     def overview(self, days: Days) -> Overview:
         with reading(self._engine) as session:
-            lines = {by: self._lines(session, days, by) for by in BY}
-            return Overview(days, lines, _traffic(session, days))
+            facts = Facts.read(session, days)
+        lines = {by: self._lines(facts, days, by) for by in BY}
+        return Overview(days, lines, facts.traffic(days))
 
     def strategies(self, days: Days) -> Mapping[str, Line]:
         """Each strategy that spoke, for its card."""
         with reading(self._engine) as session:
-            return {line.key: line for line in self._lines(session, days, "strategy")}
+            facts = Facts.read(session, days)
+        return {line.key: line for line in self._lines(facts, days, "strategy")}
 
     def shadows(self, days: Days) -> Mapping[str, Line]:
         """Each strategy that answered in the shadow, likewise."""
         with reading(self._engine) as session:
-            rows = session.execute(_counted_shadows(days))
-            costs = self._costs(session.execute(_spent_by_shadows(days)))
-            return {
-                row.key: Line(
-                    row.key,
-                    answers=row.answers,
-                    abstained=row.abstained,
-                    failed=row.failed,
-                    end_p50=row.end_p50,
-                    end_p95=row.end_p95,
-                    prompt_tokens=row.prompt_tokens,
-                    passage_tokens=row.passage_tokens,
-                    completion_tokens=row.completion_tokens,
-                    cost=costs[row.key],
-                )
-                for row in rows
-            }
+            counted = session.execute(_counted_shadows(days)).all()
+            waits = session.execute(_shadows_waits(days)).all()
+        facts = Facts((), counted, waits)
+        return {line.key: line for line in self._lines(facts, days, "strategy")}
 
-    def _lines(self, session: Session, days: Days, by: By) -> list[Line]:
+    def _lines(self, facts: Facts, days: Days, by: By) -> list[Line]:
         """One for each key, the most spoken to first; days in their order."""
-        told: dict[str, dict[str, Any]] = defaultdict(dict)
-        for statement in (_conversations(days, by), _answers(days, by), _waits(days, by)):
-            for row in session.execute(statement):
-                values = dict(row._mapping)
-                told[_key(by, values.pop("key"))] |= values
-        costs = self._costs(session.execute(_spent(days, by)), by)
-        found = [Line(key, **values, cost=costs.get(key)) for key, values in told.items()]
+        told: dict[str, dict[str, Any]] = defaultdict(lambda: defaultdict(int))
+        waits: dict[str, dict[str, list[float]]] = defaultdict(lambda: {"first": [], "end": []})
+        for rows in (facts.conversations, facts.answers):
+            for row in rows:
+                for name, value in row._mapping.items():
+                    if name in SUMMED:
+                        told[key_of(by, row)][name] += value
+        for row in facts.waits:
+            for name, value in (("first", row.ms_first), ("end", row.ms)):
+                if value is not None:
+                    waits[key_of(by, row)][name].append(value)
+        costs = self._costs((key_of(by, row), row) for row in facts.answers)
+        found = [
+            Line(key, **values, **percentiles(waits.get(key, {})), cost=costs.get(key))
+            for key, values in told.items()
+        ]
         if by == "all":
             return found or [Line("")]
         if by == "day":
@@ -176,20 +193,61 @@ class Traffic:
             return [known.get(day.isoformat(), Line(day.isoformat())) for day in days]
         return sorted(found, key=lambda line: (-line.answers, -line.conversations, line.key))
 
-    def _costs(self, rows: Any, by: By = "strategy") -> dict[str, float | None]:
+    def _costs(self, rows: Iterable[tuple[str, Any]]) -> dict[str, float | None]:
         """At the price of the strategy, or else of its model; None where what was spent has no price."""
         sums: dict[str, float | None] = {}
-        for key, strategy, model, read, written in rows:
-            name = _key(by, key)
-            price = self._prices.get(strategy) or self._prices.get(model)
-            before = sums.get(name, 0.0)
+        for key, row in rows:
+            read, written = row.prompt_tokens + row.passage_tokens, row.completion_tokens
+            price = self._prices.get(row.strategy) or self._prices.get(row.model)
+            before = sums.get(key, 0.0)
             if price is None:
-                sums[name] = None if read + written else before
+                sums[key] = None if read + written else before
             elif before is not None:
-                sums[name] = before + (read * price.prompt + written * price.completion) / MILLION
-            else:
-                sums[name] = None
+                sums[key] = before + (read * price.prompt + written * price.completion) / MILLION
         return sums
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the database counted, by strategy, language and day at once; sums of it answer every question."""
+
+    conversations: Sequence[Any]
+    answers: Sequence[Any]  # … and by model
+    waits: Sequence[Any]  # one of each answer
+
+    @classmethod
+    def read(cls, session: Session, days: Days) -> Facts:
+        return cls(
+            session.execute(_conversations(days)).all(),
+            session.execute(_answers(days)).all(),
+            session.execute(_waits(days)).all(),
+        )
+
+    def traffic(self, days: Days) -> dict[date, dict[str, int]]:
+        found: dict[date, dict[str, int]] = {each: {} for each in days}
+        for row in self.answers:
+            of_day = found[_date(row.day)]
+            of_day[row.strategy] = of_day.get(row.strategy, 0) + row.answers
+        return found
+
+
+def key_of(by: By, row: Any) -> str:
+    match by:
+        case "all":
+            return ""
+        case "day":
+            return _date(row.day).isoformat()
+    return str(getattr(row, by) or "")
+
+
+def percentiles(waits: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """The median and the 95th percentile, by nearest rank."""
+    return {
+        f"{name}_p{share}": sorted(values)[-(-share * len(values) // 100) - 1]
+        for name, values in waits.items()
+        if values
+        for share in (50, 95)
+    }
 
 
 # ---- the classes, each a question to the facts ----
@@ -258,123 +316,76 @@ def _answered_last() -> sa.ScalarSelect[str]:
 # ---- counting ----
 
 
-def _conversations(days: Days, by: By) -> sa.Select[Any]:
-    keys: dict[By, Any] = {
-        "all": sa.literal(""),
+def _conversations(days: Days) -> sa.Select[Any]:
+    begun = sa.exists().where(MessageRow.conversation_id == ConversationRow.id)  # somebody said something
+    keys = {
         "strategy": _answered_last(),
         "language": ConversationRow.language,
         "day": _day(ConversationRow.started_at),
     }
-    begun = sa.exists().where(MessageRow.conversation_id == ConversationRow.id)  # somebody said something
     each = (
-        sa.select(keys[by].label("key"), *(test.label(name) for name, test in _classes().items()))
+        sa.select(*(value.label(name) for name, value in {**keys, **_classes()}.items()))
         .where(days.contain(ConversationRow.started_at), begun)
         .subquery()
     )
     counted = [_count(each.c[name]).label(name) for name in _classes()]
-    return sa.select(each.c.key, sa.func.count().label("conversations"), *counted).group_by(each.c.key)
-
-
-def _answer_key(by: By) -> Any:
-    return {
-        "all": sa.literal(""),
-        "strategy": MessageRow.strategy,
-        "language": MessageRow.language,
-        "day": _day(MessageRow.at),
-    }[by]
+    groups = [each.c[name] for name in keys]
+    return sa.select(*groups, sa.func.count().label("conversations"), *counted).group_by(*groups)
 
 
 def _given(days: Days) -> tuple[sa.ColumnElement[bool], ...]:
     return MessageRow.role == "bot", days.contain(MessageRow.at)
 
 
-def _answers(days: Days, by: By) -> sa.Select[Any]:
-    key = _answer_key(by).label("key")
-    return (
+def _answers(days: Days) -> sa.Select[Any]:
+    each = (
         sa.select(
-            key,
-            sa.func.count().label("answers"),
-            _count(MessageRow.abstained).label("abstained"),
-            _count(FAILED).label("failed"),
-            sa.func.count(FeedbackRow.value).label("rated"),
-            _count(FeedbackRow.value == "up").label("liked"),
-            sa.func.sum(MessageRow.prompt_tokens).label("prompt_tokens"),
-            sa.func.sum(MessageRow.passage_tokens).label("passage_tokens"),
-            sa.func.sum(MessageRow.completion_tokens).label("completion_tokens"),
-            _count(MessageRow.tokens_estimated).label("estimated"),
+            MessageRow.strategy,
+            MessageRow.language,
+            MessageRow.model,
+            _day(MessageRow.at).label("day"),
+            MessageRow.abstained,
+            sa.case((FAILED, True), else_=False).label("failed"),
+            FeedbackRow.value,
+            MessageRow.prompt_tokens,
+            MessageRow.passage_tokens,
+            MessageRow.completion_tokens,
+            MessageRow.tokens_estimated,
         )
-        .select_from(MessageRow)
         .outerjoin(FeedbackRow)
         .where(*_given(days))
-        .group_by(sa.text("key"))
+        .subquery()
     )
+    groups = [each.c.strategy, each.c.language, each.c.model, each.c.day]
+    return sa.select(
+        *groups,
+        sa.func.count().label("answers"),
+        _count(each.c.abstained).label("abstained"),
+        _count(each.c.failed).label("failed"),
+        sa.func.count(each.c.value).label("rated"),
+        _count(each.c.value == "up").label("liked"),
+        sa.func.sum(each.c.prompt_tokens).label("prompt_tokens"),
+        sa.func.sum(each.c.passage_tokens).label("passage_tokens"),
+        sa.func.sum(each.c.completion_tokens).label("completion_tokens"),
+        _count(each.c.tokens_estimated).label("estimated"),
+    ).group_by(*groups)
 
 
-def _waits(days: Days, by: By) -> sa.Select[Any]:
-    """The median and the 95th percentile by nearest rank."""
-    each = sa.select(
-        _answer_key(by).label("key"), MessageRow.ms_first.label("first"), MessageRow.ms.label("end")
+def _waits(days: Days) -> sa.Select[Any]:
+    return sa.select(
+        MessageRow.strategy,
+        MessageRow.language,
+        _day(MessageRow.at).label("day"),
+        MessageRow.ms_first,
+        MessageRow.ms,
     ).where(*_given(days))
-    return _percentiles(each.subquery(), ("first", "end"))
-
-
-def _percentiles(each: sa.Subquery, names: Sequence[str]) -> sa.Select[Any]:
-    columns: list[sa.ColumnElement[Any]] = [each.c.key]
-    for name in names:
-        value = each.c[name]
-        columns += [
-            value,
-            sa.func.row_number()
-            .over(partition_by=each.c.key, order_by=value.asc().nulls_last())
-            .label(f"{name}_rank"),
-            sa.func.count(value).over(partition_by=each.c.key).label(f"{name}_n"),
-        ]
-    ranked = sa.select(*columns).subquery()
-    found = [
-        sa.func.min(
-            sa.case((ranked.c[f"{name}_rank"] * 100 >= share * ranked.c[f"{name}_n"], ranked.c[name]))
-        ).label(f"{name}_p{share}")
-        for name in names
-        for share in (50, 95)
-    ]
-    return sa.select(ranked.c.key, *found).group_by(ranked.c.key)
-
-
-def _spent(days: Days, by: By) -> sa.Select[Any]:
-    read = sa.func.sum(MessageRow.prompt_tokens + MessageRow.passage_tokens)
-    return (
-        sa.select(
-            _answer_key(by).label("key"),
-            MessageRow.strategy,
-            MessageRow.model,
-            read,
-            sa.func.sum(MessageRow.completion_tokens),
-        )
-        .where(*_given(days))
-        .group_by(sa.text("key"), MessageRow.strategy, MessageRow.model)
-    )
-
-
-def _traffic(session: Session, days: Days) -> dict[date, dict[str, int]]:
-    day = _day(MessageRow.at).label("day")
-    rows = (
-        sa.select(day, MessageRow.strategy, sa.func.count())
-        .where(*_given(days))
-        .group_by(sa.text("day"), MessageRow.strategy)
-    )
-    found: dict[date, dict[str, int]] = {each: {} for each in days}
-    for number, strategy, n in session.execute(rows):
-        found[_date(number)][strategy] = n
-    return found
 
 
 def _counted_shadows(days: Days) -> sa.Select[Any]:
-    within = days.contain(ShadowRow.at)
-    each = sa.select(ShadowRow.strategy.label("key"), ShadowRow.ms.label("end")).where(within).subquery()
-    waits = _percentiles(each, ("end",)).subquery()
-    counts = (
+    return (
         sa.select(
-            ShadowRow.strategy.label("key"),
+            ShadowRow.strategy,
+            ShadowRow.model,
             sa.func.count().label("answers"),
             _count(ShadowRow.abstained).label("abstained"),
             _count(ShadowRow.error != "").label("failed"),
@@ -382,25 +393,13 @@ def _counted_shadows(days: Days) -> sa.Select[Any]:
             sa.func.sum(ShadowRow.passage_tokens).label("passage_tokens"),
             sa.func.sum(ShadowRow.completion_tokens).label("completion_tokens"),
         )
-        .where(within)
-        .group_by(ShadowRow.strategy)
-        .subquery()
-    )
-    return sa.select(counts, waits.c.end_p50, waits.c.end_p95).join(waits, waits.c.key == counts.c.key)
-
-
-def _spent_by_shadows(days: Days) -> sa.Select[Any]:
-    return (
-        sa.select(
-            ShadowRow.strategy,
-            ShadowRow.strategy,
-            ShadowRow.model,
-            sa.func.sum(ShadowRow.prompt_tokens + ShadowRow.passage_tokens),
-            sa.func.sum(ShadowRow.completion_tokens),
-        )
         .where(days.contain(ShadowRow.at))
         .group_by(ShadowRow.strategy, ShadowRow.model)
     )
+
+
+def _shadows_waits(days: Days) -> sa.Select[Any]:
+    return sa.select(ShadowRow.strategy, ShadowRow.ms_first, ShadowRow.ms).where(days.contain(ShadowRow.at))
 
 
 # ---- in either dialect ----
@@ -415,11 +414,6 @@ def _day(moment: Any) -> sa.ColumnElement[int]:
     return _seconds(moment) // DAY_SECONDS
 
 
+@lru_cache(maxsize=1024)
 def _date(number: int) -> date:
     return date(1970, 1, 1) + timedelta(days=int(number))
-
-
-def _key(by: By, value: Any) -> str:
-    if by == "day":
-        return _date(value).isoformat()
-    return str(value or "")
