@@ -91,7 +91,10 @@ class Fetcher:
             _sentences(url),
             httpcore.ConnectionPool(ssl_context=self._trust, network_backend=backend) as pool,
             pool.stream(
-                "GET", url, headers=headers, extensions={"timeout": dict.fromkeys(TIMES, SILENCE_SECONDS)}
+                "GET",
+                url,
+                headers=list(headers.items()),
+                extensions={"timeout": dict.fromkeys(TIMES, SILENCE_SECONDS)},
             ) as response,
         ):
             told = {name.decode().lower(): value.decode("latin-1") for name, value in response.headers}

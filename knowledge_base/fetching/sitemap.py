@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from lxml import etree
+from lxml import etree  # type: ignore[import-untyped]
 
 from knowledge_base.errors import TooLarge, Unreadable
 from knowledge_base.limits import MEBIBYTE

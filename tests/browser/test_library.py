@@ -68,6 +68,21 @@ def test_an_admin_names_a_sitemap_and_watches_its_pages_arrive(admin: Colleague,
         expect(admin.page.get_by_text("Change the water filter every 60 days.")).to_be_visible()
 
 
+def test_a_folder_is_uploaded_whole_and_files_of_one_name_are_told_apart(
+    admin: Colleague, tmp_path: Path
+) -> None:
+    for language, text in (("en", "# Kettle\n\nIt is red.\n"), ("ja", "# ケトル\n\n赤いです。\n")):
+        path = tmp_path / "manuals" / language / "readme.md"
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+    (tmp_path / "manuals" / ".hidden.md").write_text("# Secret\n\nNothing.\n")
+    admin.opens("documents").page.locator("#folder").set_input_files(tmp_path / "manuals")
+    for language in ("en", "ja"):
+        source = f"manuals › {language} › readme.md"
+        expect(admin.document(source).locator("[data-state]")).to_have_text("Live")
+    expect(admin.page.locator("#uploads li")).to_have_count(2)
+
+
 @pytest.mark.parametrize(("language", "width"), [("en", 1280), ("ja", 360)])
 def test_an_admin_rewrites_a_passage_and_sees_at_once_what_a_question_finds(
     signed_in: Arrive, manual: str, language: str, width: int
