@@ -31,7 +31,7 @@ def test_everything_is_reached_by_keyboard_and_the_focus_goes_back_to_the_launch
     keys.type("What now?")
     keys.press("Enter")
     expect(visitor.last.locator(".feedback")).to_be_visible()
-    for reached in ("This did not help", "This helped"):
+    for reached in ("Copy this answer", "This did not help", "This helped"):
         keys.press("Shift+Tab")
         expect(visitor.last.get_by_role("button", name=reached)).to_be_focused()
     keys.press("Shift+Tab")
