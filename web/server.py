@@ -11,13 +11,16 @@ import logging
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import ThreadWorker
 
 from bot.kotae import Kotae
 from bot.settings import Settings
@@ -84,6 +87,15 @@ def serve(settings: Settings, door: Door, *, processes: int = 1, ready: Callable
     return 0
 
 
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Asked to stop, it ends streams that only wait for news; answers are written to their end."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self.app.kotae is not None:  # on a thread: in a signal handler nothing may wait
+            threading.Thread(target=self.app.kotae.changes.close).start()
+
+
 class _Application(BaseApplication):  # type: ignore[misc]
     def __init__(
         self, settings: Settings, door: Door, processes: int, ready: Callable[[float], None]
@@ -99,7 +111,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         config = {
             "bind": f"fd://{self.door.socket.detach()}",
-            "worker_class": "gthread",
+            "worker_class": f"{__name__}.Worker",
             "workers": self.processes,
             "threads": THREADS,
             "timeout": 120,

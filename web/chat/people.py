@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from apiflask import HTTPError
 from flask import Response, current_app, request
@@ -24,7 +24,7 @@ NEWS: dict[str, Any] = {
 
 @bp.post("/handoff")
 @bp.auth_required(auth.customer)
-@limiter.limit("20 per minute")
+@limiter.limit(lambda: cast(str, current_app.config["NEW_CONVERSATIONS"]))
 @bp.input(schemas.AskForAPerson)
 @bp.output(schemas.State)
 @bp.doc(responses=errors(400, 403, 404, 429, 503))
