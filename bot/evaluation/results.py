@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -110,19 +110,19 @@ class Results:
         self._conditions = conditions
         self._embedder = embedder
         self._manner = manner
-        self._known: dict[tuple[str, int], Result] = {}
+        self._known: dict[tuple[str, int, str], Result] = {}
         self._judging = threading.Lock()
 
     def of(self, run_id: str) -> Result:
         """All that is known so far. Raises UnknownRun."""
         run = self._evaluations.run(run_id)
-        key = (run.id, run.kept)
+        key = (run.id, run.kept, run.job.state)
         with self._judging:  # two readers of one page do not judge it twice
             if key not in self._known:
                 while len(self._known) >= KEPT:
                     del self._known[next(iter(self._known))]
                 self._known[key] = self._judged(run)
-            return replace(self._known[key], run=run) if run.ended else self._known[key]
+            return self._known[key]
 
     def decision(self, result: Result, candidate: str) -> Decision:
         """May the candidate take the place of the strategy that answers now?"""

@@ -183,7 +183,7 @@ class QuestionSets:
         may = (one for one in questions if one.part == "open" and bare(one.text) not in held_out)
         return OpenQuestions(may, held_out)
 
-    def set_apart(self, pairs: Iterable[Pair]) -> list[Pair]:
+    def set_apart(self, pairs: Iterable[Pair]) -> Sequence[Pair]:
         """Pairs for a training, those marked as held out whose question a set holds out."""
         held_out = self.held_out()
         return [replace(pair, split="held-out") if pair.wording in held_out else pair for pair in pairs]

@@ -27,6 +27,7 @@ from bot.evaluation.runs import Chosen, EvaluationRefused, Run, UnknownRun
 from bot.evaluation.sentences import REPORT
 from bot.evaluation.sets import UnknownSet
 from bot.evaluation.statistics import Figure
+from bot.evaluation.values import Part
 from strategies.errors import StrategyError
 from web import languages
 from web.auth import requires
@@ -145,7 +146,8 @@ def start_comparison() -> ResponseReturnValue:
         "part": part,
         "limit": limit or "",
     }
-    chosen = Chosen(part if part in ("open", "held-out") else None, limit if limit and limit > 0 else None)  # type: ignore[arg-type]
+    wanted: Part | None = "held-out" if part == "held-out" else "open" if part == "open" else None
+    chosen = Chosen(wanted, limit if limit and limit > 0 else None)
     try:
         run = kotae().evaluations.start(
             str(asked["set"]), request.form.getlist("strategies"), by=current_user.email, chosen=chosen
@@ -294,7 +296,8 @@ def known(run_id: str) -> Run:
 
 def groups(result: Result) -> Iterator[tuple[str, list[Line]]]:
     """The metrics that were measured, by what belongs together."""
-    words, kept = REPORT[languages.current()], {}
+    words = REPORT[languages.current()]
+    kept: dict[str, list[Line]] = {}
     for metric in METRICS:
         figures = result.comparison.figures[metric.name]
         if any(one.n and (one.value or metric.unit == "share") for one in figures.values()):
