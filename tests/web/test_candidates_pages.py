@@ -52,6 +52,10 @@ def test_what_a_pair_is_used_for_decides_where_it_is(admin: Admin, kotae: Kotae)
     assert len(kotae.pairs.all()) == 1
     admin.sends(f"/console/pairs/{kept.id}/use", use="documents")
     assert found()[0].endswith("Behind the spout.")
+    (document,) = kotae.library.documents()
+    there = kotae.library.passages(document.id)[0]
+    refused = admin.sends(f"/console/documents/{document.id}/passages/{there.id}/rewrite", text="Nowhere.")
+    assert "change the pair instead" in admin.opens(refused.location).text
     assert kotae.pairs.all() == []
     admin.sends(f"/console/pairs/{kept.id}/use", use="training")
     assert found() == []

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
+from bot import pair_documents
 from knowledge_base.errors import Conflict, KnowledgeError, NotFound
 from knowledge_base.passages import Passage
 from web.admin import bp
@@ -136,6 +137,8 @@ def _changed(
 ) -> ResponseReturnValue:
     """Make the change and hand over the rest; what cannot be is told in a sentence."""
     try:
+        if kotae().library.document(document_id).by == pair_documents.BY:
+            raise Conflict(_("This document is written from pairs; change the pair instead."))
         change()
     except (Conflict, NotFound) as refused:
         flash(str(refused), "danger")
