@@ -1,9 +1,8 @@
-"""How many streams may wait for news at once: each holds a thread of the server, and answers need threads, too."""
+"""How many streams may wait for news at once: each holds a thread, and answers need threads, too."""
 
 from __future__ import annotations
 
 import threading
-
 
 MOST = 128  # half of the server's threads
 
