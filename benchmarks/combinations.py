@@ -104,9 +104,9 @@ class Outcome:
 
 
 def tokens_of(answer: Answered, rag: int) -> float:
-    """What a language model read: RAG's prompt, too, where the manuals answered."""
-    decided = [each["what"] for each in answer.decisions]
-    manuals = answer.strategy == "manuals" or "chose 'manuals'" in decided
+    """What a language model read: RAG's prompt, too, where the manuals were asked."""
+    asked = {"chose 'manuals'", "passed over 'manuals'"}
+    manuals = answer.strategy == "manuals" or any(each["what"] in asked for each in answer.decisions)
     return answer.prompt_tokens + answer.passage_tokens + (rag if manuals else 0)
 
 
