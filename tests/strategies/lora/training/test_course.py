@@ -455,10 +455,11 @@ def test_another_fault_of_torchs_is_not_taken_for_want_of_memory(
     ("base", "given", "recipe", "sentence"),
     [
         ("no/such/base", None, {}, "there is no base model 'no/such/base'"),
-        ("", [], {}, "there are no pairs to learn from"),
-        ("", None, {"quantized": True}, "four-bit weights need a CUDA device"),
+        ("encoder-decoder", [], {}, "there are no pairs to learn from"),
+        ("encoder-decoder", None, {"quantized": True}, "two small parts, which are not quantized"),
+        ("llama", None, {"quantized": True}, "four-bit weights need a CUDA device"),
     ],
-    ids=["no base", "no pairs", "no CUDA"],
+    ids=["no base", "no pairs", "two parts", "no CUDA"],
 )
 def test_what_cannot_be_trained_is_a_sentence(
     base_of: Callable[[str], Path],
@@ -468,7 +469,7 @@ def test_what_cannot_be_trained_is_a_sentence(
     recipe: dict[str, Any],
     sentence: str,
 ) -> None:
-    run = work(tmp_path / "run", base or base_of("encoder-decoder"), given, **recipe)
+    run = work(tmp_path / "run", base if "/" in base else base_of(base), given, **recipe)
     with pytest.raises(TrainingFailed, match=sentence):
         train(run, Listener(), never)
 
