@@ -82,6 +82,7 @@ def pages_of(page: Page, address: str) -> Iterator[str]:
             waiting += [urlsplit(each).path for each in found if "/file" not in each and ".csv" not in each]
 
 
+@pytest.mark.timeout(600)  # some forty pages
 @pytest.mark.parametrize(("language", "scheme", "other"), [("en", "light", "dark"), ("ja", "dark", "light")])
 def test_no_page_of_the_console_stands_in_anybodys_way(
     chromium: Browser, address: str, a_working_house: Kotae, language: str, scheme: str, other: str
