@@ -120,7 +120,7 @@ class Cached:
                 return None
             like = np.array([each.vector for _, each in kept]) @ vector
             alike = self._options.alike * self._familiar(question.text)
-            for at in np.argsort(-like):
+            for at in map(int, np.argsort(-like)):
                 if like[at] < alike:
                     return None
                 key, each = kept[at]
