@@ -53,6 +53,8 @@ def test_a_customer_talks_to_a_person_and_then_to_the_bot_again(
     expect(standing).to_contain_text(kotae.settings.say("handoff_waiting", language))
 
     operator.page.get_by_role("link", name="Is it blue?").click()  # it appeared by itself
+    operator.page.wait_for_url("**/inbox/*")  # with its script: without, a form would lead to a page anew
+    operator.page.wait_for_load_state()
     operator.page.locator("button[accesskey=t]").click()
     say = operator.page.locator("#say")
     expect(say).to_be_focused()
