@@ -75,7 +75,7 @@ class Uses:
             .order_by(MessageRow.position.desc())
             .limit(MOST_LOOKED_AT)
         )
-        found = []
+        found: list[Answered] = []
         with reading(self._engine) as session:
             for row in session.scalars(newest):
                 quoted = tuple(

@@ -214,13 +214,18 @@ class Watches:
         self._note(watch_id, kind=kind, state="looked", error=note, **_later(watch))
         return Looked(self.get(watch_id), tuple(dict.fromkeys(changed)), dict(counts))
 
-    def _listed(self, watch: Watch, robots: Robots) -> tuple[str, Fetched | None, list[str], str]:
+    def _listed(self, watch: Watch, robots: Robots) -> tuple[str, Fetched | None, Sequence[str], str]:
         """What the address is, its answer, the pages to look at, and what there is to say about them."""
         page = next((page for page in self.pages(watch.id) if page.url == watch.url), None)
-        conditions = {"etag": page.etag, "modified": page.modified} if page and watch.kind == "page" else {}
+        known = page if watch.kind == "page" else None
         if watch.kind == "page" and self._stays_out(page):
             return "page", None, [watch.url], ""
-        found = self._fetcher.fetch(watch.url, judge=robots.judge, **conditions)
+        found = self._fetcher.fetch(
+            watch.url,
+            etag=known.etag if known else "",
+            modified=known.modified if known else "",
+            judge=robots.judge,
+        )
         listed = None if found.unchanged else listing(found.body, watch.url)
         if listed is None:
             return "page", found, [watch.url], ""
@@ -234,7 +239,7 @@ class Watches:
             pages += inner.pages if inner else ()
         return "sitemap", None, *self._of_this_site(watch, pages)
 
-    def _of_this_site(self, watch: Watch, listed: Sequence[str]) -> tuple[list[str], str]:
+    def _of_this_site(self, watch: Watch, listed: Sequence[str]) -> tuple[Sequence[str], str]:
         """The pages that may be looked at; a sitemap speaks for its own server alone."""
         site, most = origin(watch.url), self._library.limits.site_pages
         urls = [url for url in _addresses(listed) if origin(url) == site and url.startswith(watch.below)]

@@ -13,7 +13,7 @@ from flask_login import current_user
 from bot.uses import Use
 from knowledge_base.database import now
 from knowledge_base.errors import Conflict, NotFound
-from knowledge_base.history import between
+from knowledge_base.history import Change, between
 from web.admin import bp
 from web.admin.documents import STATES, known
 from web.auth import requires
@@ -31,7 +31,8 @@ def versions(document_id: str) -> ResponseReturnValue:
     new = request.args.get("new", found[0].number if found else 0, int)
     before = [version.number for version in found if version.number < new]
     old = request.args.get("old", before[0] if before else 0, int)
-    changes, fault = (), ""
+    changes: tuple[Change, ...] = ()
+    fault = ""
     if old:
         try:
             changes = between(found, old, new)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 UNITS = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 
 
-class Interval(click.ParamType):
+class Interval(click.ParamType[int]):
     """A time such as 30m, 6h, 1d or 2w, in seconds."""
 
     name = "interval"

@@ -13,6 +13,4 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("held", sa.Boolean(), server_default=sa.false(), nullable=False))
 
     with op.batch_alter_table("pairs", schema=None) as batch_op:
-        batch_op.add_column(
-            sa.Column("use", sa.String(length=16), server_default="training", nullable=False)
-        )
+        batch_op.add_column(sa.Column("use", sa.String(length=16), server_default="training", nullable=False))
