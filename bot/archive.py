@@ -79,7 +79,7 @@ class Wanted:
             rating = sa.true() if self.rated == "any" else FeedbackRow.value == self.rated
             wanted.append(_said(FeedbackRow.message_id == MessageRow.id, rating))
         if self.abstained:
-            wanted.append(_said(MessageRow.abstained))
+            wanted.append(_said(MessageRow.abstained.is_(True)))
         if self.failed:
             wanted.append(_said(MessageRow.error != ""))
         if self.handed_over:

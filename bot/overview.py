@@ -183,7 +183,7 @@ class Traffic:
                     waits[key_of(by, row)][name].append(value)
         costs = self._costs((key_of(by, row), row) for row in facts.answers)
         found = [
-            Line(key, **values, **percentiles(waits.get(key, {})), cost=costs.get(key))
+            Line(key, **{**values, **percentiles(waits.get(key, {}))}, cost=costs.get(key))
             for key, values in told.items()
         ]
         if by == "all":
@@ -240,7 +240,7 @@ def key_of(by: By, row: Any) -> str:
     return str(getattr(row, by) or "")
 
 
-def percentiles(waits: Mapping[str, Sequence[float]]) -> dict[str, float]:
+def percentiles(waits: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """The median and the 95th percentile, by nearest rank."""
     return {
         f"{name}_p{share}": sorted(values)[-(-share * len(values) // 100) - 1]
@@ -371,7 +371,7 @@ def _answers(days: Days) -> sa.Select[Any]:
     ).group_by(*groups)
 
 
-def _waits(days: Days) -> sa.Select[Any]:
+def _waits(days: Days) -> sa.Select[*tuple[Any, ...]]:
     return sa.select(
         MessageRow.strategy,
         MessageRow.language,
@@ -381,7 +381,7 @@ def _waits(days: Days) -> sa.Select[Any]:
     ).where(*_given(days))
 
 
-def _counted_shadows(days: Days) -> sa.Select[Any]:
+def _counted_shadows(days: Days) -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(
             ShadowRow.strategy,
@@ -398,7 +398,7 @@ def _counted_shadows(days: Days) -> sa.Select[Any]:
     )
 
 
-def _shadows_waits(days: Days) -> sa.Select[Any]:
+def _shadows_waits(days: Days) -> sa.Select[*tuple[Any, ...]]:
     return sa.select(ShadowRow.strategy, ShadowRow.ms_first, ShadowRow.ms).where(days.contain(ShadowRow.at))
 
 

@@ -177,7 +177,8 @@ class Retention:
                     sa.select(PairRow).where(PairRow.id.in_([row.pair_id for row in came_of if row.pair_id]))
                 )
             )
-            taught = self._taught({(row.question, row.answer) for row in [*pairs, *came_of]})
+            said = {(row.question, row.answer) for row in pairs}
+            taught = self._taught(said | {(row.question, row.answer) for row in came_of})
             # Marked first: what is taught on survives a crash between the two, and is told all the same.
             self._shelf.mark(taught, WHY)
             messages = session.scalar(
@@ -199,7 +200,7 @@ class Retention:
         self._wipe()
         return erased
 
-    def _taught(self, pairs: Collection[tuple[str, str]]) -> list[Adapter]:
+    def _taught(self, pairs: set[tuple[str, str]]) -> list[Adapter]:
         """The adapters that say they were taught one of these."""
         return [adapter for adapter in self._shelf.all() if pairs and pairs & _lessons(adapter.path)]
 

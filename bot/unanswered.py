@@ -58,7 +58,7 @@ class UnansweredQuestions:
         self._engine = engine
         self._embedder = embedder
 
-    def groups(self, days: Days, most: int = MOST) -> list[Group]:
+    def groups(self, days: Days, most: int = MOST) -> Sequence[Group]:
         """The most often asked first."""
         asked = self.list(days)
         wordings = dict.fromkeys((one.language, one.question) for one in asked)
@@ -73,12 +73,12 @@ class UnansweredQuestions:
         ]
         return sorted(groups, key=lambda group: (-len(group.asked), -group.newest.at.timestamp()))
 
-    def list(self, days: Days) -> list[Unanswered]:
+    def list(self, days: Days) -> Sequence[Unanswered]:
         """The newest first."""
         with reading(self._engine) as session:
             return [Unanswered(**row._mapping) for row in session.execute(_unanswered(days))]
 
-    def _placed(self, wordings: Sequence[tuple[str, str]]) -> list[int]:
+    def _placed(self, wordings: Sequence[tuple[str, str]]) -> Sequence[int]:
         """The number of the group that each belongs to: that of the first one it is the same as."""
         if not wordings:
             return []

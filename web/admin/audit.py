@@ -22,8 +22,8 @@ def audit() -> ResponseReturnValue:
     entries = kotae().audit.page(
         PAGE + 1,
         **wanted,
-        first=first and begin(first),
-        until=last and begin(last + timedelta(days=1)),
+        first=begin(first) if first else None,
+        until=begin(last + timedelta(days=1)) if last else None,
         before=request.args.get("before", type=int),
     )
     who, what = kotae().audit.known()

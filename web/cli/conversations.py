@@ -46,7 +46,7 @@ def conversations() -> None:
 @filtered
 @click.option("-n", "count", default=50, show_default=True, type=click.IntRange(1), help="How many.")
 @here
-def list_them(installation: Installation, text: str, count: int, **filters: Any) -> None:
+def list_them(installation: Installation, /, text: str, count: int, **filters: Any) -> None:
     """The conversations spoken in last; every word of TEXT was said in them."""
     with installation.open() as kotae:
         found = kotae.archive.page(wanted(text, filters), count)
@@ -74,7 +74,7 @@ def list_them(installation: Installation, text: str, count: int, **filters: Any)
 @click.option("--text", default="", help="Every word of it was said in them.")
 @filtered
 @here
-def export(installation: Installation, to: Path, form: Form, text: str, **filters: Any) -> None:
+def export(installation: Installation, /, to: Path, form: Form, text: str, **filters: Any) -> None:
     """Write every answer with its question, passages, rating and correction to the file TO, or to standard
     output.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -51,7 +52,7 @@ def export_conversations() -> ResponseReturnValue:
     wanted = asked_for()
     kotae().audit.note(current_user.email, "export conversations", form, wanted=wanted.as_dict())
     return Response(
-        kotae().archive.exported(wanted, form),  # type: ignore[arg-type]  # it is one of them
+        kotae().archive.exported(wanted, form),
         mimetype=kind,
         headers={"Content-Disposition": f'attachment; filename="conversations.{form}"'},
     )
@@ -67,7 +68,8 @@ def save_view() -> ResponseReturnValue:
         flash(_("Give the view a name."), "warning")
     else:
         flash(_("The view %(name)s is kept.", name=view.name), "success")
-    return redirect(url_for("operator.conversations", **address(wanted)))
+    query: dict[str, Any] = address(wanted)
+    return redirect(url_for("operator.conversations", **query))
 
 
 @bp.post("/conversations/views/<view_id>/remove")

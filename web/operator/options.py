@@ -84,7 +84,9 @@ def shown(option: str, value: object) -> str:
     """An option as it is read on a page, where secrets are never put."""
     if SECRET.search(option):
         return HIDDEN
-    return as_typed(value) if not isinstance(value, bool) else (_("yes") if value else _("no"))
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    return str(as_typed(value))
 
 
 # ---- a schema ----

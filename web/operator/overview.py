@@ -182,5 +182,5 @@ def ms(value: float | None) -> str:
 def cost(line: Line) -> str:
     """In the currency of the price list."""
     if line.cost is None:
-        return _("no price known")
+        return str(_("no price known"))
     return str(format_decimal(line.cost, "#,##0.00##"))
