@@ -6,7 +6,7 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 
 def _readable(text: str) -> str:
@@ -14,6 +14,12 @@ def _readable(text: str) -> str:
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc").strip()
 
 
+def _whole(value: object) -> object:
+    """1.0 is an integer to JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Stars = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole)]
 Readable = Annotated[str, AfterValidator(_readable)]
 QuestionId = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{32})?$")]
 
@@ -63,7 +69,7 @@ class Rating(Asked):
 
 
 class Farewell(Asked):
-    stars: int | None = Field(default=None, ge=1, le=5, description="How it was, from 1 to 5.")
+    stars: Stars | None = Field(default=None, description="How it was, from 1 to 5.")
     why: Readable = Field(default="", max_length=2000)
 
 
