@@ -13,7 +13,7 @@ ALL = {
     "quotes": "gold facts and refusals of the documents' own words on the demo",
     "product": "an adapter on the demo's pairs: key facts, wrong ones, refusals, manner, reading",
     "claim": "documents, a tuned model or both: facts, manner, changes, refusals, tokens, cost and waiting",
-    "combinations": "a router within a budget, and the model before the documents: against one strategy alone",
+    "combinations": "a router within a budget, the model before the documents: against one strategy alone",
     "cache": "how often the answer cache answers, and how often wrongly: against the nearest question",
     "engine": "tokens per second with many adapters at once: against generate and PEFT",
     "training": "an adapter's training: against transformers' and TRL's trainers; customers meanwhile",

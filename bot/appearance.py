@@ -9,7 +9,7 @@ from __future__ import annotations
 import colorsys
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
@@ -112,7 +112,7 @@ class Appearances:
     def _write(self, tokens: dict[str, object], by: str) -> None:
         with writing(self._engine) as session:
             session.add(AppearanceRow(tokens=tokens, by=by, at=now()))
-            told = {name: value for name, value in tokens.items() if name != "logo"}
+            told: dict[str, Any] = {name: value for name, value in tokens.items() if name != "logo"}
             audit.note(session, by, "appearance", **told)
 
 

@@ -351,7 +351,7 @@ def _with_a_person() -> sa.ColumnElement[bool]:
     )
 
 
-def _said(conversation_id: str) -> sa.Select[tuple[MessageRow]]:
+def _said(conversation_id: str) -> sa.Select[MessageRow]:
     return sa.select(MessageRow).where(MessageRow.conversation_id == conversation_id)
 
 
@@ -361,7 +361,7 @@ def _position(session: Session, conversation_id: str, question_id: str) -> int |
     return session.scalar(asked.with_only_columns(MessageRow.position))
 
 
-def _id_taken(message_id: str) -> sa.Select[tuple[str]]:
+def _id_taken(message_id: str) -> sa.Select[str]:
     return sa.select(MessageRow.id).where(MessageRow.id == message_id)
 
 

@@ -81,7 +81,8 @@ class Web(Section):
     )
     identity_secret: SecretStr = Field(
         SecretStr(""),
-        description="Your site signs with it who its customer is (docs/embedding.md); empty: nobody is believed.",
+        description="Your site signs with it who its customer is (docs/embedding.md); "
+        "empty: nobody is believed.",
     )
     proxies: int = Field(
         0,
@@ -183,8 +184,8 @@ class Handoff(Section):
     )
     topics: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
-        description="Topics that go to a person, by name, each with examples of what customers say: what is near "
-        "one of them in meaning is on the topic.",
+        description="Topics that go to a person, by name, each with examples of what customers say: what is "
+        "near one of them in meaning is on the topic.",
     )
     likeness: float = Field(
         0.6, gt=0, le=1, description="How near that is: the cosine of the embedder, 1 for the same words."

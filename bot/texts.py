@@ -99,7 +99,8 @@ class Texts(BaseModel):
     )
     consent: str = Field(
         "Answers are made by a machine and can be wrong. What is written here is kept to improve them.",
-        description="Stands below the question box; Markdown, so it may link to your privacy page. Empty: nothing.",
+        description="Stands below the question box; Markdown, so it may link to your privacy page. "
+        "Empty: nothing.",
     )
     ended: str = Field(
         "Thank you for your visit. How did we do?",

@@ -18,7 +18,6 @@ from knowledge_base.embedding import Embedder
 from knowledge_base.limits import Limits
 from knowledge_base.testing import HashEmbedder, add
 from strategies.lora.pairs import BadPairs, Pair, read, split
-from tests.bot.test_store import postgresql  # noqa: F401
 
 LID = {"question": "How do I open the lid?", "answer": "Press the button on the handle.", "tags": "lid"}
 HEAT = {"question": "How hot does it get?", "answer": "It reaches 95 °C.", "language": "en", "fact": "heat"}
@@ -303,7 +302,7 @@ def test_deleting_a_document_withdraws_what_was_drawn_from_its_file(kotae: Kotae
 
 
 @pytest.mark.server
-def test_on_postgresql_the_same_desk_is_kept(postgresql: str, embedder: Embedder) -> None:  # noqa: F811
+def test_on_postgresql_the_same_desk_is_kept(postgresql: str, embedder: Embedder) -> None:
     engine = open_engine(postgresql)
     try:
         upgrade(engine)

@@ -75,7 +75,7 @@ def test_every_fault_is_told_at_once_and_by_its_name(tmp_path: Path, monkeypatch
         "KOTAE_LIMITS__QUESTION_CHARACTERS = 'lots': input should be a valid integer",
         "colour in kotae.toml: no such setting",
         "web.port in kotae.toml = 70000: input should be less than or equal to 65535",
-        "web.prot in kotae.toml: no such setting, did you mean port?; accepted: host, identity_secret, port, ",
+        "web.prot in kotae.toml: no such setting, did you mean port?; accepted: host, identity_secret, ",
         "chat.strategy = 'bset': no such strategy; configured: best",
         "texts.ja.greting in kotae.toml: no such setting, did you mean greeting?",
         "strategies.best.api_key = 'file:/nowhere/key': the file '/nowhere/key' cannot be read",

@@ -1,5 +1,5 @@
-"""How the widget looks, seen while it is changed: colours, corners, font, logo, side, title, and the questions
-it begins with.
+"""How the widget looks, seen while it is changed: colours, corners, font, logo, side, title, and the
+questions it begins with.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ def bar(items: Sequence[Item], unit: str) -> Iterable[Item]:
     """Walk through the items under a bar."""
     from tqdm import tqdm
 
-    return tqdm(items, unit=f" {unit}", disable=None, leave=False)
+    walked: Iterable[Item] = tqdm(items, unit=f" {unit}", disable=None, leave=False)
+    return walked
 
 
 def meter(total: int, unit: str) -> Any:

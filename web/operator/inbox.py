@@ -171,21 +171,21 @@ def note_for_colleagues(conversation_id: str) -> str | None:
 @acts
 def release_chat(conversation_id: str) -> str | None:
     kotae().handoffs.release(conversation_id, current_user.id)
-    return _("A colleague can take this chat now.")
+    return str(_("A colleague can take this chat now."))
 
 
 @bp.post("/inbox/<conversation_id>/give-back")
 @acts
 def give_chat_back(conversation_id: str) -> str | None:
     kotae().handoffs.give_back(conversation_id, current_user.id)
-    return _("The bot answers this customer again.")
+    return str(_("The bot answers this customer again."))
 
 
 @bp.post("/inbox/<conversation_id>/close")
 @acts
 def close_chat(conversation_id: str) -> str | None:
     kotae().handoffs.close(conversation_id, current_user.id, request.form.get("outcome", ""))
-    return _("The chat is closed.")
+    return str(_("The chat is closed."))
 
 
 @bp.post("/inbox/<conversation_id>/looking")
@@ -303,7 +303,7 @@ def _conversation(conversation_id: str) -> Conversation:
 
 def _box() -> Box:
     asked = request.args.get("box", "")
-    return cast("Box", asked) if asked in BOXES else "waiting"
+    return asked if asked in BOXES else "waiting"
 
 
 def _sentence(refused: HandoffRefused) -> str:

@@ -138,7 +138,7 @@ class Hosted:
             job = jobs.create(
                 model=self.model,
                 training_file=training,
-                **({"validation_file": validation} if validation else {}),
+                validation_file=validation or None,
                 method=self.method(),  # type: ignore[arg-type]
                 seed=self.job.recipe.seed,
                 suffix=SUFFIX.sub("-", self.job.name.lower()).strip("-")[:40] or "kotae",
