@@ -37,11 +37,15 @@ QUESTION = "Does the Mug work with wireless charging?"
 TRIED = "roughly how long am I covered if my Duo breaks?"
 TRAINING_MS = 900_000
 PAIRS = HERE.parents[1] / "demo" / "pairs.jsonl"
+QUESTIONS = HERE.parents[1] / "demo" / "questions" / "calibration.jsonl"
+COMPARED = ("manuals", "brief")
 WHO = "mika@example.com"
 PASSWORD = secrets.token_urlsafe()
 STARTERS = ("How long is the warranty?", "My coffee tastes sour. What can I do?")
 STRATEGIES = {
     "manuals": {"use": "rag", "inner": "quotes"},
+    "brief": {"use": "rag", "inner": "one sentence"},
+    "one sentence": {"use": "quotes", "sentences": 1},
     "model": {"use": "rag", "inner": "local"},
     "local": {"use": "llm", "model": "qwen3:4b", "base_url": "http://127.0.0.1:11434/v1"},
     "best": {"use": "first_of", "of": ["model", "manuals"]},
@@ -67,6 +71,7 @@ def main(quick: bool) -> None:
             page.goto(f"{address}{path}")
             take(page, f"console-{path.strip('/').rsplit('/', 1)[-1]}")
         conversation(page, address)
+        comparison(page, address, kotae)
         if not quick:
             product_model(page, address, kotae)
 
@@ -118,6 +123,19 @@ def conversation(page: Page, address: str) -> None:
     page.goto(f"{address}/console/conversations")
     page.get_by_role("link", name=QUESTION).first.click()
     take(page, "console-conversation")
+
+
+def comparison(page: Page, address: str, kotae: Kotae) -> None:
+    """Two strategies beside each other, on the demo's open questions."""
+    with QUESTIONS.open("rb") as file:
+        kotae.question_sets.import_(file, QUESTIONS.name, "spring questions", by=WHO)
+    kotae.jobs.start()
+    run = kotae.evaluations.start("spring questions", COMPARED, by=WHO)
+    page.goto(f"{address}/console/compare/{run.id}")
+    page.wait_for_function("!document.querySelector('progress')", timeout=TRAINING_MS)
+    kotae.jobs.stop()
+    page.goto(f"{address}/console/compare/{run.id}")
+    take(page, "console-comparison")
 
 
 def product_model(page: Page, address: str, kotae: Kotae) -> None:

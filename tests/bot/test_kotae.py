@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from knowledge_base.catalogue import Document
 from knowledge_base.database import now
 from knowledge_base.errors import InUse, KnowledgeError, NotFound, Unavailable
 from knowledge_base.library import Status
+from knowledge_base.limits import Limits
+from knowledge_base.passages import Passage
 from strategies import errors
 from strategies.base import Question, Turn
 from strategies.errors import Misconfigured, NoAnswer
@@ -40,10 +42,15 @@ class FakeLibrary:
         self.unreadable = ""
         self.waiting: list[str] = []
         self.embedder = WordVectors()
+        self.limits = Limits()
+        self.engine: sa.Engine | None = None
         self.missing = 0  # documents that a newly configured embedding lacks
 
     def version(self) -> str:
         return "v3"
+
+    def by_id(self, _ids: Sequence[str]) -> dict[str, Passage]:
+        return {}
 
     def warm_up(self) -> None:
         self.done.append(("warm up",))
@@ -55,7 +62,7 @@ class FakeLibrary:
         return self.waiting
 
     def status(self) -> Status:
-        return Status("v3", "now", True, self.missing)
+        return Status("v3", "now", True, self.missing, changing=bool(self.missing))
 
     def document(self, document_id: str) -> Document:
         if self.fails is not None:
@@ -99,6 +106,7 @@ def kotae_with(
     def make(database: sa.Engine = engine, **limits: Any) -> Kotae:
         settings = Settings(data=tmp_path, limits=limits)
         queue = open_queue(tmp_path, "")
+        library.engine = database
         opened.append(Kotae(settings, database, library, company, queue))  # type: ignore[arg-type]
         return opened[-1]
 

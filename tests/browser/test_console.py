@@ -349,6 +349,7 @@ def test_from_an_upload_to_a_cited_answer_to_the_operators_record(
     page = operator.opens("conversations").page
     expect(page.get_by_role("row").nth(1)).to_contain_text("helpful 1")
     page.get_by_role("link", name=question).click()
+    expect(page.locator("li.card:has(details)")).to_have_count(2)
     first, second = page.locator("li.card:has(details)").all()
     expect(first).to_contain_text("abstained")
     second.get_by_text("How this answer came about").click()

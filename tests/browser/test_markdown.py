@@ -114,13 +114,20 @@ def test_a_block_that_was_read_is_never_drawn_again(page: Page) -> None:
 
 
 def test_the_widget_and_the_console_read_the_same_text_alike(page: Page) -> None:
-    """Every section of the demo's documents and of our own pages, read by the widget and by markdown-it."""
+    """Every section of the demo's documents and of our own pages, read by the widget and by markdown-it.
+
+    Neither loads an image; the widget leaves out its exclamation mark, too.
+    """
     root = Path(__file__).parents[2]
     pages = [*(root / "demo").rglob("*.md"), *(root / "docs").rglob("*.md"), root / "README.ja.md"]
     sections = [part for path in pages for part in re.split(r"\n(?=#)", path.read_text("utf-8"))]
     assert len(sections) > 250
     ours = page.evaluate(SHOW_ALL, sections)
-    differ = [text for text, html in zip(sections, ours, strict=True) if alike(html) != alike(theirs(text))]
+    differ = [
+        text
+        for text, html in zip(sections, ours, strict=True)
+        if alike(html) != alike(theirs(text.replace("![", "[")))
+    ]
     assert differ == []
 
 
