@@ -165,7 +165,7 @@ def row(verdicts: Sequence[Verdict]) -> Told:
         "untaught": grouped(by_kind["untaught"], "facts"),
         "untaught, wrong": grouped(by_kind["untaught"], "wrong"),
         "changed": grouped(by_kind["changed"], "facts"),
-        "changed, old said": grouped(by_kind["changed"], "wrong"),
+        "changed, wrong": grouped(by_kind["changed"], "wrong"),
         "foreign refused": grouped(by_kind["foreign"], "refused"),
     }
 
@@ -272,7 +272,7 @@ COLUMNS = {
     "untaught": "facts said, of what only the manuals tell",
     "untaught, wrong": "told something wrong instead",
     "changed": "new facts said",
-    "changed, old said": "what was true at the training",
+    "changed, wrong": "told what was true at the training, or another wrong one",
     "foreign refused": "of what nobody answers",
 }
 
