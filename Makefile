@@ -15,6 +15,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8420
 DATA ?= data
 TESTS ?=
+WORKERS ?= 2
 BASE_DATA ?= data/public
 
 export TOKENIZERS_PARALLELISM := false
@@ -44,9 +45,9 @@ setup: $(INSTALLED)  ## make the environment in .venv
 run: $(INSTALLED)  ## prepare the demo and start Kotae (HOST=, PORT=, DATA= are honoured)
 	@$(BIN)/kotae --data $(DATA) serve --demo --host $(HOST) --port $(PORT)
 
-test: $(TESTABLE)  ## install what tests need and run them all (TESTS=path for a part)
+test: $(TESTABLE)  ## install what tests need and run them all (TESTS=path for a part, WORKERS=2 at once)
 	@tests/prepare
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TESTS)  # models in tests are tiny: threads only wait for each other
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)  # tiny models: threads would only wait for each other
 
 lint: $(TESTABLE)  ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

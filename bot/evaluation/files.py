@@ -17,7 +17,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Annotated, Any, BinaryIO, Literal, cast, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
@@ -26,6 +26,7 @@ from bot.evaluation.values import AskedQuestion, Fact, Part
 from bot.question import clean
 from knowledge_base.readers.text import decode, line
 from strategies.base import Turn
+from strategies.lora.pairs.values import BadLines, Fault
 
 Format = Literal["jsonl", "csv"]
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -36,7 +37,6 @@ REFERENCE_CHARACTERS = 8000
 LABEL_CHARACTERS = 200
 LABELS = 30  # facts, wordings of one, sources, tags
 TURNS = 30
-TOLD = 10  # faults that a message names; all are in `faults`
 
 PARTS: Mapping[str, Part] = {
     **dict.fromkeys(("open", "calibration", "train", "training", "学習可"), "open"),
@@ -66,25 +66,8 @@ YES = ("yes", "true", "1", "y", "はい", "可", "○", "")
 FORMULA = re.compile(r"'*[=+\-@]")  # a spreadsheet would run such a cell
 
 
-@dataclass(frozen=True)
-class Fault:
-    """Why a line cannot be taken. Line 0 is the file as a whole."""
-
-    line: int
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.sentence}" if self.line else self.sentence
-
-
-class BadQuestions(ValueError):
-    """What was given holds no questions, or lines that are none; `faults` has every one of them."""
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
-        more = len(faults) - TOLD
-        told = [str(fault) for fault in faults[:TOLD]] + ([f"and {more} more"] if more > 0 else [])
-        super().__init__("; ".join(told))
+class BadQuestions(BadLines):
+    """What was given holds no questions, or lines that are none."""
 
 
 # ---- reading ----

@@ -36,6 +36,7 @@ SIZE = ViewportSize(width=1280, height=800)
 QUESTION = "Does the Mug work with wireless charging?"
 TRIED = "roughly how long am I covered if my Duo breaks?"
 TRAINING_MS = 900_000
+HALF = 0.5
 PAIRS = HERE.parents[1] / "demo" / "pairs.jsonl"
 QUESTIONS = HERE.parents[1] / "demo" / "questions" / "calibration.jsonl"
 COMPARED = ("manuals", "brief")
@@ -131,8 +132,8 @@ def comparison(page: Page, address: str, kotae: Kotae) -> None:
         kotae.question_sets.import_(file, QUESTIONS.name, "spring questions", by=WHO)
     kotae.jobs.start()
     run = kotae.evaluations.start("spring questions", COMPARED, by=WHO)
-    page.goto(f"{address}/console/compare/{run.id}")
-    page.wait_for_function("!document.querySelector('progress')", timeout=TRAINING_MS)
+    while not kotae.evaluations.run(run.id).ended:
+        page.wait_for_timeout(500)
     kotae.jobs.stop()
     page.goto(f"{address}/console/compare/{run.id}")
     take(page, "console-comparison")
@@ -143,7 +144,9 @@ def product_model(page: Page, address: str, kotae: Kotae) -> None:
     kotae.jobs.start()
     run = kotae.training.start("desk-november", by=WHO)
     page.goto(f"{address}/console/training/{run.id}")
-    page.wait_for_function("document.querySelector('progress')?.value > 0.5", timeout=TRAINING_MS)
+    progress = page.locator("progress")
+    while progress.count() and progress.evaluate("it => it.value") <= HALF:
+        page.wait_for_timeout(500)
     take(page, "console-training-run")
     expect(page.get_by_role("link", name="To its adapter")).to_be_visible(timeout=TRAINING_MS)
     kotae.jobs.stop()

@@ -65,14 +65,18 @@ class Fault:
         return f"line {self.line}: {self.sentence}" if self.line else self.sentence
 
 
-class BadPairs(ValueError):
-    """What was given holds no pairs, or lines that are none; `faults` has every one of them."""
+class BadLines(ValueError):
+    """A file holds nothing that can be taken, or lines that cannot; `faults` has every one of them."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         more = len(faults) - TOLD
         told = [str(fault) for fault in faults[:TOLD]] + ([f"and {more} more"] if more > 0 else [])
         super().__init__("; ".join(told))
+
+
+class BadPairs(BadLines):
+    """What was given holds no pairs, or lines that are none."""
 
 
 def pairs_hash(pairs: Iterable[Pair]) -> str:
