@@ -63,7 +63,7 @@ def test_an_admin_names_a_sitemap_and_watches_its_pages_arrive(admin: Colleague,
         expect(row).to_contain_text("Gone")
         row.get_by_role("link").click()
         expect(admin.page.get_by_text("there is no page at")).to_be_visible()
-        admin.page.get_by_role("link", name="Water filter").click()
+        admin.page.get_by_role("link", name="Water filter").click(timeout=30_000)
         expect(admin.page.locator("[data-state]")).to_have_text("Live")
         expect(admin.page.get_by_text("Change the water filter every 60 days.")).to_be_visible()
 

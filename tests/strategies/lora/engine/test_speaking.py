@@ -383,6 +383,18 @@ def test_a_token_that_the_model_does_not_know_fails_its_own_row_only(
             spoilt.result()
 
 
+def test_a_row_that_fails_alone_ends_nobody_who_waits(tmp_path: Path, engines: Callable[..., Engine]) -> None:
+    base = bases.load(str(tiny_base(tmp_path / "llama", "llama")))
+    good = template.prompt(base, ASKED[0])
+    engine = engines(base, at_once=1)
+    wanted = ids_of(list(engine.speak(good, max_tokens=5)))
+    with ThreadPoolExecutor(1) as customers:
+        for _ in range(10):
+            spoilt = customers.submit(lambda: list(engine.speak(Prompt((5, 6, 99_999)), max_tokens=30)))
+            assert ids_of(list(engine.speak(good, max_tokens=5))) == wanted
+            assert isinstance(spoilt.exception(), Unavailable)
+
+
 def test_a_score_that_fails_is_a_sentence(engine: Engine, scripted: Callable[..., Scripted]) -> None:
     scripted([1])
     with pytest.raises(Unavailable, match="has no opinion"):
