@@ -20,10 +20,10 @@ from bot.evaluation.runs import Evaluations, Run
 from bot.evaluation.sets import OpenQuestions
 from bot.evaluation.values import Answered, AskedQuestion
 from knowledge_base.database import now
+from knowledge_base.durable import replace_file
 from strategies.base import Embedder, Question
 from strategies.errors import StrategyError
 from strategies.followups import standalone
-from strategies.lora.shelf.pointer import replace_file
 from strategies.registry import Strategies
 from strategies.router import Attempt, Example, Learnt, Router, TooFew
 from strategies.router.examples import Spend
@@ -126,7 +126,8 @@ class Routers:
             raise RouterRefused(f"a budget is a number from 0 on, {budget!r} is none")
         file = budget_file(file_of(self._data, name))
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, json.dumps({"budget": budget, "by": by, "at": now().isoformat()}))
+        told = {"budget": budget, "by": by, "at": now().isoformat()}
+        replace_file(file, f"{json.dumps(told)}\n".encode())
         self._audit.note(by, "router budget", name, budget=budget)
         return self.standing(name)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
+from knowledge_base.durable import sync_folder
 from knowledge_base.errors import NotFound, TooLarge, Unavailable, Unreadable
 
 PIECE = 1024 * 1024
@@ -60,7 +61,7 @@ class Files:
         with _room(arrived.name):
             place.parent.mkdir(parents=True, exist_ok=True)
             arrived.path.rename(place)
-            _sync_folder(place.parent)
+            sync_folder(place.parent)
 
     def again(self, document_id: str, version: int, later: int) -> None:
         """Keep the file of one version as that of a later one too."""
@@ -75,7 +76,7 @@ class Files:
                 ) from None
             except OSError:  # a file system without links
                 shutil.copyfile(old, new)
-            _sync_folder(new.parent)
+            sync_folder(new.parent)
 
     def path(self, document_id: str, version: int) -> Path:
         return self._of(document_id) / str(version)
@@ -160,12 +161,3 @@ def _room(name: str) -> Iterator[None]:
                 f"the disk is full: {name!r} was not kept; free some space and upload it again"
             ) from error
         raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """Without it, a power cut may forget the new name although it keeps the bytes."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

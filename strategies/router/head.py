@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -21,6 +19,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge_base.durable import replace_file
 from strategies.router.examples import Spend
 
 Floats = NDArray[np.float64]
@@ -119,19 +118,9 @@ def save(head: Head, file: Path) -> None:
         "source": head.source,
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, made = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            # It writes the memory as it lies, whatever the strides say.
-            lying = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-            out.write(packed(lying, {"router": json.dumps(told)}))
-            out.flush()
-            os.fsync(out.fileno())
-        Path(made).chmod(0o644)
-        Path(made).replace(file)
-    except BaseException:
-        Path(made).unlink(missing_ok=True)
-        raise
+    # It writes the memory as it lies, whatever the strides say.
+    lying = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    replace_file(file, packed(lying, {"router": json.dumps(told)}))
 
 
 def load(file: Path) -> Head | None:

@@ -395,7 +395,8 @@ class Engine:
             except Exception as error:
                 log.warning("a step of %d rows failed, each is tried alone: %r", len(self._speaking), error)
         alone = [self._alone(row, tokens) for row in range(len(self._speaking))]
-        wide = max(self._refusal[0] + 1, *(logits.shape[-1] for logits in alone))  # also where all have failed
+        # As wide as an opinion on refusing needs, also where all have failed.
+        wide = max(self._refusal[0] + 1, *(logits.shape[-1] for logits in alone))
         return torch.cat([logits.expand(1, wide) for logits in alone])
 
     def _alone(self, row: int, tokens: Tensor) -> Tensor:

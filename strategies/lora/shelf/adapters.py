@@ -26,10 +26,11 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
+from knowledge_base.durable import replace_file, sync_folder
 from strategies.lora.shelf import inspection, parcel
 from strategies.lora.shelf.card import CURRENT, BadCard, Card, read_card
 from strategies.lora.shelf.parcel import Refused
-from strategies.lora.shelf.pointer import BrokenPointer, Change, Pointed, Pointer, Stamp, replace_file, sync
+from strategies.lora.shelf.pointer import BrokenPointer, Change, Pointed, Pointer, Stamp
 
 log = logging.getLogger(__name__)
 
@@ -272,7 +273,7 @@ class Shelf:
                 place.rename(made.with_name(f".going-{uuid4().hex}"))
             if not place.exists():
                 made.rename(place)
-                sync(self.folder)
+                sync_folder(self.folder)
             self._sweep()
         return self._adapter(place, self._marked())
 
@@ -294,7 +295,7 @@ class Shelf:
         return {str(key): str(why) for key, why in found.items()} if isinstance(found, dict) else {}
 
     def _mark(self, marks: Mapping[str, str]) -> None:
-        replace_file(self._marks, json.dumps(marks, indent=1, ensure_ascii=False))
+        replace_file(self._marks, f"{json.dumps(marks, indent=1, ensure_ascii=False)}\n".encode())
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

@@ -6,13 +6,12 @@ it changed.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from knowledge_base.durable import replace_file
 from strategies.lora.shelf.card import CURRENT
 
 Stamp = tuple[int, int, int]  # inode, time, size: another one is another file
@@ -80,33 +79,8 @@ class Pointer:
             ) from error
 
     def write(self, pointed: Pointed) -> None:
-        replace_file(self._file, pointed.model_dump_json(indent=1))
+        replace_file(self._file, f"{pointed.model_dump_json(indent=1)}\n".encode())
 
     def put_aside(self) -> None:
         """A file that cannot be read makes room and is kept for whoever wants to know."""
         self._file.replace(self._file.with_suffix(".broken.json"))
-
-
-def replace_file(file: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut."""
-    handle, made = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        Path(made).chmod(0o644)
-        Path(made).replace(file)
-    except BaseException:
-        Path(made).unlink(missing_ok=True)
-        raise
-    sync(file.parent)
-
-
-def sync(folder: Path) -> None:
-    """Names in a folder reach the disk with the folder."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
