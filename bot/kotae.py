@@ -200,32 +200,11 @@ class Kotae:
         self.library.close()
         self.engine.dispose()
 
-    def hand_over(
-        self, conversation_id: str, text: str, *, client: str = "", question_id: str = ""
-    ) -> Kept | None:
-        """What a customer wrote, when it is for a person: kept. None when the bot is to be asked.
-
-        Raises like `ask`.
-        """
-        with self._told_to_the_customer():
-            question = self._read(text, self.conversations.language(conversation_id))
-            silent = self.handoffs.standing(conversation_id).with_ != "bot"
-            why = None if silent else self._rules.why(question.text)
-            if not (silent or why):
-                return None
-            if not self._pace.allows(conversation_id, client):
-                raise limits.TooMany(self.settings.say("too_many", question.language))
-            said = (conversation_id, question.text, question.language, question_id)
-            if why:
-                kept = self.handoffs.keep_aside(*said)
-                return Kept(kept, self.handoffs.ask(conversation_id, reason=why[0], detail=why[1]))
-            kept = self.handoffs.keep(*said)
-            return Kept(kept, self.handoffs.standing(conversation_id)) if kept else None
-
     def ask(
         self, conversation_id: str, text: str, *, client: str = "", question_id: str = "", replaces: str = ""
-    ) -> Reply:
-        """A customer's turn. Raises UnknownConversation or `bot.limits.Refused` before anything is streamed.
+    ) -> Reply | Kept:
+        """A customer's turn: answered, or kept where it is for a person. Raises UnknownConversation or
+        `bot.limits.Refused` before anything is streamed.
 
         `client` names who asks (an address, hashed) where several conversations share a limit. A question
         with the id of one that was asked is that one, answered anew; `replaces` names the question that is
@@ -233,8 +212,16 @@ class Kotae:
         """
         with self._told_to_the_customer():
             question = self._read(text, self.conversations.language(conversation_id))
+            silent = self.handoffs.silent(conversation_id)
+            why = None if silent else self._rules.why(question.text)
             if not self._pace.allows(conversation_id, client):
                 raise limits.TooMany(self.settings.say("too_many", question.language))
+            said = (conversation_id, question.text, question.language, question_id)
+            if why:
+                kept = self.handoffs.keep_aside(*said)
+                return Kept(kept, self.handoffs.ask(conversation_id, reason=why[0], detail=why[1]))
+            if silent and (kept := self.handoffs.keep(*said)):
+                return Kept(kept, self.handoffs.standing(conversation_id))
             speaker, index_version = self.switch.speaker(conversation_id), self.library.version()
             offers = self.handoffs.offers(conversation_id)
             history = self.conversations.begin_turn(

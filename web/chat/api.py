@@ -18,6 +18,7 @@ from flask_babel import gettext as _
 
 from bot import suggestions, transcript
 from bot.conversation import Message
+from bot.handoff import Kept
 from web import auth, languages, sse
 from web.chat import schemas, sources, standing, wire
 from web.chat.identity import NotSignedError, verified
@@ -106,18 +107,18 @@ def read_conversation(query: schemas.After) -> schemas.Conversation:
 def ask(json_data: schemas.NewMessage) -> Response:
     """Ask; the answer is streamed. The same question sent again is read on, not asked again."""
     conversation_id = auth.conversation_id()
-    question_id = json_data.id or uuid4().hex
-    if not json_data.again and (answer := _answer(conversation_id, question_id)):
+    if json_data.id and not json_data.again and (answer := _answer(conversation_id, json_data.id)):
         return sse.stream(answer)
-    said = (conversation_id, json_data.text)
-    if kept := kotae().hand_over(*said, client=_client(), question_id=question_id):
-        return sse.stream(standing.kept(kept))
+    question_id = json_data.id or uuid4().hex
     turn = kotae().ask(
-        *said,
+        conversation_id,
+        json_data.text,
         client=_client(),
         question_id=question_id,
         replaces=json_data.replaces,
     )
+    if isinstance(turn, Kept):
+        return sse.stream(standing.kept(turn))
     return sse.stream(_running().begin(conversation_id, question_id, turn).read())
 
 
