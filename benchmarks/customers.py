@@ -8,14 +8,13 @@ the other, and all begin together.
 import argparse
 import json
 import statistics
-import subprocess
 import tempfile
 import threading
 from pathlib import Path
 
 import httpx
 
-from benchmarks.server import KOTAE, Asked, ask, new_customer, serving
+from benchmarks.server import UNLIMITED, Asked, ask, bring_the_demo, new_customer, serving
 
 QUESTIONS = Path(__file__).parent.parent / "demo" / "questions" / "test.jsonl"
 
@@ -66,15 +65,8 @@ def measure(customers: int = 100, each: int = 3) -> list[dict[str, float]]:
     pool = questions()
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        subprocess.run(
-            [KOTAE, "--data", data, "demo"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        # The limits guard a shop against one impatient visitor; here a hundred come from one address.
-        unlimited = {
-            "KOTAE_LIMITS__CLIENT_QUESTIONS_PER_MINUTE": "100000",
-            "KOTAE_LIMITS__QUESTIONS_PER_MINUTE": "100000",
-        }
-        with serving(data, **unlimited) as server:
+        bring_the_demo(data)
+        with serving(data, **UNLIMITED) as server:
             address = server.ready()
             crowd(address, 1, 5, pool)  # the first questions of a process warm its caches
             return [figures(n, crowd(address, n, m, pool)) for n, m in ((1, 30), (customers, each))]

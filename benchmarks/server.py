@@ -71,6 +71,19 @@ def serving(data: Path, **environment: str) -> Iterator[Serving]:
         log.close()
 
 
+def bring_the_demo(data: Path) -> None:
+    """`kotae demo`, in this data directory."""
+    command = [str(KOTAE), "--data", str(data), "demo"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+# The limits guard a shop against one impatient visitor; here a hundred come from one address.
+UNLIMITED = {
+    "KOTAE_LIMITS__CLIENT_QUESTIONS_PER_MINUTE": "100000",
+    "KOTAE_LIMITS__QUESTIONS_PER_MINUTE": "100000",
+}
+
+
 def new_customer(client: httpx.Client, address: str) -> dict[str, str]:
     """Begin a conversation; the headers that speak for its customer."""
     begun = client.post(f"{address}/api/conversations", json={"language": "en"}).raise_for_status().json()

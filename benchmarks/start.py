@@ -5,7 +5,6 @@
 
 import argparse
 import statistics
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.customers import questions
-from benchmarks.server import KOTAE, ask, new_customer, serving
+from benchmarks.server import ask, bring_the_demo, new_customer, serving
 
 
 def first_answer(data: Path, question: str) -> float:
@@ -33,9 +32,7 @@ def first_answer(data: Path, question: str) -> float:
 def measure(times: int = 3) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        subprocess.run(
-            [KOTAE, "--data", data, "demo"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        bring_the_demo(data)
         took = [first_answer(data, questions()[0]) for _ in range(times)]
     return {"median_s": statistics.median(took), "slowest_s": max(took), "starts": times}
 

@@ -7,7 +7,6 @@ and not by the server: what is measured is how a server hears of what another pr
 
 import argparse
 import json
-import subprocess
 import tempfile
 import threading
 import time
@@ -20,7 +19,7 @@ import httpx
 
 from benchmarks.customers import crowd, figures, percentile, questions
 from benchmarks.customers import show as show_questions
-from benchmarks.server import KOTAE, new_customer, serving
+from benchmarks.server import UNLIMITED, bring_the_demo, new_customer, serving
 from bot.deliveries import Deliveries
 from bot.handoff import Handoffs
 from bot.presence import Presence
@@ -92,14 +91,8 @@ def measure(many: int = 100, customers: int = 20, each: int = 3) -> dict[str, ob
     pool = questions()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         data = Path(folder)
-        subprocess.run(
-            [KOTAE, "--data", data, "demo"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        unlimited = {
-            "KOTAE_LIMITS__CLIENT_QUESTIONS_PER_MINUTE": "100000",
-            "KOTAE_LIMITS__QUESTIONS_PER_MINUTE": "100000",
-        }
-        server = stack.enter_context(serving(data, **unlimited))
+        bring_the_demo(data)
+        server = stack.enter_context(serving(data, **UNLIMITED))
         address = server.ready()
         handoffs, presence, user = stack.enter_context(desk(data))
         crowd(address, 1, 5, pool)

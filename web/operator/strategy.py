@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -14,7 +14,7 @@ from flask_login import current_user
 
 from bot import switch
 from bot.overview import Days, Line
-from bot.switch import NoWayBack
+from bot.switch import Change, NoWayBack
 from strategies.errors import StrategyError
 from strategies.registry import about
 from web.admin.fields import Field
@@ -106,17 +106,10 @@ def use_strategy() -> ResponseReturnValue:
 @requires("operator")
 def strategy_back() -> ResponseReturnValue:
     try:
-        change = kotae().switch.back(current_user.email)
+        return _went_back(lambda: kotae().switch.back(current_user.email))
     except NoWayBack:
         flash(_("Nothing was switched yet, so there is nothing to go back to."), "warning")
-    except StrategyError as refused:
-        flash(
-            _("Could not go back: %(why)s. The strategy that speaks now goes on answering.", why=refused),
-            "danger",
-        )
-    else:
-        flash(_("Back to %(name)s: it answers from the next question on.", name=change.name), "success")
-    return redirect(url_for("operator.strategy"))
+        return redirect(url_for("operator.strategy"))
 
 
 @bp.post("/strategy/shares")
@@ -139,15 +132,28 @@ def share_traffic() -> ResponseReturnValue:
 @bp.post("/strategy/restore")
 @requires("operator")
 def restore() -> ResponseReturnValue:
+    change = request.form.get("change", -1, type=int)
     try:
-        change = kotae().switch.restore(request.form.get("change", -1, type=int), current_user.email)
-    except (NoWayBack, StrategyError) as refused:
-        flash(
-            _("Could not go back: %(why)s. The strategy that speaks now goes on answering.", why=refused),
-            "danger",
-        )
-    else:
-        flash(_("Back to %(name)s: it answers from the next question on.", name=change.name), "success")
+        return _went_back(lambda: kotae().switch.restore(change, current_user.email))
+    except NoWayBack as refused:
+        return _stays(refused)
+
+
+def _went_back(turn: Callable[[], Change]) -> ResponseReturnValue:
+    """The switch turned back, or why it stays. NoWayBack is its caller's."""
+    try:
+        change = turn()
+    except StrategyError as refused:
+        return _stays(refused)
+    flash(_("Back to %(name)s: it answers from the next question on.", name=change.name), "success")
+    return redirect(url_for("operator.strategy"))
+
+
+def _stays(refused: Exception) -> ResponseReturnValue:
+    flash(
+        _("Could not go back: %(why)s. The strategy that speaks now goes on answering.", why=refused),
+        "danger",
+    )
     return redirect(url_for("operator.strategy"))
 
 
