@@ -288,7 +288,7 @@ def answered_or_abstained(strategy: Strategy, question: Question) -> None:
         assert tokens, "it ended without a word and without NoAnswer"
 
 
-def eventually(true: Callable[[], bool], within: float = 5) -> bool:
+def eventually(true: Callable[[], bool], within: float = 30) -> bool:
     """Whether something becomes true within so many seconds."""
     until = time.monotonic() + within
     while not true() and time.monotonic() < until:

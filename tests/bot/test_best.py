@@ -39,7 +39,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def calibrated(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An adapter's folder; what it says was drawn, so it is never right, and knows it."""
     folder = speaking(tmp_path_factory.mktemp("trained") / "spring", base)
-    calibrate(folder, TAUGHT, sharing.shared(str(base)).engine, embedder())
+    shared = sharing.shared(str(base))  # held: an engine that nobody holds is closed
+    calibrate(folder, TAUGHT, shared.engine, embedder())
     return folder
 
 

@@ -43,7 +43,7 @@ def jobs_for(engine: sa.Engine, tmp_path: Path) -> Iterator[Callable[..., Jobs]]
         jobs.stop()
 
 
-def until(happens: Callable[[], object], seconds: float = 15) -> None:
+def until(happens: Callable[[], object], seconds: float = 60) -> None:
     began = time.monotonic()
     while not happens():
         assert time.monotonic() - began < seconds

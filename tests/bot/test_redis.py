@@ -68,7 +68,7 @@ def test_work_handed_over_in_one_process_is_done_in_another(
     worker = Jobs(engine, open_queue(tmp_path, redis), {"work": lambda arguments, _: done.append(arguments)})
     worker.start()
     job = web.enqueue("work", document_id="d1")
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while web.get(job.id).state != "done":
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -201,7 +201,7 @@ class TestShadows:
         assert len(fine.asked) == 1
 
 
-def until(happens: Callable[[], bool], seconds: float = 5) -> None:
+def until(happens: Callable[[], bool], seconds: float = 30) -> None:
     ended = threading.Event()
     began = time.monotonic()
     while not happens():

@@ -47,7 +47,7 @@ def process(
         switch.close()
 
 
-def until(happens: Callable[[], bool], seconds: float = 5) -> float:
+def until(happens: Callable[[], bool], seconds: float = 30) -> float:
     began = time.monotonic()
     while not happens():
         assert time.monotonic() - began < seconds

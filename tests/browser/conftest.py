@@ -20,6 +20,7 @@ from tests.browser.visitor import Visitor
 from tests.people import PASSWORD
 from web.app import create_app
 
+PATIENCE = 30_000  # milliseconds, for a page on a busy machine; nothing is waited for longer than it needs
 QUESTION_CHARACTERS = 200
 IDENTITY_SECRET = "the site's and ours"
 ARGUMENTS = [
@@ -44,6 +45,7 @@ def chromium() -> Iterator[Browser]:
         pytest.fail(
             "no Chromium was found: install one (Debian: apt-get install chromium), or name it in CHROMIUM"
         )
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         root = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *root])
@@ -123,7 +125,7 @@ def a_visitor(chromium: Browser, address: str) -> Iterator[Visit]:
         context = chromium.new_context(
             viewport={"width": width, "height": height}, locale=language, reduced_motion="reduce", **options
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         visitor = Visitor(context.new_page(), address, language)
         visitor.page.on("console", lambda message: visitor.complaints.extend(complaint(message)))
         visitor.page.on("pageerror", lambda error: visitor.complaints.append(str(error)))

@@ -26,7 +26,7 @@ def newest(house: Kotae) -> Conversation:
     return house.conversations.get(house.conversations.page(limit=1)[0].id)
 
 
-def wait_until(happened: Callable[[], bool], seconds: float = 10) -> None:
+def wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, "it never happened"

@@ -30,7 +30,6 @@ def test_a_line_that_breaks_again_and_again_loses_and_repeats_nothing(
     dice = random.Random(7)
     with breaking(address) as line:
         visitor = a_visitor()
-        visitor.page.set_default_timeout(30_000)
         visitor.visits(f"{line.address}/shop?language=en").opens_the_chat()
         for _ in range(3):
             line.breaks = [dice.randint(1, 2500) for _ in range(8)]
@@ -74,6 +73,12 @@ def test_two_tabs_show_the_same_chat(visitor: Visitor, stage: Stage) -> None:
         expect(tab.messages).to_have_count(5)
     visitor.frame.get_by_role("button", name="Start a new chat").click()
     expect(other.messages).to_have_count(1)
+
+
+def test_a_chat_that_begins_in_one_tab_is_in_the_other_too(visitor: Visitor) -> None:
+    other = Visitor(visitor.page.context.new_page(), visitor.kotae).visits().opens_the_chat()
+    expect(visitor.asks("Hello").locator(".feedback")).to_be_visible()
+    expect(other.messages).to_have_count(3)
 
 
 def test_the_last_question_can_be_asked_in_other_words(visitor: Visitor, stage: Stage, house: Kotae) -> None:

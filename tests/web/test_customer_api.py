@@ -18,7 +18,7 @@ from tests.web.conftest import PASSAGE, cites, never_ends
 from web.chat.running import Running
 
 
-def eventually(look: Callable[[], Any], seconds: float = 2) -> Any:
+def eventually(look: Callable[[], Any], seconds: float = 30) -> Any:
     """What `look` finds, which another thread is about to bring."""
     end = time.monotonic() + seconds
     while (found := look()) is None and time.monotonic() < end:

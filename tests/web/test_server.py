@@ -80,7 +80,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert process.returncode == 0
 
 
-def wait_until_ready(server: Server, seconds: float = 30) -> None:
+def wait_until_ready(server: Server, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -192,7 +192,7 @@ def test_a_customer_who_leaves_is_noticed_and_what_they_read_is_kept(server: Ser
             "POST", f"{server.address}/api/messages", json={"text": "word " * 399}, headers=headers
         ) as response:
             next(response.iter_lines())
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while time.monotonic() < end:
             messages = client.get(f"{server.address}/api/conversation", headers=headers).json()["messages"]
             if len(messages) == 2:

@@ -57,7 +57,8 @@ export class Api {
   /** Another tab may have begun or left a conversation. Returns whether it is another one now. */
   recall() {
     const before = this.#token;
-    if (this.#stored) this.#token = recall(this.#key);
+    const kept = recall(this.#key);
+    if (kept || this.#stored) this.#token = kept;
     return before !== this.#token;
   }
 

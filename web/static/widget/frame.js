@@ -57,6 +57,8 @@ class Chat {
       if (event.key === "Escape" && !event.isComposing && !inner) this.host.close();
     });
     this.#tabs.addEventListener("message", ({ data }) => data === this.api.key && this.#catchUp());
+    // A message to this tab may come before what the other one has stored is to be read here.
+    window.addEventListener("storage", ({ key }) => key === this.api.key && this.#catchUp());
     this.#offer();
   }
 
@@ -134,7 +136,10 @@ class Chat {
 
   /** Another tab has asked, or begun anew. */
   async #catchUp() {
-    if (this.api.recall() || !this.api.hasConversation) this.#clear();
+    if (this.api.recall()) {
+      this.#leave();
+      this.#clear();
+    }
     if (this.#waiting || !this.api.hasConversation) return;
     this.remember();
   }

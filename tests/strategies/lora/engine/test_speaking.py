@@ -247,6 +247,7 @@ class Scripted:
         self.steps = 0
         self.go = threading.Event()
         self.go.set()
+        self.holds_after = -1  # so many steps: the next one waits until told to go
         self._size = len(base.speaker)
         self._rows: list[list[int | float | Exception]] = []
 
@@ -257,7 +258,9 @@ class Scripted:
         return Heard(((torch.zeros(1, 0, 1), torch.zeros(1, 0, 1)),), (), ids[0])
 
     def step(self, rows: Rows, tokens: torch.Tensor, part: slice) -> torch.Tensor:
-        assert self.go.wait(10)
+        if self.steps == self.holds_after:
+            self.go.clear()
+        assert self.go.wait(30)
         self.steps += 1
         logits = torch.zeros(len(tokens), self._size)
         for row, (length, token) in enumerate(zip(rows.own.lengths[part], tokens.tolist(), strict=True)):
@@ -430,13 +433,12 @@ def test_a_customer_who_leaves_frees_the_row_within_a_step(
     engine = engines(ours, at_once=1)
     speaker = Scripted(ours, {10: words(ours, "lamp")[:1], 11: words(ours, "Thanks")})
     engine._speaker = speaker
+    speaker.holds_after = 1
     staying = engine.speak(asks(0), max_tokens=100)
     next(staying)
     with ThreadPoolExecutor(1) as customers:
         waiting = customers.submit(lambda: list(engine.speak(asks(1))))
         assert eventually(lambda: len(engine._waiting) == 1)
-        speaker.go.clear()
-        time.sleep(0.01)  # the step under way comes to its gate
         before = speaker.steps
         staying.close()
         speaker.go.set()
