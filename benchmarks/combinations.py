@@ -20,11 +20,11 @@ import numpy as np
 from benchmarks.claim import ask, environment, group
 from benchmarks.claim_questions import foreign, known, rivals, some, untaught
 from benchmarks.desk import desk
+from bot.answering.routing import examples_of
 from bot.evaluation.metrics import Verdict, judge
 from bot.evaluation.statistics import Figure, figure
 from bot.evaluation.values import Answered, AskedQuestion
 from bot.kotae import Kotae
-from bot.routing import examples_of
 from demo.pairs import DemoPair, pairs
 from demo.questions import questions
 from knowledge_base.database import now

@@ -22,10 +22,10 @@ import numpy as np
 from benchmarks import reading
 from benchmarks.desk import Desk, chosen_by, desk, for_training, never_shown
 from benchmarks.manner import Manner, manner
+from bot.conversations.turn import Ended
 from bot.evaluation.facts import proves
 from bot.evaluation.statistics import Figure, share
 from bot.kotae import Kotae
-from bot.turn import Ended
 from demo.pairs import DemoPair, keys_of, pairs, states, unanswerable
 from strategies.base import Embedder, Question
 from strategies.llm.prompt import prompt as chat_prompt

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.libraries import demo_documents, kotae_of
+from bot.conversations.turn import Ended
 from bot.evaluation.facts import proves
 from bot.kotae import Kotae
-from bot.turn import Ended
 from demo.questions import DemoQuestion, questions
 from strategies.base import Question, Turn
 from strategies.followups import standalone

@@ -20,11 +20,11 @@ import httpx
 from benchmarks.customers import crowd, figures, percentile, questions
 from benchmarks.customers import show as show_questions
 from benchmarks.server import UNLIMITED, bring_the_demo, new_customer, serving
-from bot.deliveries import Deliveries
-from bot.handoff import Handoffs
-from bot.presence import Presence
+from bot.access.users import Users
+from bot.handoff.handoffs import Handoffs
+from bot.handoff.presence import Presence
+from bot.notices.deliveries import Deliveries
 from bot.settings import Settings
-from bot.users import Users
 from knowledge_base.database import open_engine
 
 PATIENCE = 30.0  # seconds a message may take

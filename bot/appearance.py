@@ -14,7 +14,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot import audit
+from bot.access import audit
 from bot.store import reading, writing
 from bot.store.tables import AppearanceRow
 from knowledge_base.database import now

@@ -13,44 +13,46 @@ from huey import Huey  # type: ignore[import-untyped]
 from huey.exceptions import ConfigurationError  # type: ignore[import-untyped]
 from limits.errors import ConfigurationError as UncountableError
 
-from bot import limits, looking, retention, training
+from bot import looking
+from bot.access.audit import Audit
+from bot.access.keys import Keys
+from bot.access.users import Users
+from bot.answering.routing import Routers
+from bot.answering.shadow import Shadows, Wish
+from bot.answering.shelf import Shelf
+from bot.answering.switch import Switch, laid_over
 from bot.appearance import Appearances
-from bot.archive import Archive
-from bot.audit import Audit
-from bot.candidates import Candidates
-from bot.canned import CannedAnswers
-from bot.changes import Changes, look_into
-from bot.conversation import Conversations, Record
-from bot.deliveries import KIND as DELIVER
-from bot.deliveries import Deliveries
+from bot.conversations import limits, retention
+from bot.conversations.archive import Archive
+from bot.conversations.conversation import Conversations, Record
+from bot.conversations.feedback import Feedback
+from bot.conversations.question import clean, language_of
+from bot.conversations.turn import Reply, reply
 from bot.evaluation import runs
 from bot.evaluation.asking import Asking
 from bot.evaluation.results import Results
 from bot.evaluation.sets import QuestionSets
-from bot.feedback import Feedback
-from bot.handoff import Handoffs, Kept
-from bot.inbox import Inbox
+from bot.handoff.canned import CannedAnswers
+from bot.handoff.changes import Changes, look_into
+from bot.handoff.handoffs import Handoffs, Kept
+from bot.handoff.inbox import Inbox
+from bot.handoff.presence import Presence
+from bot.handoff.rules import Rules
 from bot.jobs import Jobs, Progress, Task, Work, WorkFailed, open_queue
-from bot.keys import Keys
-from bot.nearby import Nearby
-from bot.overview import Traffic
-from bot.pair_documents import KIND as PAIR_DOCUMENTS
-from bot.pair_documents import PairDocuments
-from bot.pairs import Pairs
-from bot.preferences import Preferences
-from bot.presence import Presence
-from bot.question import clean, language_of
-from bot.routing import Routers
-from bot.rules import Rules
+from bot.notices.deliveries import KIND as DELIVER
+from bot.notices.deliveries import Deliveries
+from bot.reports.overview import Traffic
+from bot.reports.unanswered import UnansweredQuestions
+from bot.reports.uses import Uses
 from bot.settings import BadSettings, Settings
-from bot.shadow import Shadows, Wish
-from bot.shelf import Shelf
 from bot.store.migrate import upgrade
-from bot.switch import Switch, laid_over
-from bot.turn import Reply, reply
-from bot.unanswered import UnansweredQuestions
-from bot.users import Users
-from bot.uses import Uses
+from bot.teaching import training
+from bot.teaching.candidates import Candidates
+from bot.teaching.nearby import Nearby
+from bot.teaching.pair_documents import KIND as PAIR_DOCUMENTS
+from bot.teaching.pair_documents import PairDocuments
+from bot.teaching.pairs import Pairs
+from bot.teaching.preferences import Preferences
 from knowledge_base.database import open_engine
 from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
 from knowledge_base.library import Library
@@ -204,7 +206,7 @@ class Kotae:
         self, conversation_id: str, text: str, *, client: str = "", question_id: str = "", replaces: str = ""
     ) -> Reply | Kept:
         """A customer's turn: answered, or kept where it is for a person. Raises UnknownConversation or
-        `bot.limits.Refused` before anything is streamed.
+        `bot.conversations.limits.Refused` before anything is streamed.
 
         `client` names who asks (an address, hashed) where several conversations share a limit. A question
         with the id of one that was asked is that one, answered anew; `replaces` names the question that is

@@ -40,8 +40,8 @@ from pydantic_settings import (
 
 from bot.appearance import Appearance
 from bot.evaluation.decision import Rules
-from bot.hours import span, zone_of
-from bot.signing import signs
+from bot.handoff.hours import span, zone_of
+from bot.notices.signing import signs
 from bot.texts import ASKS_FOR_A_PERSON, Texts, complete
 
 PREFIX: Final = "KOTAE_"

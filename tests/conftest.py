@@ -11,9 +11,9 @@ import pytest
 from apiflask import APIFlask
 from argon2 import PasswordHasher
 
+from bot.access.users import Users
 from bot.kotae import Kotae
 from bot.settings import Settings
-from bot.users import Users
 from knowledge_base import library
 from tests.people import Admin, Customer, Operator
 from web.app import create_app

@@ -23,7 +23,7 @@ from web.current import kotae
 from web.security import limiter
 
 if TYPE_CHECKING:
-    from bot.users import User
+    from bot.access.users import User
 
 TOKEN_SECONDS = 30 * 24 * 3600
 OURS = re.compile(r"/console(/[\w-]+)*/?(\?[^\\\s]*)?", re.ASCII)  # a page of the console, as a path

@@ -20,12 +20,12 @@ from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from bot.conversation import UnknownConversation
-from bot.feedback import UnknownMessage
+from bot.access.users import UserRefused
+from bot.answering.switch import NoWayBack
+from bot.conversations.conversation import UnknownConversation
+from bot.conversations.feedback import UnknownMessage
+from bot.conversations.limits import Busy, Nothing, Refused, TooLong, TooMany
 from bot.jobs import UnknownJob
-from bot.limits import Busy, Nothing, Refused, TooLong, TooMany
-from bot.switch import NoWayBack
-from bot.users import UserRefused
 from knowledge_base import errors as knowledge
 from strategies import errors as strategies
 from strategies.lora.shelf import ShelfError

@@ -13,11 +13,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bot.conversations.limits import Refused
+from bot.conversations.record import Shown, told
+from bot.conversations.turn import Ended, Reply
 from bot.evaluation.values import Answered, AskedQuestion, Found
-from bot.limits import Refused
-from bot.record import Shown, told
 from bot.settings import Price
-from bot.turn import Ended, Reply
 from knowledge_base.passages import Passage
 from strategies.base import Turn
 from strategies.errors import StrategyError

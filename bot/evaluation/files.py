@@ -22,8 +22,8 @@ from typing import Annotated, Any, BinaryIO, Literal, cast, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from bot.conversations.question import clean
 from bot.evaluation.values import AskedQuestion, Fact, Part
-from bot.question import clean
 from knowledge_base.readers.text import decode, line
 from strategies.base import Turn
 from strategies.lora.pairs.values import BadLines, Fault

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.conversation import Conversation
+from bot.conversations.conversation import Conversation
+from bot.conversations.record import Message
 from bot.evaluation.values import AskedQuestion
-from bot.record import Message
 from strategies.base import Turn
 from strategies.lora.pairs.redaction import redact
 

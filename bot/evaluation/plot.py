@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from bot.drawing import nice
 from bot.evaluation.pareto import Point, front
+from bot.reports.drawing import nice
 
 WIDTH, HEIGHT = 640, 360
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 20, 56

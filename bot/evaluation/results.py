@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from bot.audit import Audit
+from bot.access.audit import Audit
+from bot.answering.switch import Change, Switch
 from bot.evaluation.decision import SEVERITY, Decision, Reason, Rules, decide
 from bot.evaluation.manner import Manner
 from bot.evaluation.metrics import Verdict, judge_all
@@ -23,7 +24,6 @@ from bot.evaluation.runs import Evaluations, Run
 from bot.evaluation.sentences import CONDITIONS
 from bot.evaluation.statistics import Comparison, compare
 from bot.evaluation.values import Answered, AskedQuestion
-from bot.switch import Change, Switch
 from strategies.base import Embedder
 
 KEPT = 8  # results in memory

@@ -19,11 +19,11 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from bot.audit import Audit
+from bot.access.audit import Audit
+from bot.conversations.record import Shown
 from bot.evaluation.sets import OpenQuestions, QuestionSets, UnknownSet
 from bot.evaluation.values import Answered, AskedQuestion, Found, Part
 from bot.jobs import AlreadyRunning, Job, Jobs, Progress, UnknownJob, WorkFailed
-from bot.record import Shown
 from bot.store import reading, writing
 from bot.store.tables import EvaluationAnswerRow, EvaluationRunRow, QuestionSetRow
 from knowledge_base.database import now

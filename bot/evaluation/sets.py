@@ -20,7 +20,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from bot import audit
+from bot.access import audit
 from bot.evaluation.files import (
     QUESTIONS,
     Format,

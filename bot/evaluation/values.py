@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bot.record import Shown
+from bot.conversations.record import Shown
 from strategies.base import Turn
 
 Part = Literal["open", "held-out"]  # held-out questions are never read by training or calibration
@@ -53,8 +53,8 @@ class Answered:
     """What one strategy answered to one question: everything a message records.
 
     `text` is `""` where it abstained; `error` says why there is no answer where it failed. Tokens and
-    milliseconds as in `bot.record.Message`. `cost` is in the operator's currency, by the price list at the
-    time of asking.
+    milliseconds as in `bot.conversations.record.Message`. `cost` is in the operator's currency, by the price
+    list at the time of asking.
     """
 
     question_id: str

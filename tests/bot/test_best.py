@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from bot.conversations.turn import Ended
 from bot.kotae import Kotae
 from bot.settings import Settings
-from bot.turn import Ended
 from knowledge_base.embedding import embedder
 from strategies.lora.engine import sharing
 from strategies.lora.pairs import HeldOut, Pair, Taught

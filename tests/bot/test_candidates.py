@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.candidates import CandidateRefused, UnknownCandidate
 from bot.kotae import Kotae
+from bot.teaching.candidates import CandidateRefused, UnknownCandidate
 from tests.people import Customer
 
 QUESTION, ANSWER = "How long may the kettle boil dry?", "Never: it switches itself off after three seconds."

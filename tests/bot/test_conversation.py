@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from bot.conversation import Conversation, Conversations, Record, Shown, UnknownConversation
-from bot.feedback import Feedback, UnknownMessage
+from bot.conversations.conversation import Conversation, Conversations, Record, Shown, UnknownConversation
+from bot.conversations.feedback import Feedback, UnknownMessage
 from bot.store import writing
 from bot.store.tables import ConversationRow
 from knowledge_base.database import now

@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from bot.changes import INBOX, Changes, look_into
-from bot.conversation import Conversations
-from bot.deliveries import Deliveries
-from bot.handoff import BadEmail, Handoffs, NotOffered, NotYours, Taken
-from bot.inbox import Inbox
-from bot.presence import SEEN_SECONDS, Presence
-from bot.rules import Rules
+from bot.access.users import Users
+from bot.conversations.conversation import Conversations
+from bot.handoff.changes import INBOX, Changes, look_into
+from bot.handoff.handoffs import BadEmail, Handoffs, NotOffered, NotYours, Taken
+from bot.handoff.inbox import Inbox
+from bot.handoff.presence import SEEN_SECONDS, Presence
+from bot.handoff.rules import Rules
+from bot.notices.deliveries import Deliveries
 from bot.settings import Handoff, Mail, Settings, Webhook
-from bot.users import Users
 from knowledge_base.database import now
 
 SENTENCES = Settings(strategies={"manuals": {"use": "echo"}})

@@ -10,7 +10,7 @@ import pytest
 
 from bot.kotae import Kotae
 from bot.settings import Settings
-from bot.training import TrainingRefused
+from bot.teaching.training import TrainingRefused
 from strategies.events import Token
 from strategies.lora.pairs.preferences import Preference
 from strategies.lora.training.hosted import Account, noted, train_there

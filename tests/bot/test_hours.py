@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from bot.hours import Hours
+from bot.handoff.hours import Hours
 
 DESK = Hours.of(
     ["mon-fri 09:00-12:00", "mon-fri 13:00-17:30", "sat 10:00-24:00"], "Asia/Tokyo", [date(2026, 11, 23)]

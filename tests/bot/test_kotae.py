@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot import limits
-from bot.conversation import UnknownConversation
+from bot.conversations import limits
+from bot.conversations.conversation import UnknownConversation
+from bot.conversations.turn import Ended, Failed, Handoff, Started
 from bot.jobs import open_queue
 from bot.kotae import Kotae
 from bot.settings import BadSettings, Settings
-from bot.turn import Ended, Failed, Handoff, Started
 from knowledge_base.catalogue import Document
 from knowledge_base.database import now
 from knowledge_base.errors import InUse, KnowledgeError, NotFound, Unavailable
@@ -356,7 +356,7 @@ def test_warming_up_loads_the_library_and_who_speaks(
 def test_closing_does_not_wait_for_a_strategy_that_never_gets_warm(
     kotae: Kotae, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.switch.CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr("bot.answering.switch.CLOSE_SECONDS", 0.1)
     slow = company.strategies["slow"] = Slow(warming=True)
     kotae.warm_up()
     other = Kotae(

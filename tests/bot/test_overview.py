@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.archive import Archive, Wanted
-from bot.audit import Audit
-from bot.candidates import Candidates
-from bot.conversation import Conversations
-from bot.feedback import Feedback
-from bot.overview import Days, Traffic
-from bot.pairs import Pairs
-from bot.record import Record
-from bot.retention import Retention
+from bot.access.audit import Audit
+from bot.answering.shelf import Shelf
+from bot.conversations.archive import Archive, Wanted
+from bot.conversations.conversation import Conversations
+from bot.conversations.feedback import Feedback
+from bot.conversations.record import Record
+from bot.conversations.retention import Retention
+from bot.reports.overview import Days, Traffic
+from bot.reports.unanswered import UnansweredQuestions
 from bot.settings import Price
-from bot.shelf import Shelf
 from bot.store import writing
 from bot.store.migrate import upgrade
 from bot.store.tables import ConversationRow, HandoffRow, MessageRow
-from bot.unanswered import UnansweredQuestions
+from bot.teaching.candidates import Candidates
+from bot.teaching.pairs import Pairs
 from knowledge_base.database import now, open_engine
 from knowledge_base.testing import HashEmbedder
 from strategies.events import Answer, Usage

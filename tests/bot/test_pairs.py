@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.audit import Audit
+from bot.access.audit import Audit
 from bot.kotae import Kotae
-from bot.pairs import PairRefused, Pairs, UnknownPair
 from bot.store.migrate import upgrade
+from bot.teaching.pairs import PairRefused, Pairs, UnknownPair
 from knowledge_base.database import open_engine
 from knowledge_base.embedding import Embedder
 from knowledge_base.limits import Limits

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.question import clean, language_of
+from bot.conversations.question import clean, language_of
 
 
 @given(st.text(st.characters(codec=None)))

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bot.conversations.limits import Pace
 from bot.jobs import Jobs, open_queue
 from bot.kotae import Kotae
-from bot.limits import Pace
 from bot.settings import BadSettings, Settings
 
 

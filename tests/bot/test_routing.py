@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.answering.routing import RouterRefused, examples_of
+from bot.conversations.turn import Ended
 from bot.kotae import Kotae
-from bot.routing import RouterRefused, examples_of
 from bot.settings import Settings
-from bot.turn import Ended
 from strategies.router import head as heads
 from strategies.router.head import file_of
 from tests.people import Admin

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from bot.answering.shadow import Shadows, Wish
+from bot.answering.switch import NoWayBack, Refused, Switch
 from bot.kotae import Kotae
 from bot.settings import Settings
-from bot.shadow import Shadows, Wish
-from bot.switch import NoWayBack, Refused, Switch
 from strategies.base import Question
 from strategies.errors import Misconfigured, Unavailable
 from strategies.events import Token

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.audit import Audit
+from bot.access.audit import Audit
+from bot.answering.shelf import Shelf
 from bot.settings import Settings
-from bot.shelf import Shelf
 from strategies.lora.shelf import InUse, Proof
 from strategies.lora.shelf.parcel import Refused
 from strategies.lora.testing import tiny_base

@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from bot.conversation import Conversations
+from bot.access.users import Users
+from bot.answering.switch import Switch
+from bot.conversations.conversation import Conversations
+from bot.conversations.turn import Reply, reply
 from bot.jobs import Jobs, open_queue
 from bot.settings import Settings
 from bot.store import writing
 from bot.store.migrate import METADATA, ours, upgrade
-from bot.switch import Switch
-from bot.turn import Reply, reply
-from bot.users import Users
 from knowledge_base.database import open_engine
 from knowledge_base.errors import Unavailable
 from strategies.base import Question, Turn

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from bot.audit import Audit
+from bot.access.audit import Audit
+from bot.answering.switch import NoWayBack, Switch
 from bot.store import writing
 from bot.store.tables import SwitchRow
-from bot.switch import NoWayBack, Switch
 from knowledge_base.database import now
 from strategies.base import Question
 from strategies.errors import Misconfigured, Unavailable
@@ -186,7 +186,7 @@ def test_another_process_serves_the_old_one_while_it_warms_the_new(process: Call
 def test_another_process_that_cannot_warm_it_keeps_the_old_one_and_says_so(
     process: Callable[..., Switch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.switch.RETRY_SECONDS", 0.2)
+    monkeypatch.setattr("bot.answering.switch.RETRY_SECONDS", 0.2)
     theirs = Says(Token("new"), warms=Unavailable("no GPU here"))
     there = process(manuals=Says(Token("old")), model=theirs)
     there.current()
@@ -221,7 +221,7 @@ def test_when_nobody_can_speak_the_first_question_is_told_why(process: Callable[
 def test_a_database_that_is_locked_does_not_silence_who_speaks(
     process: Callable[..., Switch], open_database: Callable[..., sa.Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.switch.LOOK_SECONDS", 0)
+    monkeypatch.setattr("bot.answering.switch.LOOK_SECONDS", 0)
     switch = process()
     speaks(switch)
 

@@ -15,9 +15,9 @@ import pytest
 import sqlalchemy as sa
 from filelock import FileLock
 
-from bot.audit import Audit
+from bot.access.audit import Audit
 from bot.jobs import Jobs, open_queue
-from bot.training import KIND, Training, TrainingRefused, UnknownRun
+from bot.teaching.training import KIND, Training, TrainingRefused, UnknownRun
 from strategies.lora.pairs.values import Pair
 from strategies.lora.shelf import Adapter, Shelf
 from strategies.lora.testing import tiny_base

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.conversation import Record
+from bot.conversations.conversation import Record
+from bot.conversations.turn import Ended, Failed, Handoff, Reply, Started, TurnEvent, reply
 from bot.settings import Settings
-from bot.turn import Ended, Failed, Handoff, Reply, Started, TurnEvent, reply
 from knowledge_base.errors import Unavailable as EngineUnavailable
 from knowledge_base.passages import Passage
 from strategies.base import Question, Strategy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.kotae import Kotae
-from bot.overview import Days
+from bot.reports.overview import Days
 from bot.settings import Settings
 from tests.people import Customer
 

@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 
-from bot.audit import Audit
+from bot.access.audit import Audit
+from bot.access.users import UserRefused, Users
 from bot.store import reading
 from bot.store.tables import UserRow
-from bot.users import UserRefused, Users
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 

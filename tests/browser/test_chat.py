@@ -9,7 +9,7 @@ from threading import Event
 
 from playwright.sync_api import Route, expect
 
-from bot.conversation import Conversation
+from bot.conversations.conversation import Conversation
 from bot.kotae import Kotae
 from strategies.errors import NoAnswer, Unavailable
 from strategies.events import Token

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.conversations.turn import Ended
 from bot.kotae import Kotae
 from bot.settings import Settings
-from bot.turn import Ended
 from strategies.lora import pairs
 from strategies.lora.testing import FAMILIES, tiny_base
 from strategies.lora.training.recipe import Recipe

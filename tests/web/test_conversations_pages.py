@@ -261,7 +261,7 @@ class TestOnTheCommandLine:
 
 
 def _days():
-    from bot.overview import Days
+    from bot.reports.overview import Days
 
     return Days.back(60)
 

@@ -13,7 +13,7 @@ from apiflask import APIFlask
 from click.testing import CliRunner
 from werkzeug.test import TestResponse
 
-from bot.keys import SCOPES
+from bot.access.keys import SCOPES
 from bot.kotae import Kotae
 from bot.store import writing
 from bot.store.tables import KeyRow

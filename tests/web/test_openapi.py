@@ -12,7 +12,7 @@ from apiflask import APIFlask
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import CHECKS, load_all_checks
 
-from bot.keys import SCOPES
+from bot.access.keys import SCOPES
 from bot.kotae import Kotae
 from tests.people import Customer
 from web.chat import schemas

@@ -197,7 +197,7 @@ class TestNobodyIsThere:
     ) -> None:
         operator.is_there()
         later = now() + timedelta(minutes=2)
-        monkeypatch.setattr("bot.handoff.presence.SEEN_SECONDS", 0)
+        monkeypatch.setattr("bot.handoff.handoffs.presence.SEEN_SECONDS", 0)
         assert later > now()
         assert customer.asks_for_a_person()["email_wanted"] is True
 

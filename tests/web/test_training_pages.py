@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.kotae import Kotae
-from bot.training import Run
+from bot.teaching.training import Run
 from strategies.lora.shelf import Proof
 from strategies.lora.testing import tiny_base
 from strategies.lora.training import apart

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot.trial import ask_everybody
+from bot.teaching.trial import ask_everybody
 from strategies.errors import StrategyError
 from strategies.lora.shelf import Adapter, Proof, ShelfError, UnknownAdapter
 from strategies.lora.shelf.card import CURVE, SAMPLES

@@ -10,9 +10,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot.candidates import CandidateRefused, UnknownCandidate
-from bot.nearby import Near
-from bot.pairs import PairRefused
+from bot.teaching.candidates import CandidateRefused, UnknownCandidate
+from bot.teaching.nearby import Near
+from bot.teaching.pairs import PairRefused
 from knowledge_base.errors import KnowledgeError
 from knowledge_base.passages import Passage
 from strategies.lora.pairs import BadPairs

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.drawing import nice
+from bot.reports.drawing import nice
 
 SIDE = 1000  # the drawing is so wide and so high, in its own units
 SPACES = 4  # between the labels of an axis

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot.deliveries import UnknownDelivery
+from bot.notices.deliveries import UnknownDelivery
 from web.admin import bp
 from web.auth import requires
 from web.current import kotae

@@ -16,7 +16,7 @@ from flask_login import current_user
 from werkzeug.datastructures import FileStorage
 
 from bot.jobs import Job
-from bot.uses import Use
+from bot.reports.uses import Use
 from knowledge_base.archives import Taken, is_archive, take_in
 from knowledge_base.catalogue import Document
 from knowledge_base.errors import NotFound, TooLarge

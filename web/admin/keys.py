@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot.keys import SCOPES, KeyRefused, UnknownKey
+from bot.access.keys import SCOPES, KeyRefused, UnknownKey
 from web.admin import bp
 from web.auth import requires
 from web.current import kotae

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot.pairs import Kept, PairRefused, Preview, UnknownPair
+from bot.teaching.pairs import Kept, PairRefused, Preview, UnknownPair
 from strategies.lora.pairs import FORMATS, BadPairs, Fault, Finding
 from web import languages
 from web.admin import bp

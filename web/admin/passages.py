@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot import pair_documents
+from bot.teaching import pair_documents
 from knowledge_base.errors import Conflict, KnowledgeError, NotFound
 from knowledge_base.passages import Passage
 from web.admin import bp

@@ -20,7 +20,7 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from pydantic import ValidationError
 
-from bot.training import Run, TrainingRefused, UnknownRun
+from bot.teaching.training import Run, TrainingRefused, UnknownRun
 from strategies.lora.bases import SHIPPED
 from strategies.lora.shelf import Adapter, ShelfError
 from strategies.lora.training.recipe import Recipe

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot.uses import Use
+from bot.reports.uses import Use
 from knowledge_base.database import now
 from knowledge_base.errors import Conflict, NotFound
 from knowledge_base.history import Change, between

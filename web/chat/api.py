@@ -16,9 +16,9 @@ from apiflask import APIBlueprint, HTTPError
 from flask import Response, current_app, request
 from flask_babel import gettext as _
 
-from bot import suggestions, transcript
-from bot.conversation import Message
-from bot.handoff import Kept
+from bot.conversations import suggestions, transcript
+from bot.conversations.conversation import Message
+from bot.handoff.handoffs import Kept
 from web import auth, languages, sse
 from web.chat import schemas, sources, standing, wire
 from web.chat.identity import NotSignedError, verified

@@ -8,7 +8,7 @@ from apiflask import HTTPError
 from flask import Response, current_app, request
 from flask_babel import gettext as _
 
-from bot.handoff import BadEmail, NotOffered
+from bot.handoff.handoffs import BadEmail, NotOffered
 from web import auth, sse
 from web.chat import schemas, standing
 from web.chat.api import bp, errors, message_of

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
-from bot.turn import TurnEvent
+from bot.conversations.turn import TurnEvent
 from web.chat.wire import Place, Sent, Telling
 from web.sse import KEEP_ALIVE, KEEP_ALIVE_SECONDS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bot.record import Shown
+from bot.conversations.record import Shown
 from knowledge_base.passages import Passage
 from web.chat import schemas
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bot.changes import PEOPLE
-from bot.handoff import Kept, Standing
+from bot.conversations.record import Message
+from bot.handoff.changes import PEOPLE
+from bot.handoff.handoffs import Kept, Standing
 from bot.kotae import Kotae
-from bot.record import Message
 from web import sse
 
 STREAM_SECONDS = 300.0  # then the page comes back: proxies and restarts need not wait for it

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from bot.record import Message, Shown
-from bot.turn import Ended, Failed, Handoff, Started, TurnEvent
+from bot.conversations.record import Message, Shown
+from bot.conversations.turn import Ended, Failed, Handoff, Started, TurnEvent
 from strategies.events import Citation, Cited, Token
 from web import sse
 

@@ -12,7 +12,7 @@ import click
 from web.cli.shell import Group, Installation, here, somebody, table
 
 if TYPE_CHECKING:
-    from bot.trial import Heard
+    from bot.teaching.trial import Heard
     from strategies.lora.shelf import Adapter, Proof
 
 FIGURES = {"held_out_loss": "held-out loss", "held_out_exact": "word for word", "seconds": "seconds"}
@@ -73,7 +73,7 @@ def show(installation: Installation, adapter: str) -> None:
 @here
 def try_question(installation: Installation, question: str, adapter: str) -> None:
     """Ask everybody at once: the base, an adapter, the nearest taught question, and quotes."""
-    from bot.trial import ask_everybody
+    from bot.teaching.trial import ask_everybody
     from knowledge_base.errors import InUse
 
     with installation.open() as kotae:

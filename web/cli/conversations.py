@@ -15,7 +15,7 @@ from web.cli.shell import Group, Installation, here, somebody, table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.archive import Form, Wanted
+    from bot.conversations.archive import Form, Wanted
 
 FILTERS = (
     click.option("--strategy", default="", help="Those in which it answered."),
@@ -153,7 +153,7 @@ def wanted(text: str, filters: dict[str, Any]) -> Wanted:
     """The filter; a day that is none is refused."""
     from datetime import date
 
-    from bot.archive import Wanted
+    from bot.conversations.archive import Wanted
 
     for name in ("first", "last"):
         if filters[name]:

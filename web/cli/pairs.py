@@ -16,7 +16,7 @@ from web.cli.shell import FAILED, Group, Installation, Sentence, here, somebody,
 
 if TYPE_CHECKING:
     from bot.kotae import Kotae
-    from bot.pairs import Preview
+    from bot.teaching.pairs import Preview
     from strategies.lora.pairs import Format
 
 FORMATS = ("openai", "alpaca", "sharegpt", "plain", "csv")

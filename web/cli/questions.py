@@ -19,8 +19,8 @@ from web.cli.shell import FAILED, Command, Installation, Sentence, here, to_json
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from bot.conversations.turn import Ended, Failed, TurnEvent
     from bot.kotae import Kotae
-    from bot.turn import Ended, Failed, TurnEvent
     from knowledge_base.passages import Passage
     from strategies.base import Turn
 
@@ -110,7 +110,7 @@ def _turn(kotae: Kotae, asked: Asked, strategy: str | None) -> Generator[TurnEve
 
 def _answer(kotae: Kotae, asked: Asked, strategy: str | None) -> dict[str, Any]:
     """One turn as an object."""
-    from bot.turn import Ended, Failed
+    from bot.conversations.turn import Ended, Failed
 
     failed: Failed | None = None
     with closing(_turn(kotae, asked, strategy)) as events:
@@ -145,7 +145,7 @@ def _ended(event: Ended) -> dict[str, Any]:
 
 def _speak(events: Generator[TurnEvent, None, None]) -> None:
     """The answer as it comes, then what it rests on."""
-    from bot.turn import Ended, Failed, Handoff
+    from bot.conversations.turn import Ended, Failed, Handoff
     from strategies.events import Citation, Token
 
     failed = False

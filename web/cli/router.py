@@ -12,8 +12,8 @@ from web.cli.progress import meter
 from web.cli.shell import Group, Installation, Sentence, here, somebody, table
 
 if TYPE_CHECKING:
+    from bot.answering.routing import Standing
     from bot.kotae import Kotae
-    from bot.routing import Standing
     from strategies.router.plan import Plan
 
 SPENT = {"ms": "ms", "cost": "cost", "tokens": "prompt tokens"}

@@ -182,19 +182,19 @@ def _said(error: Exception) -> str:
 
 def _code(error: Exception) -> int | None:
     """None for what nobody foresaw."""
-    from bot.conversation import UnknownConversation
+    from bot.access.keys import KeyRefused, UnknownKey
+    from bot.access.users import UserRefused
+    from bot.answering.routing import RouterRefused
+    from bot.answering.switch import NoWayBack
+    from bot.answering.switch import Refused as SharesRefused
+    from bot.conversations.conversation import UnknownConversation
+    from bot.conversations.limits import Refused
     from bot.evaluation.files import BadQuestions
     from bot.evaluation.results import Gated
     from bot.evaluation.runs import EvaluationRefused
     from bot.evaluation.sets import SetRefused, UnknownSet
     from bot.jobs import UnknownJob
-    from bot.keys import KeyRefused, UnknownKey
-    from bot.limits import Refused
-    from bot.routing import RouterRefused
     from bot.settings import BadSettings
-    from bot.switch import NoWayBack
-    from bot.switch import Refused as SharesRefused
-    from bot.users import UserRefused
     from knowledge_base.errors import InUse, KnowledgeError
     from strategies.errors import StrategyError
     from strategies.lora.pairs.values import BadPairs

@@ -19,7 +19,7 @@ from web.cli.shell import Command, Installation, Sentence, here, somebody
 
 if TYPE_CHECKING:
     from bot.kotae import Kotae
-    from bot.training import Run
+    from bot.teaching.training import Run
     from strategies.lora.pairs import Pair
     from strategies.lora.training.recipe import Recipe
 

@@ -12,7 +12,7 @@ import click
 from web.cli.shell import Group, Installation, here, table
 
 if TYPE_CHECKING:
-    from bot.users import UserRole
+    from bot.access.users import UserRole
 
 
 @click.group(cls=Group)

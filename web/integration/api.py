@@ -10,9 +10,9 @@ from apiflask import APIBlueprint, HTTPError, HTTPTokenAuth
 from flask import current_app, request
 from flask_babel import gettext as _
 
-from bot.keys import Key
-from bot.pairs import Kept, PairRefused, UnknownPair
-from bot.turn import Ended, Failed
+from bot.access.keys import Key
+from bot.conversations.turn import Ended, Failed
+from bot.teaching.pairs import Kept, PairRefused, UnknownPair
 from knowledge_base import catalogue
 from strategies import base
 from strategies.errors import StrategyError

@@ -10,11 +10,11 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot.archive import Asked
-from bot.candidates import CandidateRefused
-from bot.feedback import UnknownMessage
-from bot.limits import Refused
-from bot.turn import Ended, Failed
+from bot.conversations.archive import Asked
+from bot.conversations.feedback import UnknownMessage
+from bot.conversations.limits import Refused
+from bot.conversations.turn import Ended, Failed
+from bot.teaching.candidates import CandidateRefused
 from strategies.base import Turn
 from strategies.errors import StrategyError
 from web.auth import requires

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from bot.canned import BadName, CannedRefused, NameTaken, NoText
+from bot.handoff.canned import BadName, CannedRefused, NameTaken, NoText
 from web.auth import requires
 from web.current import kotae
 from web.operator import bp

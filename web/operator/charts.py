@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.drawing import nice
+from bot.reports.drawing import nice
 
 SIDE = 1000  # a drawing is so wide and so high, in its own units
 SPACES = 4  # between the labels of an axis

@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from bot.archive import FORMS, Wanted
-from bot.conversation import Conversation, UnknownConversation
+from bot.conversations.archive import FORMS, Wanted
+from bot.conversations.conversation import Conversation, UnknownConversation
 from web.auth import requires
 from web.current import kotae
 from web.operator import bp

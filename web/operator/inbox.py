@@ -18,13 +18,13 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot.changes import INBOX, PEOPLE
-from bot.conversation import Conversation, Message, UnknownConversation
-from bot.handoff import OUTCOMES, Handoff, HandoffRefused, NotYours, Taken
-from bot.inbox import BOXES, Box, Note
+from bot.conversations.conversation import Conversation, Message, UnknownConversation
+from bot.conversations.limits import Refused
+from bot.conversations.turn import Ended, Failed
+from bot.handoff.changes import INBOX, PEOPLE
+from bot.handoff.handoffs import OUTCOMES, Handoff, HandoffRefused, NotYours, Taken
+from bot.handoff.inbox import BOXES, Box, Note
 from bot.kotae import Kotae
-from bot.limits import Refused
-from bot.turn import Ended, Failed
 from knowledge_base.errors import KnowledgeError
 from strategies.base import Turn
 from strategies.errors import StrategyError

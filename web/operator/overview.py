@@ -13,8 +13,8 @@ from flask_babel import format_decimal, format_percent
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from bot.overview import By, Days, Line, Overview
-from bot.spreadsheet import csv_lines
+from bot.reports.overview import By, Days, Line, Overview
+from bot.reports.spreadsheet import csv_lines
 from knowledge_base.database import now
 from web import languages
 from web.auth import requires

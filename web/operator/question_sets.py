@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from bot.conversation import UnknownConversation
+from bot.conversations.conversation import UnknownConversation
 from bot.evaluation.files import BadQuestions, as_entry, in_list, in_turns, in_words
 from bot.evaluation.growing import grown
 from bot.evaluation.sets import QuestionSet, SetRefused, UnknownSet

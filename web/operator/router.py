@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot.drawing import nice
+from bot.answering.routing import RouterRefused, Standing
 from bot.evaluation.runs import UnknownRun
-from bot.routing import RouterRefused, Standing
+from bot.reports.drawing import nice
 from strategies.router.plan import Plan, interval
 from web.admin.curve import SPACES, Scale
 from web.auth import requires

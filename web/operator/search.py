@@ -9,8 +9,8 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from bot.limits import Refused
-from bot.turn import Ended, Failed
+from bot.conversations.limits import Refused
+from bot.conversations.turn import Ended, Failed
 from knowledge_base.errors import KnowledgeError
 from knowledge_base.passages import Passage
 from strategies.errors import StrategyError

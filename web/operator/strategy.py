@@ -12,9 +12,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot import switch
-from bot.overview import Days, Line
-from bot.switch import Change, NoWayBack
+from bot.answering import switch
+from bot.answering.switch import Change, NoWayBack
+from bot.reports.overview import Days, Line
 from strategies.errors import StrategyError
 from strategies.registry import about
 from web.admin.fields import Field

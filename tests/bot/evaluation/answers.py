@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.conversations.record import Shown
 from bot.evaluation.metrics import Verdict, judge
 from bot.evaluation.values import Answered, AskedQuestion, Found
-from bot.record import Shown
 
 TANK = AskedQuestion(
     "tank",

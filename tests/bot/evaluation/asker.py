@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.audit import Audit
+from bot.access.audit import Audit
 from bot.evaluation.runs import GREETING, KIND, Evaluations
 from bot.evaluation.sets import QuestionSets
 from bot.evaluation.values import Answered, AskedQuestion

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 from safetensors.numpy import load_file, save_file
 
-from bot.audit import Audit
-from bot.shelf import Shelf
+from bot.access.audit import Audit
+from bot.answering.shelf import Shelf
 from strategies.lora.bases import model, template
 from strategies.lora.shelf.card import WEIGHTS
 from strategies.lora.shelf.parcel import Refused

@@ -8,7 +8,7 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from bot.audit import Audit
+from bot.access.audit import Audit
 from bot.evaluation.files import BadQuestions
 from bot.evaluation.sets import OpenQuestions, QuestionSets, SetRefused, UnknownSet
 from bot.evaluation.values import AskedQuestion

@@ -1,0 +1,119 @@
+"""Operators and admins: who may sign in. Passwords are kept as argon2 hashes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Literal, cast
+from uuid import uuid4
+
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from bot.access import audit
+from bot.store import reading, writing
+from bot.store.tables import UserRow
+from knowledge_base.database import now
+
+UserRole = Literal["operator", "admin"]
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 1000  # argon2 would take any length, and its time
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that looks like something else
+
+
+@dataclass(frozen=True)
+class User:
+    id: str
+    email: str
+    role: UserRole
+    created_at: datetime
+
+
+class UserRefused(ValueError):
+    """The email or the password cannot be taken; the message says why."""
+
+
+class Users:
+    def __init__(self, engine: sa.Engine, hasher: PasswordHasher | None = None) -> None:
+        self._engine = engine
+        self._hasher = hasher or PasswordHasher()
+
+    def add(self, email: str, password: str, role: UserRole, *, by: str = "") -> User:
+        """UserRefused when the email is taken or is none, or the password is too short."""
+        email = _email(email)
+        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+            raise UserRefused(f"the password must have at least {SHORTEST_PASSWORD} characters")
+        if role not in ("operator", "admin"):
+            raise UserRefused(f"there is no role {role!r}; roles are 'operator' and 'admin'")
+        hashed = self._hasher.hash(password)
+        with writing(self._engine) as session:
+            if session.scalar(sa.select(UserRow.id).where(UserRow.email == email)) is not None:
+                raise UserRefused(f"there is a user {email!r} already")
+            row = UserRow(id=uuid4().hex, email=email, password=hashed, role=role, created_at=now())
+            session.add(row)
+            audit.note(session, by, "add user", email, role=role)
+            return _user(row)
+
+    def first_admin(self, email: str = "admin@localhost") -> tuple[User, str] | None:
+        """An admin with a generated password, told this once; None when somebody can sign in already."""
+        if self.list():
+            return None
+        password = "-".join("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(4))
+        try:
+            return self.add(email, password, "admin", by="first start"), password
+        except UserRefused:  # another process was quicker
+            return None
+
+    def check(self, email: str, password: str) -> User | None:
+        """Who this is, or None; an unknown email takes as long as a wrong password."""
+        with reading(self._engine) as session:
+            row = session.scalar(sa.select(UserRow).where(UserRow.email == _normalised(email)))
+            kept = row.password if row else None
+            known = _user(row) if row else None
+        hashed = kept or self._nobody
+        try:
+            self._hasher.verify(hashed, password[:LONGEST_PASSWORD])
+        except (VerificationError, InvalidHashError):
+            return None
+        if known and self._hasher.check_needs_rehash(hashed):
+            self._keep(known.id, self._hasher.hash(password))
+        return known
+
+    def list(self) -> Sequence[User]:
+        with reading(self._engine) as session:
+            return [_user(row) for row in session.scalars(sa.select(UserRow).order_by(UserRow.email))]
+
+    def get(self, user_id: str) -> User | None:
+        with reading(self._engine) as session:
+            row = session.get(UserRow, user_id)
+            return _user(row) if row else None
+
+    @cached_property
+    def _nobody(self) -> str:
+        """The hash that an unknown email is checked against."""
+        return self._hasher.hash(secrets.token_hex())
+
+    def _keep(self, user_id: str, hashed: str) -> None:
+        with writing(self._engine) as session:
+            session.execute(sa.update(UserRow).where(UserRow.id == user_id).values(password=hashed))
+
+
+def _normalised(email: str) -> str:
+    return email.strip().casefold()
+
+
+def _email(email: str) -> str:
+    """The email as it is kept, or UserRefused."""
+    kept = _normalised(email)
+    name, at, host = kept.partition("@")
+    if not (name and at and host) or "@" in host or len(kept) > 254 or not kept.isprintable() or " " in kept:
+        raise UserRefused(f"{email!r} is no email address")
+    return kept
+
+
+def _user(row: UserRow) -> User:
+    return User(row.id, row.email, cast("UserRole", row.role), row.created_at)

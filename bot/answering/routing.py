@@ -1,0 +1,216 @@
+"""Routers as operators know them: trained from an evaluation, given a budget, and how they stand.
+
+    a finished evaluation ─▶ its open questions with a verdict for each strategy ─▶ head ─▶ data/routers/
+
+A router is trained only when somebody says so, and only from answers that were given under the conditions
+that still hold: the same strategies, adapters and documents. Held-out questions never come here:
+`Evaluations.for_training` leaves them out, and `Learnt` refuses them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bot.access.audit import Audit
+from bot.evaluation.metrics import judge
+from bot.evaluation.runs import Evaluations, Run
+from bot.evaluation.sets import OpenQuestions
+from bot.evaluation.values import Answered, AskedQuestion
+from knowledge_base.database import now
+from knowledge_base.durable import replace_file
+from strategies.base import Embedder, Question
+from strategies.errors import StrategyError
+from strategies.followups import standalone
+from strategies.registry import Strategies
+from strategies.router import Attempt, Example, Learnt, Router, TooFew
+from strategies.router.examples import Spend
+from strategies.router.fitting import fit
+from strategies.router.head import Conditions, Head, file_of, save
+from strategies.router.plan import Foretold, Plan, Single, curve, reliability, singles
+from strategies.router.strategy import Routing, budget_file
+
+KIND = "router"
+TOGETHER = 64  # questions that are embedded at once
+
+Tell = Callable[[str, float], None]
+
+
+class RouterRefused(ValueError):
+    """It cannot be done so; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A router as it stands. `curve` is what each budget buys, `singles` are its strategies alone, `knowing`
+    is how often one would be right who always chose rightly, `reliability` is how true it was what the head
+    foretold; all are empty before it is trained.
+    """
+
+    name: str
+    of: tuple[str, ...]
+    spend: Spend
+    routing: Routing
+    curve: tuple[Plan, ...] = ()
+    singles: tuple[Single, ...] = ()
+    knowing: float = 0.0
+    questions: int = 0
+    reliability: tuple[Foretold, ...] = ()
+
+
+def unseen(_step: str, _share: float) -> None:
+    """Progress that nobody looks at."""
+
+
+class Routers:
+    """The configured routers."""
+
+    def __init__(
+        self, data: Path, strategies: Strategies, evaluations: Evaluations, embedder: Embedder, audit: Audit
+    ) -> None:
+        self._data = data
+        self._strategies = strategies
+        self._evaluations = evaluations
+        self._embedder = embedder
+        self._audit = audit
+
+    def names(self) -> list[str]:
+        """In the order of the file."""
+        return [name for name in self._strategies.names() if self._kind(name) == KIND]
+
+    def standing(self, name: str) -> Standing:
+        """How it stands just now."""
+        router = self._router(name)
+        routing = router.look()
+        spend = router.options.spend
+        known = Standing(name, tuple(router.options.of), spend, routing)
+        if (head := routing.head) is None:
+            return known
+        right = head.evidence.right
+        return replace(
+            known,
+            curve=tuple(curve(head, routing.tried, spend)),
+            singles=tuple(singles(head, spend)),
+            knowing=float(right.max(axis=1).mean()),
+            questions=len(right),
+            reliability=tuple(reliability(head)),
+        )
+
+    def fitting_runs(self, name: str, set_name: str = "") -> list[Run]:
+        """The finished evaluations that asked all of its strategies, newest first."""
+        of = set(self._router(name).options.of)
+        runs = self._evaluations.runs(200, set_name)
+        return [run for run in runs if run.job.state == "done" and of <= set(run.strategies)]
+
+    def train(
+        self, name: str, *, by: str, run_id: str = "", set_name: str = "", tell: Tell = unseen
+    ) -> Standing:
+        """Learn from an evaluation, or from the newest of a set, and let it choose by that from now on.
+
+        Raises RouterRefused, UnknownRun or UnknownSet.
+        """
+        router = self._router(name)
+        run = self._evaluations.run(run_id) if run_id else self._newest(name, set_name)
+        tell("reading the answers", 0.0)
+        head = self._learned(router, run, tell)
+        save(head, file_of(self._data, name))
+        self._audit.note(by, "train router", name, run=run.id, learned_from=head.learned_from)
+        return self.standing(name)
+
+    def spend(self, name: str, budget: float | None, *, by: str) -> Standing:
+        """From now on an answer may spend so much on average; None is as much as is best."""
+        self._router(name)
+        if budget is not None and not 0 <= budget < float("inf"):
+            raise RouterRefused(f"a budget is a number from 0 on, {budget!r} is none")
+        file = budget_file(file_of(self._data, name))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        told = {"budget": budget, "by": by, "at": now().isoformat()}
+        replace_file(file, f"{json.dumps(told)}\n".encode())
+        self._audit.note(by, "router budget", name, budget=budget)
+        return self.standing(name)
+
+    # ---- inside ----
+
+    def _kind(self, name: str) -> str:
+        try:
+            return self._strategies.uses(name)
+        except StrategyError:
+            return ""
+
+    def _router(self, name: str) -> Router:
+        if name not in self.names():
+            known = ", ".join(self.names()) or "none; add one to kotae.toml (docs/combinations.md)"
+            raise RouterRefused(f"there is no router {name!r}; configured: {known}")
+        router = self._strategies.get(name)
+        assert isinstance(router, Router)
+        return router
+
+    def _newest(self, name: str, set_name: str) -> Run:
+        if found := self.fitting_runs(name, set_name):
+            return found[0]
+        of = ", ".join(self._router(name).options.of)
+        raise RouterRefused(
+            f"no finished evaluation of {set_name!r} asked all of {of}; evaluate them on that set first"
+        )
+
+    def _learned(self, router: Router, run: Run, tell: Tell) -> Head:
+        if run.job.state != "done":
+            raise RouterRefused(f"the evaluation is {run.job.state}; wait until it is done, or resume it")
+        if missing := [name for name in router.options.of if name not in run.strategies]:
+            raise RouterRefused(
+                f"the evaluation did not ask {', '.join(missing)}, which this router chooses among, too"
+            )
+        questions, answers = self._evaluations.for_training(run)
+        conditions = router.conditions()
+        if fault := changed(run, answers, router.options.of, conditions):
+            raise RouterRefused(f"{fault} since the evaluation; evaluate again, and learn from that")
+        examples = list(examples_of(questions, answers, router.options.of))
+        try:
+            learnt = Learnt(examples, questions.held_out)
+        except TooFew as few:
+            raise RouterRefused(str(few)) from few
+        source = f"{run.set_name}, version {run.set_version}, {run.created_at:%Y-%m-%d %H:%M}"
+
+        def embed(texts: list[str]) -> list[list[float]]:
+            found: list[list[float]] = []
+            for start in range(0, len(texts), TOGETHER):
+                tell("embedding the questions", 0.6 * start / len(texts))
+                found += self._embedder.embed_documents(texts[start : start + TOGETHER])
+            tell("learning", 0.6)
+            return found
+
+        return fit(learnt, embed, conditions, now(), source)
+
+
+def changed(
+    run: Run, answers: Mapping[str, Mapping[str, Answered]], of: Sequence[str], at_present: Conditions
+) -> str:
+    """What is no longer as it was when the evaluation asked; `""` when all is."""
+    was = run.conditions.get("standing", {})
+    if others := [repr(name) for name in of if was.get(name) != at_present.strategies[name]]:
+        return f"another {' and '.join(others)} answers"
+    indexes = {answer.index_version for name in of for answer in answers[name].values()}
+    return "the documents have changed" if indexes - {at_present.index} else ""
+
+
+def examples_of(
+    questions: OpenQuestions, answers: Mapping[str, Mapping[str, Answered]], of: Sequence[str]
+) -> Iterator[Example]:
+    """Each question with how every strategy did. One at which a strategy failed, or that it was not asked,
+    teaches nothing of what it knows.
+    """
+    for question in questions:
+        given = {name: answers[name].get(question.id) for name in of}
+        if all(answer is not None and not answer.error for answer in given.values()):
+            attempts = {name: attempt(question, answer) for name, answer in given.items() if answer}
+            asked = standalone(Question(question.text, question.history)).query
+            about = " ".join("|".join(fact) for fact in question.facts)
+            yield Example(asked, attempts, about=about or asked)
+
+
+def attempt(question: AskedQuestion, answer: Answered) -> Attempt:
+    return Attempt(
+        judge(question, answer).right, answer.cost, answer.ms, answer.prompt_tokens + answer.passage_tokens
+    )

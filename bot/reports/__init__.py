@@ -1,0 +1,1 @@
+"""How it is going: the overview, the unanswered, what is used; drawn, and in files."""

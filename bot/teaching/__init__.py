@@ -1,0 +1,1 @@
+"""What the product model is taught: pairs, candidates, preferences, trainings, and what came of them."""
