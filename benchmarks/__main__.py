@@ -19,6 +19,7 @@ ALL = {
     "training": "an adapter's training: against transformers' and TRL's trainers; customers meanwhile",
     "start": "a server's start to its first answer",
     "customers": "one customer against a hundred at once",
+    "conversations": "looking through 100,000 messages: against reading each of them",
     "streams": "answers beside a hundred open streams; how soon a person is heard",
 }
 

@@ -10,6 +10,7 @@ form.
 import re
 import threading
 import unicodedata
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Any
 
@@ -30,19 +31,30 @@ _lock = threading.Lock()  # neither Sudachi's tokenizer nor the stemmer is for t
 def terms(text: str) -> list[str]:
     """In order, with repetitions. A compound gives itself and its parts."""
     found: list[str] = []
-    for match in _WORD.finditer(_folded(text)):
-        piece = match.group()
-        match match.lastgroup:
-            case "number":
-                found.append(_number(piece))
-            case "word":
-                found += _compound(piece)
-            case "japanese":
-                for start in range(0, len(piece), AT_ONCE):
-                    found += _japanese(piece[start : start + AT_ONCE])
-            case _:
-                found.append(piece)
+    for script, piece in pieces(text):
+        if script == "japanese":
+            for start in range(0, len(piece), AT_ONCE):
+                found += _japanese(piece[start : start + AT_ONCE])
+        else:
+            found += spelt(script, piece)
     return found
+
+
+def pieces(text: str) -> Iterator[tuple[str, str]]:
+    """What stands between blanks and signs, folded, each a "number", a "word", "japanese" or "other"."""
+    for match in _WORD.finditer(_folded(text)):
+        yield str(match.lastgroup), match.group()
+
+
+def spelt(script: str, piece: str) -> list[str]:
+    """The words of a piece that needs no dictionary."""
+    match script:
+        case "number":
+            return [_number(piece)]
+        case "word":
+            return _compound(piece)
+        case _:
+            return [piece]
 
 
 def _folded(text: str) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, selectinload
 from bot.conversations.feedback import COMMENT_CHARACTERS
 from bot.conversations.question import clean
 from bot.conversations.record import Message, Record, Role, Shown, from_row, to_row
-from bot.store import reading, writing
+from bot.store import reading, words, writing
 from bot.store.tables import ConversationRow, FeedbackRow, HandoffRow, MessageRow
 from knowledge_base.database import now
 from strategies.base import Turn
@@ -143,8 +143,7 @@ class Conversations:
             ConversationRow.updated_at.desc(), ConversationRow.id.desc()
         )
         rows = rows.where(*where)
-        for word in query.split():
-            rows = rows.where(_has(MessageRow.text.icontains(word, autoescape=True)))
+        rows = rows.where(*words.said_in(self._engine.dialect.name, query))
         if strategy:
             rows = rows.where(_has(MessageRow.strategy == strategy))
         if before:

@@ -25,7 +25,7 @@ from bot.access import audit
 from bot.answering.shelf import Shelf
 from bot.conversations.conversation import UnknownConversation
 from bot.jobs import Progress, Task
-from bot.store import reading, writing
+from bot.store import reading, words, writing
 from bot.store.tables import (
     CandidateRow,
     ConversationRow,
@@ -205,7 +205,8 @@ class Retention:
         return [adapter for adapter in self._shelf.all() if pairs and pairs & _lessons(adapter.path)]
 
     def _wipe(self) -> None:
-        """SQLite keeps what was deleted in its log until that is written back."""
+        """SQLite keeps what was deleted in its index of words and in its log until these are written anew."""
+        words.clear(self._engine)
         if self._engine.dialect.name == "sqlite":
             with self._engine.connect() as connection:
                 connection.connection.driver_connection.execute(  # type: ignore[union-attr]

@@ -1,6 +1,7 @@
 """What is kept: tables (SQLAlchemy), how they are moved forward (Alembic), and how a session is opened.
 
-SQLite in the data directory, or PostgreSQL by a URL: nothing here speaks the dialect of one of them.
+SQLite in the data directory, or PostgreSQL by a URL: only the index of what was said (`words`) speaks the
+dialect of each.
 """
 
 from __future__ import annotations

@@ -13,13 +13,14 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from bot.store import words
 from bot.store.tables import Base
 from knowledge_base import database
 from knowledge_base.tables import metadata as knowledge_base
 
 METADATA = [Base.metadata, knowledge_base]
 MIGRATIONS = Path(__file__).parent / "migrations"
-LEXICAL = "passage_"  # knowledge_base.lexical makes these tables itself, in SQLite alone
+BESIDE = ("passage_", words.TABLES)  # knowledge_base.lexical and bot.store.words make these themselves
 
 
 def upgrade(engine: sa.Engine) -> None:
@@ -46,7 +47,7 @@ def _config(connection: sa.Connection) -> Config:
 def ours(name: str | None, kind: str, _parents: object) -> bool:
     """Whether a table found in the database is one of METADATA's, or stands beside them on purpose."""
     known = {table for metadata in METADATA for table in metadata.tables}
-    return kind != "table" or name in known or not str(name).startswith(LEXICAL)
+    return kind != "table" or name in known or not str(name).startswith(BESIDE)
 
 
 def write_revision(message: str) -> None:

@@ -234,6 +234,42 @@ class EvaluationAnswerRow(Base):
     content: Mapped[dict[str, Any]]
 
 
+class OpinionRow(Base):
+    __tablename__ = "evaluation_opinions"
+    __table_args__ = (sa.UniqueConstraint("run_id", "judge", "a", "b", "question_id"),)
+
+    position: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(sa.ForeignKey("evaluation_runs.id", ondelete="CASCADE"))
+    judge: Mapped[str] = mapped_column(sa.String(200))  # the model
+    a: Mapped[str] = mapped_column(sa.String(200))
+    b: Mapped[str] = mapped_column(sa.String(200))
+    question_id: Mapped[str] = mapped_column(sa.String(200))
+    choice: Mapped[str] = mapped_column(sa.String(16))
+    turned: Mapped[bool]
+    prompt_tokens: Mapped[int]
+    completion_tokens: Mapped[int]
+    cost: Mapped[float]
+
+
+class QuestionDraftRow(Base):
+    __tablename__ = "question_drafts"
+    __table_args__ = (sa.Index(None, "set_id", "state"),)
+
+    position: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    set_id: Mapped[str] = mapped_column(sa.ForeignKey("question_sets.id", ondelete="CASCADE"))
+    origin: Mapped[str] = mapped_column(sa.String(16))
+    made_by: Mapped[str] = mapped_column(sa.String(200))  # a model, or ""
+    wording: Mapped[str]  # as `bare` has it: nothing is drafted twice
+    content: Mapped[dict[str, Any]]
+    passage: Mapped[dict[str, Any]]  # what it was drafted from
+    state: Mapped[str] = mapped_column(sa.String(16))
+    by: Mapped[str]
+    created_at: Mapped[datetime]
+    decided_by: Mapped[str] = mapped_column(default="")
+    decided_at: Mapped[datetime | None]
+
+
 class AuditRow(Base):
     __tablename__ = "audit"
 
@@ -262,6 +298,17 @@ class CandidateRow(Base):
     decided_by: Mapped[str] = mapped_column(default="")
     decided_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+
+
+class CandidateQuestionRow(Base):
+    """A question without an answer that is waiting in a candidate, or was decided on with it."""
+
+    __tablename__ = "candidate_questions"
+
+    message_id: Mapped[str] = mapped_column(  # of the answer that was none
+        sa.ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True
+    )
+    candidate_id: Mapped[str] = mapped_column(sa.ForeignKey("candidates.id", ondelete="CASCADE"), index=True)
 
 
 class ViewRow(Base):

@@ -21,6 +21,7 @@ from tests.people import Admin, Customer, Operator
 from web.cli import main
 
 SECRET = "zanzibarpineapple"
+STEM = SECRET[:-1].encode()  # as the index of words has it, too
 
 
 @pytest.fixture
@@ -179,7 +180,7 @@ class TestForgetting:
         assert SECRET not in page
         assert "its words have had their time" in page
         assert kotae.traffic.overview(_days()).total.liked == 1
-        assert SECRET.encode() not in (kotae.settings.data / "kotae.db").read_bytes()
+        assert STEM not in (kotae.settings.data / "kotae.db").read_bytes()
 
     @pytest.mark.usefixtures("parrot")
     def test_erasing_a_customer_takes_all_that_came_of_them_and_leaves_a_line_without_their_words(
@@ -202,7 +203,7 @@ class TestForgetting:
         assert kotae.pairs.list().total == 0
         assert kotae.candidates.list(None).total == 0
         assert SECRET not in admin.opens("/console/conversations/file?format=jsonl").text
-        assert SECRET.encode() not in (kotae.settings.data / "kotae.db").read_bytes()
+        assert STEM not in (kotae.settings.data / "kotae.db").read_bytes()
         (line,) = [entry for entry in kotae.audit.page() if entry.what == "erase conversation"]
         assert (line.who, line.subject, line.detail["messages"]) == (admin.email, conversation, 2)
         assert kotae.conversations.page("red")  # somebody else's
