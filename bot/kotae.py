@@ -215,7 +215,7 @@ class Kotae:
         with self._told_to_the_customer():
             question = self._read(text, self.conversations.language(conversation_id))
             silent = self.handoffs.silent(conversation_id)
-            why = None if silent else self._rules.why(question.text)
+            why = None if silent else self._rules.why(question.text, question.language)
             if not self._pace.allows(conversation_id, client):
                 raise limits.TooMany(self.settings.say("too_many", question.language))
             said = (conversation_id, question.text, question.language, question_id)

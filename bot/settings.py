@@ -187,6 +187,11 @@ class Handoff(Section):
         description="Topics that go to a person, by name, each with examples of what customers say: what is "
         "near one of them in meaning is on the topic.",
     )
+    upset: tuple[Literal["en", "ja"], ...] = Field(
+        (),
+        description="Languages in which a message goes to a person when its words show that the customer is "
+        "upset, such as `en`; none: never.",
+    )
     likeness: float = Field(
         0.6, gt=0, le=1, description="How near that is: the cosine of the embedder, 1 for the same words."
     )
@@ -271,6 +276,35 @@ class Webhook(Section):
         return self
 
 
+class Helper(Section):
+    """A chat model that helps operators. It never speaks to a customer."""
+
+    strategy: str = Field(
+        "", description="Its model is that of this `llm` strategy; empty: the one at `base_url`, if any."
+    )
+    base_url: str = Field(
+        "",
+        pattern=r"^(|https?://\S+)$",
+        description="An OpenAI-compatible server, up to /v1, that gives its opinion of two answers and drafts "
+        "questions; empty: nobody does.",
+    )
+    model: str = Field("", description="The model's name there.")
+    api_key: SecretStr = Field(SecretStr(""), description="The server's key, when it wants one.")
+
+    @property
+    def configured(self) -> bool:
+        return bool(self.strategy or self.base_url)
+
+    @model_validator(mode="after")
+    def one_of_them(self) -> Self:
+        """One model, and all that is needed to ask it."""
+        if self.strategy and self.base_url:
+            raise ValueError("helper.strategy and helper.base_url are both set; keep one")
+        if bool(self.base_url) != bool(self.model):
+            raise ValueError("helper.base_url and helper.model belong together; set both")
+        return self
+
+
 class Fetching(Section):
     private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -336,6 +370,7 @@ class Settings(BaseSettings):
     mail: Mail = Field(default_factory=Mail)
     webhook: Webhook = Field(default_factory=Webhook)
     openai: OpenAI = Field(default_factory=OpenAI)
+    helper: Helper = Field(default_factory=Helper)
     prices: dict[str, Price] = Field(
         default_factory=dict,
         description="What tokens cost, by the name of a strategy, or else of the model that spoke.",
@@ -366,6 +401,17 @@ class Settings(BaseSettings):
             faults.append(f"chat.strategy = {chat.strategy!r}: no such strategy; configured: {known}")
         if faults:
             raise ValueError("\n".join(faults))
+        return value
+
+    @field_validator("helper")
+    @classmethod
+    def a_model_of_ours(cls, value: Helper, info: ValidationInfo) -> Helper:
+        """`helper.strategy` names a strategy that has a model."""
+        known = info.data.get("strategies", {})
+        models = [name for name, options in known.items() if options.get("use") == "llm"]
+        if value.strategy and known and value.strategy not in models:
+            told = ", ".join(sorted(models)) or "none is configured"
+            raise ValueError(f"helper.strategy = {value.strategy!r}: no `llm` strategy; configured: {told}")
         return value
 
     @classmethod

@@ -37,7 +37,7 @@ from knowledge_base.database import now
 
 With = Literal["bot", "waiting", "person"]
 State = Literal["waiting", "person", "left", "closed"]
-Reason = Literal["asked", "words", "topic", "operator"]
+Reason = Literal["asked", "words", "topic", "upset", "operator"]
 
 OUTCOMES: Final = ("resolved", "unresolved", "spam")  # an operator chooses one of them
 RETURNED, WITHDRAWN, ENDED = "returned", "withdrawn", "ended"  # … or gave it back; the customer left it

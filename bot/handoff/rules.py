@@ -1,4 +1,6 @@
-"""Which messages go to a person at once: they hold certain words, or are near a topic in meaning."""
+"""Which messages go to a person at once: they hold certain words, are near a topic in meaning, or show that
+their customer is upset.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,10 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
+from bot.handoff import upset
 from bot.settings import Handoff
 
-Why = tuple[Literal["words", "topic"], str]  # which of the two, and which words or which topic
+Why = tuple[Literal["words", "topic", "upset"], str]  # which of them, and which words or which topic
 
 
 class Rules:
@@ -19,16 +22,19 @@ class Rules:
         self._enabled = settings.enabled
         self._words = [(phrase, _pattern(phrase)) for phrase in settings.words if phrase.strip()]
         self._topics = settings.topics
+        self._upset = settings.upset
         self._likeness = settings.likeness
         self._embed = embed
 
-    def why(self, text: str) -> Why | None:
-        """Why this message is for a person, if it is."""
+    def why(self, text: str, language: str = "en") -> Why | None:
+        """Why this message is for a person, if it is; `language` is the message's own."""
         if not self._enabled:
             return None
         for phrase, pattern in self._words:
             if pattern.search(text):
                 return "words", phrase
+        if language in self._upset and (words := upset.found(text, language)):
+            return "upset", words
         return self._near(text) if self._topics else None
 
     def _near(self, text: str) -> Why | None:

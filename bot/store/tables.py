@@ -2,7 +2,7 @@
 
 conversations ──< messages ── feedback        users        switches        jobs        audit        pairs
 question_sets ──< set_versions, set_questions, evaluation_runs ──< evaluation_answers
-conversations ──< handoffs, notes, looks, deliveries        users ──< presence, looks        canned
+conversations ──< handoffs, notes, looks, deliveries, writings        users ──< presence, looks        canned
 """
 
 from __future__ import annotations
@@ -207,6 +207,9 @@ class SetQuestionRow(Base):
     part: Mapped[str] = mapped_column(sa.String(16), index=True)
     wording: Mapped[str]  # the text without what does not change it
     content: Mapped[dict[str, Any]]
+    conversation_id: Mapped[str] = mapped_column(  # in which a customer asked it, or ""
+        sa.String(32), index=True, default="", server_default=""
+    )
 
 
 class EvaluationRunRow(Base):
@@ -450,8 +453,25 @@ class DeliveryRow(Base):
     channel: Mapped[str] = mapped_column(sa.String(16))
     event: Mapped[str] = mapped_column(sa.String(64))
     target: Mapped[str]  # an address or a URL
+    receiver: Mapped[str] = mapped_column(sa.String(64), default="", server_default="")  # which webhook
     content: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(sa.String(16), index=True)
     attempts: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(index=True)
     due_at: Mapped[datetime | None]  # the next attempt
+
+
+class WritingRow(Base):
+    """An answer that is being written, while readers at another process want it."""
+
+    __tablename__ = "writings"
+
+    conversation_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True
+    )
+    question_id: Mapped[str] = mapped_column(sa.String(32))
+    wanted_until: Mapped[datetime]  # by a reader, or by a stop
+    stopped: Mapped[bool] = mapped_column(default=False)  # its customer wants no more of it
+    message_id: Mapped[str] = mapped_column(sa.String(32), default="")
+    text: Mapped[str] = mapped_column(default="")
+    citations: Mapped[list[dict[str, Any]]] = mapped_column(default=list)

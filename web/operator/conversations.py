@@ -15,6 +15,7 @@ from bot.conversations.conversation import Conversation, UnknownConversation
 from web.auth import requires
 from web.current import kotae
 from web.operator import bp
+from web.operator.inbox import why
 from web.operator.quotes import quotes
 
 PAGE = 50
@@ -91,6 +92,7 @@ def conversation(conversation_id: str) -> ResponseReturnValue:
         names=kotae().strategies.names(),
         corrections=kotae().candidates.of_messages(answers),
         shadows=kotae().shadows.of_messages(answers),
+        handed=[why(handoff) for handoff in kotae().handoffs.of(conversation_id)],
         quotes=quotes,
     )
 

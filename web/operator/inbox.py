@@ -50,6 +50,7 @@ REASONS = {
     "asked": _l("The customer asked for a person"),
     "words": _l("The customer asked for a person in words"),
     "topic": _l("The topic is one for a person"),
+    "upset": _l("The customer is upset"),
     "operator": _l("A colleague stepped in"),
 }
 
@@ -249,8 +250,7 @@ def lines(messages: Sequence[Message], notes: Sequence[Note], handoffs: Sequence
     told = [Line(message.at, message=message) for message in messages if not message.replaced]
     told += [Line(note.at, note=note) for note in notes]
     for one in handoffs:
-        why = str(REASONS[one.reason]) + (f": {one.detail}" if one.detail else "")
-        told.append(Line(one.asked_at, event=why))
+        told.append(Line(one.asked_at, event=why(one)))
         if one.email:
             told.append(Line(one.asked_at, event=_("… and left an address: %(email)s", email=one.email)))
         if one.taken_at:
@@ -259,6 +259,11 @@ def lines(messages: Sequence[Message], notes: Sequence[Note], handoffs: Sequence
             end = str(OUTCOME_NAMES.get(one.outcome, one.outcome))
             told.append(Line(one.closed_at, event=f"{end} ({one.closed_by})"))
     return sorted(told, key=lambda line: line.at)
+
+
+def why(handoff: Handoff) -> str:
+    """Why a person was wanted, with the words or the topic that said so."""
+    return str(REASONS[handoff.reason]) + (f": {handoff.detail}" if handoff.detail else "")
 
 
 def _list(box: Box, opened: str = "") -> dict[str, Any]:
