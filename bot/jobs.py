@@ -8,7 +8,7 @@ that was lost with a killed process is sent again by the next worker. Work is sa
 where it stopped. A worker whose job was cancelled finds that the row is no longer its own, and lets go.
 
 Long work has a messenger and a worker of its own, so that nobody waits an hour for a document; there is one
-piece of each kind at a time.
+piece of each kind at a time. Kinds that share a messenger wait for one another.
 """
 
 from __future__ import annotations
@@ -133,7 +133,9 @@ class Jobs:
         self._patience_of = dict(patience_of or {})
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex}"
         self._send = queue.task(name="run_job")(self.run)
-        self._send_long = {kind: each.task(name="run_job")(self.run) for kind, each in self._long.items()}
+        self._messengers = list({id(each): each for each in self._long.values()}.values())
+        sending = {id(each): each.task(name="run_job")(self.run) for each in self._messengers}
+        self._send_long = {kind: sending[id(each)] for kind, each in self._long.items()}
         self._consumers: tuple[Consumer, ...] = ()
         self._keeper: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -218,7 +220,7 @@ class Jobs:
         self.recover()
         self._consumers = (
             _consumer(self._queue, workers, periodic=True),
-            *(_consumer(each, 1) for each in self._long.values()),
+            *(_consumer(each, 1) for each in self._messengers),
         )
         for consumer in self._consumers:
             consumer.start()
@@ -234,7 +236,7 @@ class Jobs:
         if self._keeper is not None:
             self._keeper.join()
             self._keeper = None
-        for each in (self._queue, *self._long.values()):
+        for each in (self._queue, *self._messengers):
             each.storage.close()
 
     def run_worker(self, workers: int = 1) -> None:

@@ -17,6 +17,7 @@ from bot import looking
 from bot.access.audit import Audit
 from bot.access.keys import Keys
 from bot.access.users import Users
+from bot.answering import routing
 from bot.answering.routing import Routers
 from bot.answering.shadow import Shadows, Wish
 from bot.answering.shelf import Shelf
@@ -25,11 +26,16 @@ from bot.appearance import Appearances
 from bot.conversations import limits, retention
 from bot.conversations.archive import Archive
 from bot.conversations.conversation import Conversations, Record
+from bot.conversations.erasure import Erasure
 from bot.conversations.feedback import Feedback
 from bot.conversations.question import clean, language_of
 from bot.conversations.turn import Reply, reply
-from bot.evaluation import runs
+from bot.evaluation import drafts, opinions, runs
 from bot.evaluation.asking import Asking
+from bot.evaluation.desk import Desk
+from bot.evaluation.drafts import Drafts
+from bot.evaluation.helper import Helpers
+from bot.evaluation.opinions import Opinions
 from bot.evaluation.results import Results
 from bot.evaluation.sets import QuestionSets
 from bot.handoff.canned import CannedAnswers
@@ -65,7 +71,14 @@ from strategies.lora.trust.reading import Reader
 from strategies.registry import Strategies
 
 NO_REDIS = "a URL such as redis://host:6379/0 is accepted, with 'pip install kotae[redis]'"
-LONG = (training.KIND, runs.KIND, looking.KIND)  # kinds of jobs with a worker of their own
+LONG = {  # kinds of jobs with a worker of their own; those of one name wait for one another
+    training.KIND: training.KIND,
+    looking.KIND: looking.KIND,
+    runs.KIND: runs.KIND,
+    opinions.KIND: runs.KIND,  # nothing else runs here while answers are measured
+    drafts.KIND: runs.KIND,
+    routing.LEARN: runs.KIND,
+}
 CLAIM_SECONDS = 60  # beyond the time of an answer: after a crash, a conversation is free again by then
 
 
@@ -98,7 +111,10 @@ class Kotae:
         self.unanswered = UnansweredQuestions(engine, library.embedder)
         self.watches = looking.watches_of(library, settings.fetching)
         self.shelf = Shelf.of(settings.data, settings.strategies, self.audit)
-        self.retention = retention.Retention(engine, settings.retention.days, self.shelf)
+        self.retention = retention.Retention(engine, settings.retention.days)
+        self.erasure = Erasure(
+            engine, self.shelf, lambda told: self.training.forget(told), self._forget_erased
+        )
         self.question_sets = QuestionSets(engine)
         self.presence = Presence(engine)
         self.inbox = Inbox(engine)
@@ -107,7 +123,7 @@ class Kotae:
         self.deliveries = Deliveries(
             engine,
             settings.mail,
-            settings.webhook,
+            settings.webhooks,
             settings.handoff.retry_seconds,
             lambda delivery_id: self.jobs.enqueue(DELIVER, delivery_id=delivery_id),
         )
@@ -121,13 +137,16 @@ class Kotae:
                 training.KIND: lambda arguments, tell: self.training.work(arguments, tell),
                 looking.KIND: lambda _arguments, tell: looking.work(self.watches, self.jobs, tell),
                 runs.KIND: lambda arguments, tell: self.evaluations.work(arguments, tell),
+                opinions.KIND: lambda arguments, tell: self.opinions.work(arguments, tell),
+                drafts.KIND: lambda arguments, tell: self.drafts.work(arguments, tell),
+                routing.LEARN: lambda arguments, tell: self.routers.work(arguments, tell),
                 DELIVER: self.deliveries.work,
                 PAIR_DOCUMENTS: self.pair_documents.work,
                 retention.KIND: self.retention.work,
             },
             left_over=lambda: [*left_over(library), *undelivered(self.deliveries)],
             patience_of={DELIVER: settings.handoff.retry_seconds},
-            long={kind: queue_of(settings, f"kotae-{kind}") for kind in LONG},
+            long=messengers(settings),
             due=self._due,
         )
         self.training = training.Training(
@@ -161,8 +180,23 @@ class Kotae:
             rules=settings.gate,
             conditions=self._conditions,
             embedder=library.embedder,
+            manner=Desk(lambda: self.question_sets.set_apart(self.pairs.all()), library).manner,
         )
-        self.routers = Routers(settings.data, strategies, self.evaluations, library.embedder, self.audit)
+        self.helpers = Helpers(settings.helper, strategies, settings.prices)
+        self.opinions = Opinions(engine, self.jobs, self.audit, self.evaluations, self.helpers)
+        self.drafts = Drafts(
+            engine,
+            self.jobs,
+            self.question_sets,
+            library,
+            self.helpers,
+            self.unanswered,
+            self.conversations,
+            settings.limits.history_turns,
+        )
+        self.routers = Routers(
+            settings.data, strategies, self.evaluations, library.embedder, self.audit, self.jobs
+        )
         self._pace = pace_of(settings)
 
     @classmethod
@@ -254,6 +288,12 @@ class Kotae:
         speaker = (strategy, self.switch.ready(strategy)) if strategy else self.switch.current()
         return self._reply(speaker, question, _forget, self.library.version())
 
+    def _forget_erased(self) -> None:
+        """What was erased is in no memory of this process, and the pairs that are found are written anew."""
+        self._cool()
+        for kind, arguments in self.pair_documents.due():
+            self.jobs.enqueue(kind, **arguments)
+
     def _cool(self) -> None:
         """Forget what makes a second question faster than the first."""
         self.library.embedder.forget()
@@ -271,6 +311,7 @@ class Kotae:
         why = f"the document {document.title!r} was deleted"
         self.pairs.withdraw(document.id, why)
         self.shelf.outdate(document.id, why)
+        self.drafts.forget(document.id)
         self.library.remove(document.id)
 
     def configured(self) -> dict[str, dict[str, Any]]:
@@ -377,6 +418,12 @@ def queue_of(settings: Settings, name: str = "kotae") -> Huey:
         return open_queue(settings.data, settings.jobs.url.get_secret_value(), name)
     except (ConfigurationError, ValueError) as fault:
         raise BadSettings([f"jobs.url: {NO_REDIS}"]) from fault
+
+
+def messengers(settings: Settings) -> dict[str, Huey]:
+    """The queue of each kind of long work."""
+    queues = {name: queue_of(settings, f"kotae-{name}") for name in dict.fromkeys(LONG.values())}
+    return {kind: queues[name] for kind, name in LONG.items()}
 
 
 def keys_of(engine: sa.Engine, settings: Settings) -> Keys:

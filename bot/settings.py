@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -45,10 +45,14 @@ from bot.notices.signing import signs
 from bot.texts import ASKS_FOR_A_PERSON, Texts, complete
 
 PREFIX: Final = "KOTAE_"
+HandoffEvent = Literal["handoff.asked", "handoff.left", "handoff.taken", "handoff.closed"]
 OURS: Final = {
     "KOTAE_CONFIG",
     "KOTAE_SECRETS",
 }  # which file, which folder of secrets: not settings themselves
+
+
+Value = TypeVar("Value")
 
 
 class BadSettings(Exception):
@@ -255,25 +259,23 @@ class OpenAI(Section):
 
 
 class Webhook(Section):
-    url: str = Field(
-        "",
-        pattern=r"^(|https?://.+)$",
-        description="Where the desk's own software hears of handoffs; empty: nowhere.",
-    )
+    """Where the desk's own software hears of handoffs."""
+
+    url: str = Field(pattern=r"^https?://\S+$", description="Where it is told.")
     secret: SecretStr = Field(
-        SecretStr(""),
-        description="Signs what is sent, as Standard Webhooks do: `whsec_` and 24 to 64 bytes in base64.",
+        description="Signs what is sent, as Standard Webhooks do: `whsec_` and 24 to 64 bytes in base64. "
+        "It may stand elsewhere: `env:NAME`, `file:/run/secrets/name`."
     )
+    events: tuple[HandoffEvent, ...] = Field((), description="The events it wants to hear of; none: all.")
     seconds: float = Field(10, gt=0, description="How long its answer may take.")
 
-    @model_validator(mode="after")
-    def signed(self) -> Self:
-        """Nothing is sent that its receiver cannot check."""
-        if self.url and not signs(self.secret.get_secret_value()):
-            raise ValueError(
-                "webhook.secret: a webhook is signed; 'whsec_' and 24 to 64 bytes in base64 are accepted"
-            )
-        return self
+    @property
+    def key(self) -> str:
+        """The secret itself. Raises ValueError where it stands elsewhere and is not there."""
+        return resolve(self.secret.get_secret_value())
+
+    def wants(self, event: str) -> bool:
+        return not self.events or event in self.events
 
 
 class Helper(Section):
@@ -368,7 +370,10 @@ class Settings(BaseSettings):
     fetching: Fetching = Field(default_factory=Fetching)
     handoff: Handoff = Field(default_factory=Handoff)
     mail: Mail = Field(default_factory=Mail)
-    webhook: Webhook = Field(default_factory=Webhook)
+    webhooks: dict[str, Webhook] = Field(
+        default_factory=dict,
+        description="Where the desk's own software hears of handoffs, by names of your choice.",
+    )
     openai: OpenAI = Field(default_factory=OpenAI)
     helper: Helper = Field(default_factory=Helper)
     prices: dict[str, Price] = Field(
@@ -412,6 +417,20 @@ class Settings(BaseSettings):
         if value.strategy and known and value.strategy not in models:
             told = ", ".join(sorted(models)) or "none is configured"
             raise ValueError(f"helper.strategy = {value.strategy!r}: no `llm` strategy; configured: {told}")
+        return value
+
+    @field_validator("webhooks")
+    @classmethod
+    def signed(cls, value: dict[str, Webhook]) -> dict[str, Webhook]:
+        """Nothing is sent that its receiver cannot check."""
+        faults = []
+        for name, webhook in value.items():
+            if not re.fullmatch(r"[\w-]{1,64}", name):
+                faults.append(f"webhooks.{name}: letters, digits, - and _ make a name, up to 64")
+            if fault := _fault(_signing, webhook):
+                faults.append(f"webhooks.{name}.secret: {fault}")
+        if faults:
+            raise ValueError("\n".join(faults))
         return value
 
     @classmethod
@@ -470,13 +489,19 @@ class Settings(BaseSettings):
         return {name: _resolved(options) for name, options in self.strategies.items()}
 
 
-def _fault(read: Callable[[str], Any], value: str) -> str:
+def _fault(read: Callable[[Value], Any], value: Value) -> str:
     """Why a value is not understood; "" when it is."""
     try:
         read(value)
     except ValueError as fault:
         return str(fault)
     return ""
+
+
+def _signing(webhook: Webhook) -> None:
+    """Raises ValueError where a webhook cannot be signed."""
+    if not signs(webhook.key):
+        raise ValueError("a webhook is signed; 'whsec_' and 24 to 64 bytes in base64 are accepted")
 
 
 # ---- references ----

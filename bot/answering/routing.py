@@ -2,6 +2,9 @@
 
     a finished evaluation ─▶ its open questions with a verdict for each strategy ─▶ head ─▶ data/routers/
 
+Learning is a job, and what is learned is one file, replaced at the end: work that was cut off leaves what was
+there, and begins anew.
+
 A router is trained only when somebody says so, and only from answers that were given under the conditions
 that still hold: the same strategies, adapters and documents. Held-out questions never come here:
 `Evaluations.for_training` leaves them out, and `Learnt` refuses them.
@@ -13,12 +16,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from bot.access.audit import Audit
 from bot.evaluation.metrics import judge
-from bot.evaluation.runs import Evaluations, Run
-from bot.evaluation.sets import OpenQuestions
+from bot.evaluation.runs import Evaluations, Run, UnknownRun
+from bot.evaluation.sets import OpenQuestions, UnknownSet
 from bot.evaluation.values import Answered, AskedQuestion
+from bot.jobs import AlreadyRunning, Job, Jobs, Progress, WorkFailed
 from knowledge_base.database import now
 from knowledge_base.durable import replace_file
 from strategies.base import Embedder, Question
@@ -33,6 +38,8 @@ from strategies.router.plan import Foretold, Plan, Single, curve, reliability, s
 from strategies.router.strategy import Routing, budget_file
 
 KIND = "router"
+LEARN = "learn router"  # the kind of its jobs
+RECENT = 200  # jobs that are looked through for those of a router
 TOGETHER = 64  # questions that are embedded at once
 
 Tell = Callable[[str, float], None]
@@ -68,9 +75,16 @@ class Routers:
     """The configured routers."""
 
     def __init__(
-        self, data: Path, strategies: Strategies, evaluations: Evaluations, embedder: Embedder, audit: Audit
+        self,
+        data: Path,
+        strategies: Strategies,
+        evaluations: Evaluations,
+        embedder: Embedder,
+        audit: Audit,
+        jobs: Jobs,
     ) -> None:
         self._data = data
+        self._jobs = jobs
         self._strategies = strategies
         self._evaluations = evaluations
         self._embedder = embedder
@@ -104,6 +118,37 @@ class Routers:
         runs = self._evaluations.runs(200, set_name)
         return [run for run in runs if run.job.state == "done" and of <= set(run.strategies)]
 
+    def begin(self, name: str, *, by: str, run_id: str = "", set_name: str = "") -> Job:
+        """`train` as a job. What cannot be learned from is refused now, as `train` would."""
+        run = self._meant(name, run_id, set_name)
+        self._fit_to_learn_from(self._router(name), run)
+        try:
+            job = self._jobs.enqueue(LEARN, router=name, run=run.id, by=by)
+        except AlreadyRunning as fault:
+            raise RouterRefused(
+                f"a router is learning already ({fault.job.state}); wait until it has"
+            ) from fault
+        return job
+
+    def job(self, name: str) -> Job | None:
+        """The newest learning of this router."""
+        found = self._jobs.list(kind=LEARN, limit=RECENT)
+        return next((job for job in found if job.arguments["router"] == name), None)
+
+    def cancel(self, name: str, by: str) -> None:
+        """It learns no further, and what it knew stays."""
+        job = self.job(name)
+        if job is not None and job.state in ("queued", "running"):
+            self._jobs.cancel(job.id)
+            self._audit.note(by, "cancel router training", name)
+
+    def work(self, arguments: Mapping[str, Any], progress: Progress) -> None:
+        """What the worker does; the evaluation may be gone meanwhile."""
+        try:
+            self.train(arguments["router"], by=arguments["by"], run_id=arguments["run"], tell=progress)
+        except (RouterRefused, UnknownRun, UnknownSet) as refused:
+            raise WorkFailed(str(refused)) from refused
+
     def train(
         self, name: str, *, by: str, run_id: str = "", set_name: str = "", tell: Tell = unseen
     ) -> Standing:
@@ -112,9 +157,10 @@ class Routers:
         Raises RouterRefused, UnknownRun or UnknownSet.
         """
         router = self._router(name)
-        run = self._evaluations.run(run_id) if run_id else self._newest(name, set_name)
+        run = self._meant(name, run_id, set_name)
         tell("reading the answers", 0.0)
         head = self._learned(router, run, tell)
+        tell("keeping it", 0.95)
         save(head, file_of(self._data, name))
         self._audit.note(by, "train router", name, run=run.id, learned_from=head.learned_from)
         return self.standing(name)
@@ -155,13 +201,20 @@ class Routers:
             f"no finished evaluation of {set_name!r} asked all of {of}; evaluate them on that set first"
         )
 
-    def _learned(self, router: Router, run: Run, tell: Tell) -> Head:
+    def _meant(self, name: str, run_id: str, set_name: str) -> Run:
+        self._router(name)
+        return self._evaluations.run(run_id) if run_id else self._newest(name, set_name)
+
+    def _fit_to_learn_from(self, router: Router, run: Run) -> None:
         if run.job.state != "done":
             raise RouterRefused(f"the evaluation is {run.job.state}; wait until it is done, or resume it")
         if missing := [name for name in router.options.of if name not in run.strategies]:
             raise RouterRefused(
                 f"the evaluation did not ask {', '.join(missing)}, which this router chooses among, too"
             )
+
+    def _learned(self, router: Router, run: Run, tell: Tell) -> Head:
+        self._fit_to_learn_from(router, run)
         questions, answers = self._evaluations.for_training(run)
         conditions = router.conditions()
         if fault := changed(run, answers, router.options.of, conditions):

@@ -7,21 +7,17 @@ that turns with the order is a draw; what cannot be understood counts as unread,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from bot.evaluation.helper import Said
 from bot.evaluation.statistics import Figure, figure, mcnemar
 from bot.evaluation.values import Answered, AskedQuestion
 from strategies.llm.prompt import Message, disarmed
 
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-
-    from strategies.llm.speaker import Speaker
-
 Choice = Literal["a", "b", "draw", "unread"]
-Speak = Callable[[Sequence[Message]], str]
+Speak = Callable[[Sequence[Message]], Said]
 
 RULES = """\
 You compare two answers of a support desk to a customer's question.
@@ -36,14 +32,28 @@ VERDICT = re.compile(r"\b(FIRST|SECOND|EQUAL)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
+class Opinion:
+    """Which answer to a question is the better one. `turned` says that the preference changed with the order,
+    so that there is none.
+    """
+
+    question_id: str
+    choice: Choice
+    turned: bool = False
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+
+
+@dataclass(frozen=True)
 class Preferences:
     """How often `a` was preferred to `b`; `share` is a's among those that were decided, `p` says whether both
-    could be as good. `turned` of the draws changed with the order.
+    could be as good. `turned` of the draws changed with the order. `cost` is that of the judge.
     """
 
     a: str
     b: str
-    model: str
+    judge: str
     a_better: int
     b_better: int
     draws: int
@@ -51,70 +61,67 @@ class Preferences:
     unread: int
     share: Figure
     p: float
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+
+    @property
+    def asked(self) -> int:
+        """On how many questions there is an opinion."""
+        return self.a_better + self.b_better + self.draws + self.unread
 
 
-def by_speaker(speaker: Speaker) -> Speak:
-    """The model of a configured `llm` strategy."""
-
-    def speak(messages: Sequence[Message]) -> str:
-        return "".join(piece for piece in speaker.speak(messages) if isinstance(piece, str))
-
-    return speak
-
-
-def by_chat_model(model: BaseChatModel) -> Speak:
-    """Any chat model of LangChain's."""
-
-    def speak(messages: Sequence[Message]) -> str:
-        return str(model.invoke([(each.role, each.content) for each in messages]).text)
-
-    return speak
-
-
-def prefer(
-    questions: Iterable[AskedQuestion],
-    a: Mapping[str, Answered],
-    b: Mapping[str, Answered],
-    speak: Speak,
-    *,
-    named: tuple[str, str, str] = ("a", "b", ""),
-) -> Preferences:
-    """Both answers to each question, by its id. `named`: a, b and the model that judges."""
-    choices = [
-        _chosen(question, a[question.id], b[question.id], speak)
-        for question in questions
-        if question.id in a and question.id in b
-    ]
-    counted = {which: sum(choice == which for choice, _ in choices) for which in ("a", "b", "draw", "unread")}
+def count(opinions: Sequence[Opinion], a: str, b: str, judge: str) -> Preferences:
+    """What they say together."""
+    choices = [one.choice for one in opinions]
+    a_better, b_better = choices.count("a"), choices.count("b")
     return Preferences(
-        *named,
-        a_better=counted["a"],
-        b_better=counted["b"],
-        draws=counted["draw"],
-        turned=sum(turned for _, turned in choices),
-        unread=counted["unread"],
-        share=figure([float(choice == "a") for choice, _ in choices if choice in ("a", "b")]),
-        p=mcnemar(counted["a"], counted["b"]),
+        a,
+        b,
+        judge,
+        a_better,
+        b_better,
+        draws=choices.count("draw"),
+        turned=sum(one.turned for one in opinions),
+        unread=choices.count("unread"),
+        share=figure([float(choice == "a") for choice in choices if choice in ("a", "b")]),
+        p=mcnemar(a_better, b_better),
+        prompt_tokens=sum(one.prompt_tokens for one in opinions),
+        completion_tokens=sum(one.completion_tokens for one in opinions),
+        cost=sum(one.cost for one in opinions),
     )
 
 
-def _chosen(question: AskedQuestion, a: Answered, b: Answered, speak: Speak) -> tuple[Choice, bool]:
-    """The better one, and whether the preference turned with the order."""
+def prefer(question: AskedQuestion, a: Answered, b: Answered, speak: Speak) -> Opinion:
+    """The better one of two answers, read in both orders. Nobody is asked where both say the same."""
     if a.text.strip() == b.text.strip():
-        return "draw", False
-    forwards, backwards = _read(question, a, b, speak), _read(question, b, a, speak)
-    if forwards == "unread" or backwards == "unread":
+        return Opinion(question.id, "draw")
+    said = [speak(messages(question, a, b)), speak(messages(question, b, a))]
+    forwards, backwards = (read(one.text) for one in said)
+    choice, turned = both(forwards, backwards)
+    return Opinion(
+        question.id,
+        choice,
+        turned,
+        sum(one.prompt_tokens for one in said),
+        sum(one.completion_tokens for one in said),
+        sum(one.cost for one in said),
+    )
+
+
+def both(forwards: Choice, backwards: Choice) -> tuple[Choice, bool]:
+    """What holds in either order, and whether the preference turned with it."""
+    if "unread" in (forwards, backwards):
         return "unread", False
-    swapped: Choice = {"a": "b", "b": "a", "draw": "draw"}[backwards]  # type: ignore[assignment]
+    swapped = {"a": "b", "b": "a", "draw": "draw"}[backwards]
     return (forwards, False) if forwards == swapped else ("draw", True)
 
 
-def _read(question: AskedQuestion, first: Answered, second: Answered, speak: Speak) -> Choice:
-    found = VERDICT.findall(speak(messages(question, first, second)))
-    if len(found) != 1:
-        return "unread"
+def read(said: str) -> Choice:
+    """The word that the judge was asked for, if it is there and alone."""
+    found = VERDICT.findall(said)
     choices: Mapping[str, Choice] = {"FIRST": "a", "SECOND": "b", "EQUAL": "draw"}
-    return choices[found[0].upper()]
+    return choices[found[0].upper()] if len(found) == 1 else "unread"
 
 
 def messages(question: AskedQuestion, first: Answered, second: Answered) -> tuple[Message, ...]:

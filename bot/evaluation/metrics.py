@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from bot.evaluation import facts
-from bot.evaluation.manner import Manner
 from bot.evaluation.retrieval import Retrieved, retrieved
 from bot.evaluation.values import Answered, AskedQuestion
 from knowledge_base.words import terms
@@ -25,6 +24,12 @@ from strategies.evidence import written
 Better = Literal["higher", "lower"]
 Statistic = Literal["mean", "median", "p95"]
 Part = Literal["answers", "words", "sources", "price"]  # what belongs together, on the screen and in a test
+
+
+class Manner(Protocol):
+    """How likely the desk said a text; None where that cannot be told."""
+
+    def likeness(self, text: str) -> float | None: ...
 
 
 @dataclass(frozen=True)

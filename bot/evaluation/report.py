@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from bot.evaluation.decision import Decision
+from bot.evaluation.judging import Preferences
 from bot.evaluation.metrics import BY_NAME, METRICS, Metric, Verdict
 from bot.evaluation.plot import Dot, plot
 from bot.evaluation.sentences import REPORT, Language
@@ -38,8 +39,11 @@ def report(
     questions: Sequence[AskedQuestion] = (),
     answers: Sequence[Answered] = (),
     about: Sequence[tuple[str, str]] = (),
+    manner: Sequence[str] = (),
+    preferences: Sequence[Preferences] = (),
 ) -> str:
     """The page. `about` are lines that a reader must know: the set, the machine, cold caches, the prices.
+    `manner` says by what the desk's manner was judged; `preferences` are a model's, told apart.
 
     With `questions` and `answers` it shows where the strategies' answers differ.
     """
@@ -54,6 +58,9 @@ def report(
             words=words,
             marks=MARKS,
             about=about,
+            manner=manner,
+            preferences=preferences,
+            share=BY_NAME["refused"],
             comparison=comparison,
             asked=max((len(each) for each in verdicts.values()), default=0),
             decisions=decisions,

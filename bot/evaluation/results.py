@@ -17,17 +17,20 @@ from typing import Any
 from bot.access.audit import Audit
 from bot.answering.switch import Change, Switch
 from bot.evaluation.decision import SEVERITY, Decision, Reason, Rules, decide
-from bot.evaluation.manner import Manner
+from bot.evaluation.desk import TRUSTED, DesksManner
+from bot.evaluation.judging import Preferences
+from bot.evaluation.manner import FEWEST
 from bot.evaluation.metrics import Verdict, judge_all
 from bot.evaluation.report import report
 from bot.evaluation.runs import Evaluations, Run
-from bot.evaluation.sentences import CONDITIONS
+from bot.evaluation.sentences import CONDITIONS, MANNER
 from bot.evaluation.statistics import Comparison, compare
 from bot.evaluation.values import Answered, AskedQuestion
 from strategies.base import Embedder
 
 KEPT = 8  # results in memory
 REASON_CHARACTERS = 500
+NO_MANNER = DesksManner({})
 
 
 class Gated(Exception):
@@ -47,6 +50,7 @@ class Result:
     questions: tuple[AskedQuestion, ...]
     answers: Mapping[str, Mapping[str, Answered]]
     verdicts: Mapping[str, Sequence[Verdict]]
+    manner: DesksManner = NO_MANNER  # by which they were judged
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -74,7 +78,28 @@ def told(run: Run, language: str) -> list[tuple[str, str]]:
     return [(words[f"about.{name}"], value) for name, value in values.items() if value]
 
 
-def page(result: Result, decisions: Sequence[Decision], language: str = "en") -> str:
+def of_manner(result: Result, language: str) -> list[str]:
+    """By what the desk's manner was judged, in a sentence a language; or why it was not."""
+    words = MANNER.get(language, MANNER["en"])
+    told = [
+        words[one.unknown or "told"].format(
+            language=words.get(f"language.{one.language}", one.language),
+            n=one.answers,
+            least=FEWEST,
+            accuracy=f"{100 * one.accuracy:.0f}",
+            trusted=f"{100 * TRUSTED:.0f}",
+        )
+        for one in result.manner.learned
+    ]
+    return told or [words["none"].format(least=FEWEST)]
+
+
+def page(
+    result: Result,
+    decisions: Sequence[Decision],
+    language: str = "en",
+    preferences: Sequence[Preferences] = (),
+) -> str:
     """The whole of it as a page to print, with what its reader must know."""
     return report(
         result.comparison,
@@ -86,6 +111,8 @@ def page(result: Result, decisions: Sequence[Decision], language: str = "en") ->
         questions=result.questions,
         answers=[one for each in result.answers.values() for one in each.values()],
         about=told(result.run, language),
+        manner=of_manner(result, language),
+        preferences=preferences,
     )
 
 
@@ -101,7 +128,7 @@ class Results:
         rules: Rules,
         conditions: Callable[[Sequence[str]], Mapping[str, Any]],
         embedder: Embedder | None = None,
-        manner: Callable[[], Manner | None] = lambda: None,
+        manner: Callable[[], DesksManner] = lambda: NO_MANNER,
     ) -> None:
         self.rules = rules
         self._evaluations = evaluations
@@ -110,18 +137,18 @@ class Results:
         self._conditions = conditions
         self._embedder = embedder
         self._manner = manner
-        self._known: dict[tuple[str, int, str], Result] = {}
+        self._known: dict[tuple[object, ...], Result] = {}
         self._judging = threading.Lock()
 
     def of(self, run_id: str) -> Result:
         """All that is known so far. Raises UnknownRun."""
-        run = self._evaluations.run(run_id)
-        key = (run.id, run.kept, run.job.state)
+        run, manner = self._evaluations.run(run_id), self._manner()
+        key = (run.id, run.kept, run.job.state, id(manner))
         with self._judging:  # two readers of one page do not judge it twice
             if key not in self._known:
                 while len(self._known) >= KEPT:
                     del self._known[next(iter(self._known))]
-                self._known[key] = self._judged(run)
+                self._known[key] = self._judged(run, manner)
             return self._known[key]
 
     def decision(self, result: Result, candidate: str) -> Decision:
@@ -149,11 +176,12 @@ class Results:
             self._audit.note(by, "make live despite the rules", candidate, why=reason, **noted)
         return change
 
-    def _judged(self, run: Run) -> Result:
+    def _judged(self, run: Run, manner: DesksManner) -> Result:
         questions, answers = self._evaluations.questions(run), self._evaluations.answers(run)
         given = [one for each in answers.values() for one in each.values()]
-        verdicts = judge_all(questions, given, embedder=self._embedder, manner=self._manner())
-        return Result(run, questions, answers, {name: verdicts.get(name, []) for name in run.strategies})
+        verdicts = judge_all(questions, given, embedder=self._embedder, manner=manner)
+        by_name = {name: verdicts.get(name, []) for name in run.strategies}
+        return Result(run, questions, answers, by_name, manner)
 
     def _obstacles(self, result: Result, candidate: str, live: str) -> list[Reason]:
         """Why figures cannot speak for the candidate, however good they are."""

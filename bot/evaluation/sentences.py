@@ -143,6 +143,20 @@ REPORT: Mapping[Language, Mapping[str, str]] = {
         "silent": "(no answer)",
         "right": "right",
         "not_right": "not right",
+        "manner": "By what the desk's manner is judged",
+        "opinions": "What a model thinks",
+        "opinions_about": "A language model read the answers of two strategies, each pair in both orders; a "
+        "preference that turned with the order counts as a draw. Such opinions have tastes of their own, "
+        "such as for long answers: they take no part in the decision above.",
+        "opinions.pair": "Read",
+        "opinions.better": "preferred",
+        "opinions.draws": "Draws",
+        "opinions.turned": "{n} turned with the order",
+        "opinions.unread": "Not understood",
+        "opinions.share": "Preferred, of what was decided",
+        "opinions.p": "p",
+        "opinions.cost": "Its cost",
+        "opinions.tokens": "{prompt:,} + {completion:,} tokens",
     },
     "ja": {
         "subtitle": "{strategies}つの回答方式、{questions}件の質問。{when}に、お客様とのやり取りと同じ経路で"
@@ -182,6 +196,19 @@ REPORT: Mapping[Language, Mapping[str, str]] = {
         "silent": "（回答なし）",
         "right": "正しい",
         "not_right": "正しくない",
+        "manner": "窓口らしい話し方の判定方法",
+        "opinions": "言語モデルの意見",
+        "opinions_about": "言語モデルが2つの回答方式の回答を、順序を入れ替えて2回ずつ読み比べました。順序に"
+        "よって変わった判断は引き分けとします。長い回答を好むなどの癖があるため、上の判定には一切使いません。",
+        "opinions.pair": "読み比べた回答方式",
+        "opinions.better": "を選択",
+        "opinions.draws": "引き分け",
+        "opinions.turned": "うち順序で変わったもの{n}件",
+        "opinions.unread": "判読不能",
+        "opinions.share": "優劣がついたもののうち選ばれた割合",
+        "opinions.p": "p値",
+        "opinions.cost": "費用",
+        "opinions.tokens": "{prompt:,}＋{completion:,}トークン",
     },
 }
 
@@ -211,5 +238,32 @@ CONDITIONS: Mapping[Language, Mapping[str, str]] = {
         "about.index": "索引の版",
         "about.release": "リリース",
         "about.prices": "料金",
+    },
+}
+
+MANNER: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "language.en": "English",
+        "language.ja": "Japanese",
+        "told": "{language}: by a classifier that knows {n} answers of your desk; of the texts that it had "
+        "not seen it told {accuracy} % rightly.",
+        "few": "{language}: not judged. {n} different answers of your desk are among the pairs; {least} are "
+        "the least to learn its manner from.",
+        "unsure": "{language}: not judged. A classifier learned from {n} answers of your desk, and told only "
+        "{accuracy} % of the texts rightly that it had not seen; below {trusted} % it is not believed.",
+        "none": "Not judged: no pair of your desk is there. Its manner is learned from at least {least} "
+        "different answers.",
+    },
+    "ja": {
+        "language.en": "英語",
+        "language.ja": "日本語",
+        "told": "{language}: 窓口の回答{n}件から学んだ分類器で判定しました。学習に使っていない文章の"
+        "{accuracy} %を正しく見分けています。",
+        "few": "{language}: 判定していません。ペアに含まれる窓口の回答は{n}種類です。話し方を学ぶには"
+        "少なくとも{least}種類が必要です。",
+        "unsure": "{language}: 判定していません。窓口の回答{n}件から分類器を学習しましたが、学習に使って"
+        "いない文章のうち正しく見分けたのは{accuracy} %だけでした。{trusted} %未満の場合は使用しません。",
+        "none": "判定していません。窓口のペアがありません。話し方を学ぶには、少なくとも{least}種類の回答が"
+        "必要です。",
     },
 }

@@ -261,8 +261,12 @@ class QuestionDraftRow(Base):
     position: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(sa.String(32), unique=True)
     set_id: Mapped[str] = mapped_column(sa.ForeignKey("question_sets.id", ondelete="CASCADE"))
+    batch: Mapped[str] = mapped_column(sa.String(32))  # what was drafted together
     origin: Mapped[str] = mapped_column(sa.String(16))
     made_by: Mapped[str] = mapped_column(sa.String(200))  # a model, or ""
+    conversation_id: Mapped[str | None] = mapped_column(  # where a customer asked it
+        sa.ForeignKey("conversations.id", ondelete="CASCADE"), index=True
+    )
     wording: Mapped[str]  # as `bare` has it: nothing is drafted twice
     content: Mapped[dict[str, Any]]
     passage: Mapped[dict[str, Any]]  # what it was drafted from

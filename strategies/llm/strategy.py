@@ -38,6 +38,11 @@ class Llm:
         speaker: Speaker = Server(options, kit.named) if options.base_url else Local(options, kit.named)
         return cls(speaker, instructions=options.instructions, max_tokens=options.max_tokens, named=kit.named)
 
+    @property
+    def speaker(self) -> Speaker:
+        """Whoever speaks, for those who ask it something else than a customer's question."""
+        return self._speaker
+
     def warm_up(self) -> None:
         self._speaker.warm_up()
 
