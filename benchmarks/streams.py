@@ -61,7 +61,7 @@ def desk(data: Path) -> Iterator[tuple[Handoffs, Presence, str]]:
     """An operator who is available, in a process of their own."""
     settings = Settings(data=data)
     engine = open_engine(f"sqlite:///{data / 'kotae.db'}")
-    nothing = Deliveries(engine, settings.mail, settings.webhook, (), lambda _: None)
+    nothing = Deliveries(engine, settings.mail, settings.webhooks, (), lambda _: None)
     user = Users(engine).add("bench@example.com", "a long password", "operator")
     presence = Presence(engine)
     presence.announce(user.id, available=True, name="")

@@ -47,6 +47,7 @@ from bot.handoff.rules import Rules
 from bot.jobs import Jobs, Progress, Task, Work, WorkFailed, open_queue
 from bot.notices.deliveries import KIND as DELIVER
 from bot.notices.deliveries import Deliveries
+from bot.notices.transcripts import Transcripts
 from bot.reports.overview import Traffic
 from bot.reports.unanswered import UnansweredQuestions
 from bot.reports.uses import Uses
@@ -59,6 +60,8 @@ from bot.teaching.pair_documents import KIND as PAIR_DOCUMENTS
 from bot.teaching.pair_documents import PairDocuments
 from bot.teaching.pairs import Pairs
 from bot.teaching.preferences import Preferences
+from bot.teaching.proposals import KIND as PROPOSE
+from bot.teaching.proposals import Proposals
 from knowledge_base.database import open_engine
 from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
 from knowledge_base.library import Library
@@ -109,6 +112,9 @@ class Kotae:
         self.keys = keys_of(engine, settings)
         self.traffic = Traffic(engine, settings.prices)
         self.unanswered = UnansweredQuestions(engine, library.embedder)
+        self.proposals = Proposals(
+            engine, self.unanswered, self.candidates, self.nearby, settings.candidates.asked
+        )
         self.watches = looking.watches_of(library, settings.fetching)
         self.shelf = Shelf.of(settings.data, settings.strategies, self.audit)
         self.retention = retention.Retention(engine, settings.retention.days)
@@ -128,6 +134,9 @@ class Kotae:
             lambda delivery_id: self.jobs.enqueue(DELIVER, delivery_id=delivery_id),
         )
         self.handoffs = Handoffs(engine, settings.handoff, settings.say, self.deliveries)
+        self.transcripts = Transcripts(
+            engine, settings.mail, settings.say, self.deliveries, settings.handoff.email_to
+        )
         self._rules = Rules(settings.handoff, library.embedder.embed_query)
         self.jobs = Jobs(
             engine,
@@ -143,6 +152,7 @@ class Kotae:
                 DELIVER: self.deliveries.work,
                 PAIR_DOCUMENTS: self.pair_documents.work,
                 retention.KIND: self.retention.work,
+                PROPOSE: self.proposals.work,
             },
             left_over=lambda: [*left_over(library), *undelivered(self.deliveries)],
             patience_of={DELIVER: settings.handoff.retry_seconds},
@@ -291,6 +301,7 @@ class Kotae:
     def _forget_erased(self) -> None:
         """What was erased is in no memory of this process, and the pairs that are found are written anew."""
         self._cool()
+        self.nearby.forget()
         for kind, arguments in self.pair_documents.due():
             self.jobs.enqueue(kind, **arguments)
 
@@ -301,7 +312,12 @@ class Kotae:
 
     def _due(self) -> list[Task]:
         """What a minute's tick begins."""
-        return [*looking.due(self.watches), *self.pair_documents.due(), *self.retention.due()]
+        return [
+            *looking.due(self.watches),
+            *self.pair_documents.due(),
+            *self.retention.due(),
+            *self.proposals.due(),
+        ]
 
     def remove(self, document_id: str) -> None:
         """Delete a document from every answer: pairs drawn from it are taught no longer, and an adapter that

@@ -161,6 +161,15 @@ class Limits(Section):
     )
 
 
+class CandidateQueue(Section):
+    asked: int = Field(
+        2,
+        ge=0,
+        description="In how many conversations a question must have gone unanswered before it waits among the "
+        "candidates by itself; 0: never.",
+    )
+
+
 class Retention(Section):
     days: int = Field(
         0,
@@ -243,6 +252,12 @@ class Mail(Section):
         "kotae@localhost",
         pattern=r"^[^@\s]+@[^@\s]+$",
         description="The address that mail comes from; answers to it go to the customer.",
+    )
+    transcripts: int = Field(
+        3,
+        ge=0,
+        description="How often a day a chat is mailed to its customer, out of one conversation and to one "
+        "address; 0: never.",
     )
 
 
@@ -366,6 +381,7 @@ class Settings(BaseSettings):
     jobs: JobQueue = Field(default_factory=JobQueue)
     embedding: Embedding = Field(default_factory=Embedding)
     limits: Limits = Field(default_factory=Limits)
+    candidates: CandidateQueue = Field(default_factory=CandidateQueue)
     retention: Retention = Field(default_factory=Retention)
     fetching: Fetching = Field(default_factory=Fetching)
     handoff: Handoff = Field(default_factory=Handoff)

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from bot.settings import PREFIX, Price, Settings
+from bot.settings import PREFIX, Price, Settings, Webhook
 from bot.texts import JAPANESE, Texts
 
 PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
@@ -64,6 +64,22 @@ completion = 1.60
 |---|---|---|
 """
 
+WEBHOOKS = """\
+Each table is one receiver, by a name of your choice; it is told, tried again and logged for itself. Its
+secret may come from `KOTAE_WEBHOOKS__DESK__SECRET`, from `/run/secrets/kotae_webhooks__desk__secret`, or from
+where the table says. What is sent, and how it is checked: [handoff](handoff.md).
+
+```toml
+[webhooks.desk]
+url = "https://desk.example/kotae"
+secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"    # an example
+events = ["handoff.asked", "handoff.left"]
+```
+
+| setting | default | |
+|---|---|---|
+"""
+
 TEXTS = """\
 What customers read when it is not a strategy that speaks. `[texts.en]` and `[texts.ja]` are there from the
 start; another language, such as `[texts.de]`, takes the English sentence where it has none of its own.
@@ -85,7 +101,11 @@ def page() -> str:
         elif name == "strategies":
             sections.append(f"## [strategies]\n\n{_sentence(field)}\n\n{STRATEGIES}")
         elif name == "prices":
-            sections.append(f"## [prices]\n\n{_sentence(field)}\n\n{PRICES}{''.join(_prices())}")
+            sections.append(f"## [prices]\n\n{_sentence(field)}\n\n{PRICES}{_by_name('prices', Price)}")
+        elif name == "webhooks":
+            sections.append(
+                f"## [webhooks]\n\n{_sentence(field)}\n\n{WEBHOOKS}{_by_name('webhooks', Webhook)}"
+            )
         elif name == "texts":
             sections.append(f"## [texts]\n\n{TEXTS}{''.join(_texts())}")
         else:
@@ -106,9 +126,12 @@ def _texts() -> Iterator[str]:
         yield f"| `{name}` | {field.default} | {JAPANESE[name]} | {_sentence(field)} |\n"
 
 
-def _prices() -> Iterator[str]:
-    for name, field in Price.model_fields.items():
-        yield f"| `prices.NAME.{name}` | {_default(field)} | {_sentence(field)}{_bounds(field)} |\n"
+def _by_name(section: str, model: type[BaseModel]) -> str:
+    """The settings of each table in a section of named ones."""
+    return "".join(
+        f"| `{section}.NAME.{name}` | {_default(field)} | {_sentence(field)}{_bounds(field)} |\n"
+        for name, field in model.model_fields.items()
+    )
 
 
 def _sentence(field: FieldInfo) -> str:
@@ -116,6 +139,8 @@ def _sentence(field: FieldInfo) -> str:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return ""
     value: Any = field.get_default(call_default_factory=True)
     if isinstance(value, SecretStr):
         value = value.get_secret_value()

@@ -107,6 +107,27 @@ class Texts(BaseModel):
         min_length=1,
         description="Asks for a rating when a customer ends the chat.",
     )
+    transcript_subject: str = Field(
+        "Your chat with us",
+        min_length=1,
+        description="The subject of the letter that brings a customer their chat.",
+    )
+    transcript_note: str = Field(
+        "This is a copy of a chat on our website. Somebody asked us there to send it to {email}. "
+        "If it was not you, please ignore this letter: nothing else comes of it.",
+        min_length=1,
+        description="Stands above the chat in that letter; `{email}` stands for the address.",
+    )
+    transcript_sent: str = Field(
+        "We are sending this chat to {email}.",
+        min_length=1,
+        description="Said when a customer has asked for it.",
+    )
+    transcript_limit: str = Field(
+        "This chat has been sent often enough for today. You can still save it as a file.",
+        min_length=1,
+        description="Said when it has been sent as often as `mail.transcripts` allows.",
+    )
 
 
 JAPANESE: Final[Mapping[str, str]] = {
@@ -127,6 +148,12 @@ JAPANESE: Final[Mapping[str, str]] = {
     "offline": "オフラインです。入力は続けられます。送信は接続が戻ってから行われます。",
     "consent": "回答は機械が作成しており、誤りを含むことがあります。内容は改善のために保存されます。",
     "ended": "ご利用ありがとうございました。対応はいかがでしたか。",
+    "transcript_subject": "チャットの内容のお知らせ",
+    "transcript_note": "当サイトのチャットの控えです。"
+    "{email} 宛に送るよう、チャットの画面でご依頼がありました。"
+    "お心当たりのない場合は、このメールを破棄してください。これ以外のお知らせが届くことはありません。",
+    "transcript_sent": "このチャットの内容を {email} 宛にお送りします。",
+    "transcript_limit": "本日お送りできる回数に達しました。ファイルとして保存することはできます。",
     "empty": "申し訳ございません。うまくお答えできませんでした。別の言い方でお試しください。",
 }
 

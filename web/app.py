@@ -27,6 +27,7 @@ def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
     app.config.update(
         BOOTSTRAP_SERVE_LOCAL=True,
         NEW_CONVERSATIONS=f"{2 * kotae.settings.limits.client_questions_per_minute} per minute",
+        TRANSCRIPTS="10 per hour",  # that one address on the network asks for, over all of its conversations
         RATELIMIT_STORAGE_URI=kotae.settings.limits.url.get_secret_value() or "memory://",
         VALIDATION_ERROR_STATUS_CODE=400,
         VALIDATION_ERROR_SCHEMA=schemas.Error.model_json_schema(),

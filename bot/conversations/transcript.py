@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from bot.conversations.conversation import Conversation
@@ -14,9 +16,16 @@ SPEAKERS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
-def text(conversation: Conversation, language: str) -> str:
-    """The whole of it."""
-    return spoken((said for said in conversation.messages if not said.replaced), language)
+LINK = re.compile(
+    r"(?:\b[a-z][a-z0-9+.-]*://|\bwww\.)[^\s<>()\[\]「」]*[^\s<>()\[\]「」.,;:!?。、]", re.IGNORECASE
+)
+LEFT_OUT: Final = "[…]"
+
+
+def text(conversation: Conversation, language: str, *, links: bool = True) -> str:
+    """The whole of it. Without `links`, those that its customer wrote, or had the bot say, are left out."""
+    said = (message for message in conversation.messages if not message.replaced)
+    return spoken(said if links else map(_without_links, said), language)
 
 
 def spoken(messages: Iterable[Message], language: str) -> str:
@@ -28,6 +37,16 @@ def spoken(messages: Iterable[Message], language: str) -> str:
         if _words(message)
     ]
     return "\n\n".join(said) + "\n"
+
+
+def _without_links(message: Message) -> Message:
+    """What the desk wrote stays as it is, and so do links that stand in the passages behind an answer."""
+    if message.role == "operator":
+        return message
+    known = " ".join(shown.text for shown in message.citations)
+    return replace(
+        message, text=LINK.sub(lambda link: link[0] if link[0] in known else LEFT_OUT, message.text)
+    )
 
 
 def _words(message: Message) -> str:

@@ -13,7 +13,6 @@ and what the customer is told about it is the operator's sentence.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +30,7 @@ from bot.conversations.record import from_row
 from bot.handoff import presence
 from bot.handoff.hours import Hours
 from bot.notices.deliveries import Deliveries
+from bot.notices.mail import BadAddress, address
 from bot.store import reading, writing
 from bot.store.tables import ConversationRow, HandoffRow, LookRow, MessageRow, UserRow
 from knowledge_base.database import now
@@ -43,8 +43,6 @@ OUTCOMES: Final = ("resolved", "unresolved", "spam")  # an operator chooses one 
 RETURNED, WITHDRAWN, ENDED = "returned", "withdrawn", "ended"  # … or gave it back; the customer left it
 FRESH: Final = (*OUTCOMES, ENDED)  # after these the bot begins anew
 SILENT: Final = ("waiting", "person")  # … while the bot says nothing
-EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\]+\.[^@\s<>,;:\"()\[\]\\]+")
-EMAIL_CHARACTERS = 254
 SUBJECT_CHARACTERS = 80
 
 
@@ -507,11 +505,10 @@ def _letter(said: Mapping[str, Any], row: HandoffRow) -> dict[str, str]:
 
 
 def _address(email: str) -> str:
-    """The address as it is kept; no line of a letter can be smuggled in with it."""
-    kept = email.strip()
-    if len(kept) > EMAIL_CHARACTERS or not kept.isprintable() or not EMAIL.fullmatch(kept):
-        raise BadEmail(f"{email!r} is no email address")
-    return kept
+    try:
+        return address(email)
+    except BadAddress as fault:
+        raise BadEmail(str(fault)) from fault
 
 
 def _lock(session: Session, conversation_id: str) -> str:

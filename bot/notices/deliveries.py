@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
@@ -21,6 +21,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from bot.conversations.question import storable
 from bot.jobs import Progress, WorkFailed
 from bot.notices import signing
 from bot.notices.mail import letter, send
@@ -32,6 +33,8 @@ from knowledge_base.errors import Unavailable
 
 KIND = "deliver"
 GONE = 410  # the receiver wants no more of it
+PING = "ping"
+SAID_BYTES = 200  # of what a receiver answers, for the log
 ERROR_CHARACTERS = 500
 
 Channel = Literal["mail", "webhook"]
@@ -55,6 +58,7 @@ class Delivery:
     channel: Channel
     event: str
     target: str
+    receiver: str  # which webhook, by name
     state: State
     created_at: datetime
     due_at: datetime | None
@@ -66,6 +70,10 @@ class UnknownDelivery(LookupError):
     """There is no such delivery."""
 
 
+class UnknownWebhook(LookupError):
+    """No webhook of this name is configured."""
+
+
 class Deliveries:
     """`hand_over` queues the job of a delivery; `pauses` are the seconds after each failed attempt."""
 
@@ -73,13 +81,13 @@ class Deliveries:
         self,
         engine: sa.Engine,
         mail: Mail,
-        webhook: Webhook,
+        webhooks: Mapping[str, Webhook],
         pauses: Sequence[float],
         hand_over: Callable[[str], object],
     ) -> None:
         self._engine = engine
         self._mail = mail
-        self._webhook = webhook
+        self._webhooks = webhooks
         self._pauses = pauses
         self._hand_over = hand_over
 
@@ -96,11 +104,13 @@ class Deliveries:
     def plan_webhook(
         self, session: Session, conversation_id: str, event: str, data: Mapping[str, Any]
     ) -> list[str]:
-        """An event for the desk's software, if it listens."""
-        if not self._webhook.url:
-            return []
+        """An event for the desk's software: each receiver that wants it gets a delivery of its own."""
         content = {"type": event, "timestamp": now().isoformat(), "data": dict(data)}
-        return [_plan(session, conversation_id, "webhook", event, self._webhook.url, content)]
+        return [
+            _plan(session, conversation_id, "webhook", event, webhook.url, content, receiver=name)
+            for name, webhook in self._webhooks.items()
+            if webhook.wants(event)
+        ]
 
     def send(self, delivery_ids: Sequence[str]) -> None:
         """Carry out what was planned, once its transaction is over."""
@@ -138,6 +148,17 @@ class Deliveries:
         with reading(self._engine) as session:
             return list(session.scalars(waiting))
 
+    # ---- trying out ----
+
+    def ping(self, name: str) -> Attempt:
+        """Tell a receiver nothing, signed, at once and once: what it answers. Raises UnknownWebhook."""
+        if name not in self._webhooks:
+            known = ", ".join(self._webhooks) or "none is configured"
+            raise UnknownWebhook(f"there is no webhook {name!r}; webhooks: {known}")
+        content = {"type": PING, "timestamp": now().isoformat(), "data": {"webhook": name}}
+        attempt, _ = _tried(lambda: _post(self._webhooks[name], uuid4().hex, content))
+        return attempt
+
     # ---- the job ----
 
     def work(self, arguments: Mapping[str, Any], progress: Progress) -> None:
@@ -149,15 +170,10 @@ class Deliveries:
         if delivery.state != "waiting":
             return
         progress(delivery.event, 0.0)
-        began = time.perf_counter()
-        try:
-            said, fault = self._attempt(delivery), None
-        except (Unavailable, WorkFailed) as failure:
-            said, fault = str(failure), failure
-        attempt = Attempt(now(), fault is None, said[:ERROR_CHARACTERS], (time.perf_counter() - began) * 1000)
+        attempt, fault = _tried(lambda: self._attempt(delivery))
         again = self._note(delivery, attempt, final=isinstance(fault, WorkFailed))
         if fault is not None:
-            raise fault if again else WorkFailed(said)
+            raise fault if again else WorkFailed(attempt.said)
 
     def _attempt(self, delivery: Delivery) -> str:
         if delivery.channel == "mail":
@@ -173,26 +189,10 @@ class Deliveries:
                 ),
                 self._mail,
             )
-        return self._post(delivery)
-
-    def _post(self, delivery: Delivery) -> str:
-        import httpx
-
-        url = self._webhook.url
-        if not url:
-            raise WorkFailed("webhook.url is empty: nobody listens any more")
-        body = json.dumps(delivery.content).encode()
-        signed = signing.headers(self._webhook.secret.get_secret_value(), delivery.id, int(time.time()), body)
-        headers = {"Content-Type": "application/json", "User-Agent": "Kotae", **signed}
-        try:
-            answer = httpx.post(url, content=body, headers=headers, timeout=self._webhook.seconds)
-        except (httpx.HTTPError, httpx.InvalidURL) as fault:
-            raise Unavailable(f"{url} cannot be reached: {fault or type(fault).__name__}") from fault
-        if answer.is_success:
-            return str(answer.status_code)
-        if answer.status_code == GONE:
-            raise WorkFailed(f"{url} answered {GONE}: it wants no more webhooks")
-        raise Unavailable(f"{url} answered {answer.status_code}")
+        webhook = self._webhooks.get(delivery.receiver)
+        if webhook is None:
+            raise WorkFailed(f"no webhook {delivery.receiver!r} is configured any more")
+        return _post(webhook, delivery.id, delivery.content)
 
     def _note(self, delivery: Delivery, attempt: Attempt, *, final: bool) -> bool:
         """Keep the attempt. Whether another one follows."""
@@ -208,6 +208,41 @@ class Deliveries:
         return bool(left)
 
 
+def _tried(send: Callable[[], str]) -> tuple[Attempt, Unavailable | WorkFailed | None]:
+    """An attempt, and why it failed if it did."""
+    began = time.perf_counter()
+    fault: Unavailable | WorkFailed | None = None
+    try:
+        said = send()
+    except (Unavailable, WorkFailed) as failure:
+        said, fault = str(failure), failure
+    return Attempt(now(), fault is None, said[:ERROR_CHARACTERS], (time.perf_counter() - began) * 1000), fault
+
+
+def _post(webhook: Webhook, message_id: str, content: Mapping[str, Any]) -> str:
+    """Signed and sent: what the receiver answered. Raises Unavailable; WorkFailed when it wants no more."""
+    import httpx
+
+    url, body = webhook.url, json.dumps(content).encode()
+    signed = signing.headers(webhook.key, message_id, int(time.time()), body)
+    headers = {"Content-Type": "application/json", "User-Agent": "Kotae", **signed}
+    try:
+        with httpx.stream("POST", url, content=body, headers=headers, timeout=webhook.seconds) as answer:
+            said = f"{answer.status_code} {_beginning(answer.iter_bytes(SAID_BYTES))}".strip()
+    except (httpx.HTTPError, httpx.InvalidURL) as fault:
+        raise Unavailable(f"{url} cannot be reached: {fault or type(fault).__name__}") from fault
+    if answer.is_success:
+        return said
+    if answer.status_code == GONE:
+        raise WorkFailed(f"{url} answered {said}: it wants no more webhooks")
+    raise Unavailable(f"{url} answered {said}")
+
+
+def _beginning(body: Iterator[bytes]) -> str:
+    """The first words of an answer, in one line."""
+    return storable(" ".join(next(body, b"").decode(errors="replace").split()))
+
+
 def _plan(
     session: Session,
     conversation_id: str,
@@ -215,6 +250,8 @@ def _plan(
     event: str,
     target: str,
     content: Mapping[str, Any],
+    *,
+    receiver: str = "",
 ) -> str:
     row = DeliveryRow(
         id=uuid4().hex,
@@ -222,6 +259,7 @@ def _plan(
         channel=channel,
         event=event,
         target=target,
+        receiver=receiver,
         content=dict(content),
         state="waiting",
         attempts=[],
@@ -239,6 +277,7 @@ def _delivery(row: DeliveryRow) -> Delivery:
         channel=cast("Channel", row.channel),
         event=row.event,
         target=row.target,
+        receiver=row.receiver,
         state=cast("State", row.state),
         created_at=row.created_at,
         due_at=row.due_at,

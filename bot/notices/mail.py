@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -11,6 +12,20 @@ from bot.settings import Mail
 from knowledge_base.errors import Unavailable
 
 SECONDS = 20
+EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\]+\.[^@\s<>,;:\"()\[\]\\]+")
+EMAIL_CHARACTERS = 254
+
+
+class BadAddress(ValueError):
+    """Nobody can be written to by it."""
+
+
+def address(text: str) -> str:
+    """An address as it is kept; no line of a letter can be smuggled in with it. Raises BadAddress."""
+    kept = text.strip()
+    if len(kept) > EMAIL_CHARACTERS or not kept.isprintable() or not EMAIL.fullmatch(kept):
+        raise BadAddress(f"{text!r} is no email address")
+    return kept
 
 
 def letter(

@@ -19,14 +19,14 @@ from bot.handoff.inbox import Inbox
 from bot.handoff.presence import SEEN_SECONDS, Presence
 from bot.handoff.rules import Rules
 from bot.notices.deliveries import Deliveries
-from bot.settings import Handoff, Mail, Settings, Webhook
+from bot.settings import Handoff, Mail, Settings
 from knowledge_base.database import now
 
 SENTENCES = Settings(strategies={"manuals": {"use": "echo"}})
 
 
 def handoffs_of(engine: sa.Engine, clock: Callable[[], datetime] = now, **rules: object) -> Handoffs:
-    nothing = Deliveries(engine, Mail(), Webhook(), (), lambda _: None)
+    nothing = Deliveries(engine, Mail(), {}, (), lambda _: None)
     return Handoffs(engine, Handoff(**rules), SENTENCES.say, nothing, clock)  # type: ignore[arg-type]
 
 

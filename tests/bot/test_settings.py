@@ -42,7 +42,7 @@ def test_whatever_is_commented_out_in_the_shipped_file_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
-    monkeypatch.setenv("KOTAE_WEBHOOK__SECRET", "whsec_" + base64.b64encode(bytes(24)).decode())
+    monkeypatch.setenv("DESK_SECRET", "whsec_" + base64.b64encode(bytes(24)).decode())
     shipped = (ROOT / "kotae.toml").read_text("utf-8")
     settings = Settings.load(toml(tmp_path, re.sub(r"(?m)^# (\[|\w+ = )", r"\1", shipped)))
     shipped_ones = {"manuals", "product", "both", "best", "echo"}
@@ -153,6 +153,51 @@ def test_an_option_of_a_strategy_may_come_from_the_environment(monkeypatch: pyte
     monkeypatch.setenv("KOTAE_STRATEGIES__MANUALS__USE", "rag")
     monkeypatch.setenv("KOTAE_STRATEGIES__MANUALS__K", "7")
     assert Settings.load().strategies == {"manuals": {"use": "rag", "k": "7"}}
+
+
+SIGNS = "whsec_" + base64.b64encode(bytes(24)).decode()
+
+
+def test_each_webhook_has_a_secret_of_its_own_wherever_that_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    for name in ("kotae_webhooks__pager__secret", "crm"):
+        (secrets / name).write_text(SIGNS)
+    monkeypatch.setenv("KOTAE_SECRETS", str(secrets))
+    monkeypatch.setenv("KOTAE_WEBHOOKS__DESK__SECRET", SIGNS)
+    tables = "".join(
+        f"[webhooks.{name}]\nurl = 'https://{name}.example/'\n" for name in ("desk", "pager", "crm")
+    )
+    settings = Settings.load(toml(tmp_path, f"{tables}secret = 'file:{secrets / 'crm'}'"))
+    assert {name: webhook.key for name, webhook in settings.webhooks.items()} == dict.fromkeys(
+        ("desk", "pager", "crm"), SIGNS
+    )
+    assert SIGNS not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        (
+            "[webhooks.desk]\nurl = 'https://d.example'\nsecret = 'hush'",
+            "webhooks.desk.secret: a webhook is signed",
+        ),
+        ("[webhooks.desk]\nurl = 'https://d.example'\nsecret = 'env:NOT'", "'NOT' is not set"),
+        ("[webhooks.desk]\nurl = 'desk'\nsecret = 'hush'", "webhooks.desk.url"),
+        ("[webhooks.desk]\nurl = 'https://d.example'", "webhooks.desk.secret"),
+        (
+            f"[webhooks.desk]\nurl = 'https://d.example'\nsecret = '{SIGNS}'\nevents = ['handoff']",
+            "webhooks.desk.events",
+        ),
+        ("[webhook]\nurl = 'https://d.example'", "did you mean webhooks?"),
+    ],
+)
+def test_a_webhook_that_cannot_be_told_is_refused(tmp_path: Path, table: str, fault: str) -> None:
+    with pytest.raises(BadSettings) as refused:
+        Settings.load(toml(tmp_path, table))
+    assert fault in str(refused.value)
 
 
 def test_sites_may_be_separated_by_commas_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from bot.kotae import Kotae
 from bot.settings import Settings
 from tests.knowledge_base.internet import Site, served
+from tests.outside import SECRET, receiver
 from web.cli import main
 from web.cli.page import PAGE, page
 
@@ -415,3 +416,20 @@ def test_another_index_is_paused_built_and_gone_back_from(filled: Terminal) -> N
     assert filled.json("index", "status")["held"]
     assert "30 months" in str(filled.json("search", "How long is the warranty?"))
     assert filled("index", "build").exit_code == 0
+
+
+def test_a_webhook_is_tried_out_before_anybody_waits_for_it(terminal: Terminal) -> None:
+    assert "No webhook is configured" in terminal("webhooks", "list").output
+    with receiver() as hook:
+        table = f'[webhooks.desk]\nurl = "{hook.url}"\nsecret = "{SECRET}"\nevents = ["handoff.asked"]\n'
+        terminal.write("kotae.toml", CONFIG + table)
+        assert terminal.json("webhooks", "list") == [
+            {"name": "desk", "url": hook.url, "events": ["handoff.asked"]}
+        ]
+        assert terminal.json("webhooks", "test", "desk")["said"] == "204"
+        assert hook.events[0]["data"] == {"webhook": "desk"}
+        hook.statuses = [500]
+        assert "answered 500" in terminal.json("webhooks", "test", "desk", code=1)["said"]
+    assert "cannot be reached" in terminal("webhooks", "test", "desk").output
+    unknown = terminal("webhooks", "test", "crm")
+    assert (unknown.exit_code, "webhooks: desk" in unknown.output) == (1, True)

@@ -32,7 +32,7 @@ def settings(settings: Settings, office: PostOffice, hook: Receiver) -> Settings
         update={
             "handoff": Handoff(email_to=DESK, retry_seconds=(0.1, 0.1, 0.1)),
             "mail": Mail(host="127.0.0.1", port=office.port, security="none", sender="bot@example.com"),
-            "webhook": Webhook(url=hook.url, secret=SECRET),
+            "webhooks": {"desk": Webhook(url=hook.url, secret=SECRET)},
         }
     )
 
@@ -162,10 +162,69 @@ def test_what_was_not_sent_before_a_crash_is_sent_after_it(
     assert len(office.letters) == 1
 
 
+class TestSeveralWebhooks:
+    @pytest.fixture
+    def pager(self) -> Iterator[Receiver]:
+        with receiver() as pager:
+            yield pager
+
+    @pytest.fixture
+    def settings(self, settings: Settings, pager: Receiver) -> Settings:
+        only_who_waits = Webhook(url=pager.url, secret=SECRET, events=("handoff.asked",))
+        return settings.model_copy(update={"webhooks": {**settings.webhooks, "pager": only_who_waits}})
+
+    def test_each_hears_of_what_it_wants_and_one_that_fails_holds_up_no_other(
+        self,
+        customer: Customer,
+        operator: Operator,
+        kotae: Kotae,
+        hook: Receiver,
+        pager: Receiver,
+        admin: Admin,
+    ) -> None:
+        operator.is_there()
+        hook.statuses = [500] * 8
+        customer.asks_for_a_person()
+        operator.takes(customer.conversation)
+        kotae.jobs.drain()
+        assert [event["type"] for event in pager.events] == ["handoff.asked"]
+        failed = kotae.deliveries.page(state="failed")
+        assert {(one.receiver, one.event) for one in failed} == {
+            ("desk", "handoff.asked"),
+            ("desk", "handoff.taken"),
+        }
+        page = admin.opens("/console/deliveries").text
+        assert page.count("Send a ping") == 2
+        assert "pager" in page
+
+    def test_an_admin_sends_a_ping_and_reads_the_answer(
+        self, hook: Receiver, admin: Admin, operator: Operator, kotae: Kotae
+    ) -> None:
+        assert operator.sends("/console/deliveries/ping/desk").status_code == 403
+        admin.sends("/console/deliveries/ping/desk")
+        assert "desk answered 204" in admin.opens("/console/deliveries").text
+        assert hook.events[0]["type"] == "ping"
+        hook.statuses = [418]
+        admin.sends("/console/deliveries/ping/desk")
+        assert "answered 418" in admin.opens("/console/deliveries").text
+        assert admin.sends("/console/deliveries/ping/nobody").status_code == 404
+        assert kotae.deliveries.page() == []
+        assert [line.what for line in kotae.audit.page()].count("ping webhook") == 2
+
+    def test_a_receiver_that_is_configured_no_longer_is_told_nothing_more(
+        self, customer: Customer, kotae: Kotae
+    ) -> None:
+        customer.asks_for_a_person("ada@example.com")
+        kotae.deliveries._webhooks = {}
+        kotae.jobs.drain()
+        (failed,) = kotae.deliveries.page(state="failed")
+        assert failed.attempts[0].said == "no webhook 'desk' is configured any more"
+
+
 def test_nothing_is_sent_where_nothing_is_configured(
     customer: Customer, kotae: Kotae, admin: Admin, settings: Settings
 ) -> None:
-    kotae.deliveries._mail, kotae.deliveries._webhook = Mail(), Webhook()
+    kotae.deliveries._mail, kotae.deliveries._webhooks = Mail(), {}
     assert "Nothing was sent yet" in admin.opens("/console/deliveries").text
     customer.asks_for_a_person("ada@example.com")
     assert kotae.deliveries.page() == []

@@ -29,13 +29,15 @@ OPERATIONS = [
     ("GET", "/api/messages/{message_id}/sources/{number}"),
     ("POST", "/api/conversation/end"),
     ("GET", "/api/conversation/transcript"),
+    ("POST", "/api/conversation/transcript"),
     ("POST", "/api/messages/{message_id}/feedback"),
     ("POST", "/api/messages/{message_id}/stop"),
     ("POST", "/api/handoff"),
     ("DELETE", "/api/handoff"),
     ("GET", "/api/conversation/events"),
 ]
-NOT_ALL_TEXT_IS_GOOD = ("/api/messages", "/api/handoff")  # but a question, and an address
+# but a question, and an address
+NOT_ALL_TEXT_IS_GOOD = ("/api/messages", "/api/handoff", "/api/conversation/transcript")
 FOR_PROGRAMS = [
     ("POST", "/api/v1/ask"),
     ("GET", "/api/v1/search"),

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot.notices.deliveries import UnknownDelivery
+from bot.notices.deliveries import UnknownDelivery, UnknownWebhook
 from web.admin import bp
 from web.auth import requires
 from web.current import kotae
@@ -29,10 +29,27 @@ def deliveries() -> ResponseReturnValue:
         states=STATES,
         state=state,
         pretty=lambda content: json.dumps(content, indent=2, ensure_ascii=False),
-        webhook=settings.webhook.url,
+        webhooks=settings.webhooks,
         mail=settings.mail.host,
         desk=settings.handoff.email_to,
     )
+
+
+@bp.post("/deliveries/ping/<name>")
+@requires("admin")
+def ping(name: str) -> ResponseReturnValue:
+    """A signed word to one receiver, to see what it answers."""
+    try:
+        answered = kotae().deliveries.ping(name)
+    except UnknownWebhook:
+        abort(404)
+    kotae().audit.note(current_user.email, "ping webhook", name)
+    if answered.ok:
+        told = {"name": name, "said": answered.said, "ms": round(answered.ms)}
+        flash(_("%(name)s answered %(said)s after %(ms)s ms.", **told), "success")
+    else:
+        flash(f"{name}: {answered.said}", "danger")
+    return redirect(url_for("admin.deliveries"))
 
 
 @bp.post("/deliveries/<delivery_id>/again")

@@ -19,6 +19,8 @@ from flask_babel import gettext as _
 from bot.conversations import suggestions, transcript
 from bot.conversations.conversation import Message
 from bot.handoff.handoffs import Kept
+from bot.notices.mail import BadAddress
+from bot.notices.transcripts import NothingSaid, NotSent, TooManyLetters
 from web import auth, languages, sse
 from web.chat import schemas, sources, standing, wire
 from web.chat.identity import NotSignedError, verified
@@ -197,6 +199,27 @@ def read_transcript() -> Response:
     response = Response(transcript.text(conversation, languages.current()), mimetype="text/plain")
     response.headers.set("Content-Disposition", "attachment", filename="chat.txt")
     return response
+
+
+@bp.post("/conversation/transcript")
+@bp.auth_required(auth.customer)
+@limiter.limit(lambda: cast(str, current_app.config["TRANSCRIPTS"]))
+@bp.input(schemas.SendTranscript)
+@bp.output(schemas.Sent, status_code=202)
+@bp.doc(responses=errors(400, 403, 404, 409, 429, 503))
+def send_transcript(json_data: schemas.SendTranscript) -> schemas.Sent:
+    """Send the conversation to an address of the customer's."""
+    language = languages.current()
+    try:
+        return schemas.Sent(text=kotae().transcripts.send(auth.conversation_id(), json_data.email, language))
+    except BadAddress:
+        raise HTTPError(400, _("This is no email address. Please check it.")) from None
+    except NotSent:
+        raise HTTPError(403, _("No mail is sent from here.")) from None
+    except NothingSaid:
+        raise HTTPError(409, _("There is nothing to send yet.")) from None
+    except TooManyLetters:
+        raise HTTPError(429, kotae().settings.say("transcript_limit", language)) from None
 
 
 def _signed(asked: schemas.NewConversation) -> Mapping[str, str]:

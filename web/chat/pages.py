@@ -67,6 +67,7 @@ def frame() -> Response:
         scheme=scheme if scheme in ("light", "dark") else appearance.scheme,
         direction=RIGHT_TO_LEFT if request.args.get("dir") == RIGHT_TO_LEFT else "ltr",
         person=settings.handoff.enabled,
+        letter=kotae().transcripts.offered,
         inline=request.args.get("mode") == "inline",
     )
     response = make_response(page)

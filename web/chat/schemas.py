@@ -73,6 +73,14 @@ class Farewell(Asked):
     why: Readable = Field(default="", max_length=2000)
 
 
+class SendTranscript(Asked):
+    email: str = Field(min_length=1, max_length=254, description="Where to.")
+
+
+class Sent(BaseModel):
+    text: str = Field(description="What the customer is told, in the operator's words.")
+
+
 class Followups(BaseModel):
     """What may be asked next: headings beside the cited passages that lead to an answer."""
 

@@ -27,6 +27,7 @@ from web.cli import (
     train,
     users,
     watches,  # noqa: F401 - it adds its commands to `documents`
+    webhooks,
 )
 from web.cli.shell import Root
 
@@ -49,6 +50,7 @@ for command in (
     conversations.conversations,
     conversations.retention,
     keys.keys,
+    webhooks.webhooks,
     router.router,
     pairs.pairs,
     train.train,

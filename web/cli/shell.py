@@ -189,11 +189,13 @@ def _code(error: Exception) -> int | None:
     from bot.answering.switch import Refused as SharesRefused
     from bot.conversations.conversation import UnknownConversation
     from bot.conversations.limits import Refused
+    from bot.evaluation.drafts import DraftRefused, UnknownDraft
     from bot.evaluation.files import BadQuestions
     from bot.evaluation.results import Gated
     from bot.evaluation.runs import EvaluationRefused
     from bot.evaluation.sets import SetRefused, UnknownSet
     from bot.jobs import UnknownJob
+    from bot.notices.deliveries import UnknownWebhook
     from bot.settings import BadSettings
     from knowledge_base.errors import InUse, KnowledgeError
     from strategies.errors import StrategyError
@@ -206,10 +208,12 @@ def _code(error: Exception) -> int | None:
     if isinstance(error, (BadSettings, InUse)):
         return CANNOT_BEGIN
     foreseen = (KnowledgeError, StrategyError, Refused, UserRefused, NoWayBack, UnknownJob, RouterRefused)
-    of_operators = (UnknownConversation, SharesRefused, KeyRefused, UnknownKey)
+    of_operators = (UnknownConversation, SharesRefused, KeyRefused, UnknownKey, UnknownWebhook)
     of_the_model = (TrainingFailed, ShelfError, AdapterRefused, BadCard, BadPairs)
     of_evaluations = (BadQuestions, SetRefused, UnknownSet, EvaluationRefused, Gated)
-    return FAILED if isinstance(error, (*foreseen, *of_operators, *of_the_model, *of_evaluations)) else None
+    of_drafts = (DraftRefused, UnknownDraft)
+    told = (*foreseen, *of_operators, *of_the_model, *of_evaluations, *of_drafts)
+    return FAILED if isinstance(error, told) else None
 
 
 here = click.make_pass_decorator(Installation, ensure=True)

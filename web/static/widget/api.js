@@ -163,6 +163,11 @@ export class Api {
     return (await this.#call("conversation/transcript")).blob();
   }
 
+  /** Have it sent to an address; the sentence that says so. */
+  async mail(email) {
+    return (await (await this.#call("conversation/transcript", { body: { email } })).json()).text;
+  }
+
   async end(farewell) {
     await this.#call("conversation/end", { body: farewell });
   }

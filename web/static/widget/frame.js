@@ -3,7 +3,7 @@ import { Announcer } from "./announcer.js";
 import { Answer } from "./answer.js";
 import { Api, CutOff, newId, Refused } from "./api.js";
 import { Composer } from "./composer.js";
-import { farewell } from "./farewell.js";
+import { fill } from "./form.js";
 import { Host } from "./host.js";
 import { show } from "./markdown.js";
 import { Person } from "./person.js";
@@ -41,6 +41,7 @@ class Chat {
     page("new").addEventListener("click", () => this.restart());
     page("end").addEventListener("click", () => this.end());
     page("transcript").addEventListener("click", () => this.save());
+    page("letter")?.addEventListener("click", () => this.mail());
     page("document-close").addEventListener("click", () => page("document").close());
     for (const starter of page("starters").querySelectorAll("button")) {
       starter.addEventListener("click", () => this.#choose(starter.textContent));
@@ -97,7 +98,12 @@ class Chat {
   async end() {
     page("menu").hidePopover();
     if (document.querySelector("[name=stars]")) return;
-    if (!(await farewell(this.#messages, (said) => this.api.end(said)))) return this.composer.focus();
+    const ended = await fill("farewell", this.#messages, async (given) => {
+      const stars = given.get("stars");
+      await this.api.end({ stars: stars ? Number(stars) : null, why: given.get("why").trim() });
+      return true;
+    });
+    if (!ended) return this.composer.focus();
     this.restart();
     this.announcer.begin(say("ended"));
   }
@@ -112,6 +118,18 @@ class Chat {
     } catch (problem) {
       this.#answer().fail(told(problem)[0], null);
     }
+  }
+
+  /** Have the chat sent to an address. */
+  async mail() {
+    page("menu").hidePopover();
+    if (document.querySelector("[name=email]")) return;
+    this.#follows = true;
+    const told = await fill("letter-form", this.#messages, (given) => this.api.mail(given.get("email").trim()));
+    this.composer.focus();
+    if (!told) return;
+    this.#add(Object.assign(document.createElement("li"), { className: "note", textContent: told, dir: "auto" }));
+    this.announcer.begin(told);
   }
 
   async #remember() {
@@ -291,7 +309,7 @@ class Chat {
     const begun = this.#messages.children.length > 1;
     page("starters").hidden = begun;
     page("new").hidden = !begun;
-    page("transcript").disabled = page("end").disabled = !begun || !this.api.hasConversation;
+    for (const id of ["transcript", "letter", "end"]) if (page(id)) page(id).disabled = !begun || !this.api.hasConversation;
     for (const edit of this.#messages.querySelectorAll(".edit")) {
       edit.hidden = edit.parentElement !== this.#last?.element || Boolean(this.#waiting) || !this.person.away;
     }
