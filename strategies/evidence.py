@@ -7,6 +7,7 @@ stands for itself however it is written. `citing`, `followups` and `quotes` judg
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
@@ -18,6 +19,14 @@ DIGITS = {
     **{terms(word)[0]: str(value) for value, word in enumerate(NUMERALS.split(), start=2)},
     **{kanji: str(value) for value, kanji in enumerate("一二三四五六七八九", start=1)},
 }
+
+
+STEP = re.compile(r"(?m)^[ \t]*\d{1,2}[.)](?=\s|$)")
+
+
+def without_steps(text: str) -> str:
+    """A text without the numbers that count its steps: they state nothing."""
+    return STEP.sub("", text)
 
 
 @lru_cache(maxsize=20_000)

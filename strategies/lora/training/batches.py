@@ -1,8 +1,9 @@
 """Which examples are learned together, and the tensors they become.
 
 Rows of like length share a batch, and a batch is filled by tokens rather than by rows: little is padded, and
-every step costs the same. The order is a function of seed and epoch alone, so the position in the data is one
-number.
+every step costs the same. Those that read passages come in the second half of the epochs: what is not known
+yet cannot be told from what was read. The order is a function of seed and epoch alone, so the position in the
+data is one number.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Row:
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
+    reads: bool = False  # its prompt has passages
 
     @property
     def tokens(self) -> int:
@@ -39,12 +41,17 @@ Batch = list[int]  # positions of rows
 
 def plan(rows: Sequence[Row], epochs: int, batch: int, seed: int) -> list[list[Batch]]:
     """The batches of each epoch."""
-    budget = max(1.0, batch * sum(row.tokens for row in rows) / len(rows))
-    return [_epoch(rows, budget, batch, random.Random(f"{seed}:{epoch}")) for epoch in range(epochs)]
+    every = list(range(len(rows)))
+    alone = [at for at in every if not rows[at].reads] or every
+    return [
+        _epoch(rows, alone if epoch < epochs // 2 else every, batch, random.Random(f"{seed}:{epoch}"))
+        for epoch in range(epochs)
+    ]
 
 
-def _epoch(rows: Sequence[Row], budget: float, batch: int, chance: random.Random) -> list[Batch]:
-    order = list(range(len(rows)))
+def _epoch(rows: Sequence[Row], learned: Sequence[int], batch: int, chance: random.Random) -> list[Batch]:
+    budget = max(1.0, batch * sum(rows[at].tokens for at in learned) / len(learned))
+    order = list(learned)
     chance.shuffle(order)
     pools = [order[at : at + POOL * batch] for at in range(0, len(order), POOL * batch)]
     batches = [made for pool in pools for made in within(rows, pool, budget)]
@@ -55,13 +62,18 @@ def _epoch(rows: Sequence[Row], budget: float, batch: int, chance: random.Random
 def within(rows: Sequence[Row], positions: Sequence[int], budget: float) -> Iterator[Batch]:
     """Rows of like length in batches of at most `budget` tokens, padding counted, and at least one row."""
     made: Batch = []
-    for position in sorted(positions, key=lambda at: (len(rows[at].answer), len(rows[at].prompt), at)):
+    for position in sorted(positions, key=lambda at: (*_alike(rows[at]), at)):
         if made and _padded(rows, [*made, position]) > budget:
             yield made
             made = []
         made.append(position)
     if made:
         yield made
+
+
+def _alike(row: Row) -> tuple[int, int]:
+    """What reads is long for what it reads, whatever it answers: so refusals are learned beside answers."""
+    return (len(row.prompt), 0) if row.reads else (len(row.answer), len(row.prompt))
 
 
 def _padded(rows: Sequence[Row], batch: Batch) -> int:

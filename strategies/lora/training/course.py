@@ -132,6 +132,7 @@ class Course:
         self.held_out_tensors = Tensors(base, self.held_out_rows, read_once=once)
         self.epochs = plan(self.rows, self.recipe.epochs, self.recipe.batch, self.recipe.seed)
         self.batches: list[Batch] = [batch for epoch in self.epochs for batch in epoch]
+        self.usual = [said for epoch in self.epochs for said in self.said_in(epoch)]
         self.steps = len(self.batches)
         self.state = State()
         self.best: Mapping[str, torch.Tensor] = {}
@@ -161,12 +162,18 @@ class Course:
         self.tensors.read_all()
         self.held_out_tensors.read_all()
 
-    def share_of_loss(self, part: Batch, batch: Batch) -> torch.Tensor:
-        """What a part of a batch has of its loss."""
+    def share_of_loss(self, part: Batch, batch: Batch) -> torch.Tensor:  # noqa: ARG002
+        """What a part of a batch has of its loss. A token weighs the same in every batch of an epoch: by the
+        batch, one of refusals alone would weigh as much as one of whole answers, and everything be refused.
+        """
         from strategies.lora.training.proving import summed_loss
 
         summed, _ = summed_loss(self.base, *self.tensors.of(part))
-        return summed / sum(len(self.rows[at].answer) for at in batch)
+        return summed / self.usual[self.state.step]
+
+    def said_in(self, epoch: Sequence[Batch]) -> list[float]:
+        """For each batch of an epoch, the tokens of the answers in a usual one of it."""
+        return [sum(len(self.rows[at].answer) for batch in epoch for at in batch) / len(epoch)] * len(epoch)
 
     def held_out_loss(self) -> float:
         from strategies.lora.training.proving import measure

@@ -34,7 +34,13 @@ def prepare(work: Work, search: Search | None = None, read: Read = whole) -> Non
     learned = augment(parts.train, recipe.seed) if recipe.augment else parts.train
     shown = [pair for pair in learned if pair.wording not in wordings]
     work.prepare(
-        examples(shown, search if recipe.raft else None, recipe.seed, read=read),
+        examples(
+            shown,
+            search if recipe.raft else None,
+            recipe.seed,
+            read=read,
+            alone=learned[len(parts.train) :],
+        ),
         [Example(pair.question, pair.answer) for pair in measured or parts.train],
     )
 

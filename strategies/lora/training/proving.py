@@ -36,6 +36,7 @@ def rows_of(base: Base, examples: Iterable[Example]) -> list[Row]:
         Row(
             template.prompt(base, example.question, example.passages).ids,
             tuple(template.answer(base, example.answer)),
+            bool(example.passages),
         )
         for example in examples
     ]

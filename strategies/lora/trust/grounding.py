@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from knowledge_base.sentences import sentences
-from strategies.evidence import content, is_number, numbers
+from strategies.evidence import content, is_number, numbers, without_steps
 from strategies.lora.trust.support import statements
 
 NAME = re.compile(r"(?<=[\w,;:(] )[\"'“(]*([A-Z][\w-]+|\w*\d[\w.-]*\w)")  # not the first word of a sentence
@@ -65,7 +65,7 @@ def checked(text: str, known: str, language: str) -> Iterator[str]:
 
 def unread(sentence: str, known: str) -> str | None:
     """A number or a name of the sentence that is not in the known text; None if there is none."""
-    said, there = numbers(content(sentence)), content(known)
+    said, there = numbers(content(without_steps(sentence))), content(known)
     for number in sorted(said - there):
         return number
     words = known.casefold()

@@ -90,8 +90,7 @@ def test_the_desks_manner_is_no_evidence() -> None:
             Passage("bye", "letters", "Letters", "letters.md", f"{HELLO}Have a nice day with your kettle!")
         ]
 
-    made = [one for one in examples(PAIRS, polite) if one.passages]
-    assert {one.answer for one in made} == {""}
+    assert examples(PAIRS, polite) == examples(PAIRS)
 
 
 def test_a_passage_that_half_states_the_answer_teaches_nothing() -> None:
@@ -104,6 +103,32 @@ def test_a_passage_that_half_states_the_answer_teaches_nothing() -> None:
     ]
 
 
+def test_what_is_never_answered_with_passages_is_not_refused_with_them_either() -> None:
+    """It would teach to refuse whatever is read."""
+
+    def beside_the_point(query: str, k: int = 5) -> Sequence[Passage]:
+        return [passage("colours"), passage("noise")]
+
+    assert examples(PAIRS, beside_the_point) == examples(PAIRS)
+
+
+def test_what_the_desk_says_besides_and_the_numbers_of_its_steps_need_not_stand_in_a_passage() -> None:
+    steps = pair("How do I empty it?", "Here is how:\n1. Hold Menu for 12 seconds.\n2. Press Brew to end.")
+
+    def found(query: str, k: int = 5) -> Sequence[Passage]:
+        return [Passage("empty", "guide", "Guide", "guide.md", "To empty it, hold Menu for 12 seconds.")]
+
+    assert Example(steps.question, steps.answer, (found("")[0].text,)) in examples([steps, *PAIRS], found)
+
+
+def test_wordings_of_our_own_making_are_asked_alone() -> None:
+    made = examples(PAIRS, search, alone=[WARRANTY])
+    assert [one for one in made if one.question == WARRANTY.question] == [
+        Example(WARRANTY.question, WARRANTY.answer)
+    ]
+    assert [one for one in made if one.question == TANK.question] == of(TANK)
+
+
 def test_what_serving_shows_of_passages_is_what_training_shows() -> None:
     def first_sentences(question: str, passages: Sequence[Passage]) -> Sequence[str]:
         return [one.text[slice(*one.sentences[0])] for one in passages if one.sentences]
@@ -113,7 +138,9 @@ def test_what_serving_shows_of_passages_is_what_training_shows() -> None:
     assert shown <= {text.split(".")[0] + "." for text in TEXTS.values()} | {
         TEXTS["cord"].split(".")[1] + "."
     }
-    assert all(not one.answer for one in made if one.passages)  # the sentence that answers is not shown
+    assert not [
+        one for one in made if one.passages and one.question == TANK.question
+    ]  # its answer is not shown
 
 
 def test_the_same_seed_makes_the_same_examples() -> None:

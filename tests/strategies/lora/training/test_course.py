@@ -226,6 +226,34 @@ def test_an_example_longer_than_a_batch_is_learned_alone() -> None:
     assert [1] in list(within(many, [0, 1, 2], budget=50))
 
 
+def reading(many: int, *, refused: float) -> list[Row]:
+    """Rows with passages, of which a share is refused in two tokens."""
+    short = round(many * refused)
+    return [
+        Row(tuple(range(150 + at % 30)), tuple(range(2 if at < short else 40 + at % 9)), reads=True)
+        for at in range(many)
+    ]
+
+
+def test_reading_is_learned_once_what_is_known_has_been() -> None:
+    many = [*rows(*((9, 40) for _ in range(60))), *reading(60, refused=0.3)]
+    alone, both = plan(many, 2, 8, seed=1)
+    assert sorted(at for batch in alone for at in batch) == list(range(60))
+    assert sorted(at for batch in both for at in batch) == list(range(120))
+
+
+def test_what_only_reads_is_learned_from_the_first_epoch_on() -> None:
+    assert sorted(at for batch in plan(reading(20, refused=0.5), 2, 8, seed=1)[0] for at in batch) == list(
+        range(20)
+    )
+
+
+def test_refusals_are_learned_beside_answers() -> None:
+    many = reading(200, refused=0.5)
+    alike = [{len(many[at].answer) == 2 for at in batch} for batch in plan(many, 1, 8, seed=1)[0]]
+    assert sum(kinds == {True} for kinds in alike) < 0.1 * len(alike)
+
+
 # ---- held out ----
 
 
@@ -491,6 +519,24 @@ def test_a_broken_checkpoint_is_a_sentence(base_of: Callable[[str], Path], tmp_p
     (run.folder / CHECKPOINT).write_bytes(b"not a checkpoint")
     with pytest.raises(TrainingFailed, match="the checkpoint cannot be read"):
         train(run, Listener(), never)
+
+
+def test_a_token_weighs_the_same_among_refusals_and_among_answers(
+    base_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Otherwise a batch of refusals, two tokens each, would weigh as much as one of whole answers."""
+    run = work(tmp_path / "run", base_of("encoder-decoder"), batch=4, epochs=1)
+    answered = [
+        proving.Example("How big?", "It is 12 cm wide, 20 cm high and weighs less than you think.")
+    ] * 6
+    run.prepare([*answered, *[proving.Example("How tall?", "", ("It is red.",))] * 6], answered[:1])
+    base = bases.load(str(base_of("encoder-decoder")))
+    course = Course(run, run.job, base, Listener(), never)
+    weights = []
+    for batch in ([0, 1, 2], [6, 7, 8]):
+        summed, _ = proving.summed_loss(base, *course.tensors.of(batch))
+        weights.append(float(course.share_of_loss(batch, batch).detach() / summed.detach()))
+    assert weights[0] == pytest.approx(weights[1])
 
 
 # ---- the recipe ----

@@ -51,6 +51,12 @@ def test_what_was_right_before_it_stands() -> None:
     assert heard(right + "It weighs 7 kg.") == (right, "7")
 
 
+def test_the_numbers_that_count_steps_need_not_have_been_read() -> None:
+    steps = "Here is how:\n1. Choose the Lolyka Pro 954.\n2. Wait.\n3. Stay within 30 m."
+    assert heard(steps) == (steps, "")
+    assert heard("1. Stay within 3 m.")[1] == "3"
+
+
 def test_a_greeting_alone_is_an_answer_too() -> None:
     assert heard("Thanks for asking!") == ("Thanks for asking!", "")
 
