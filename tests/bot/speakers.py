@@ -47,12 +47,12 @@ class Slow(Says):
     def warm_up(self) -> None:
         super().warm_up()
         if self.warming:
-            assert self.go.wait(10)
+            assert self.go.wait(60)
 
     def stream(self, question: Question) -> Iterator[Event]:
         for number, event in enumerate(super().stream(question)):
             if number and not self.warming:
-                assert self.go.wait(10)
+                assert self.go.wait(60)
             yield event
 
 

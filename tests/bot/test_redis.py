@@ -49,7 +49,7 @@ def redis(tmp_path: Path) -> Iterator[str]:
         time.sleep(0.02)
     yield f"redis://127.0.0.1:{port}/0"
     server.terminate()
-    server.wait(10)
+    server.wait(60)
 
 
 @pytest.mark.server

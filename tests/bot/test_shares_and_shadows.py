@@ -72,7 +72,7 @@ class TestOptions:
         kotae.switch.set_options("manuals", {"k": 9}, by="olga")
         theirs.look()
         assert theirs._warming is not None
-        theirs._warming.join(10)
+        theirs._warming.join(60)
         assert theirs.current()[1]._k == 9  # type: ignore[attr-defined]
         theirs.close()
 

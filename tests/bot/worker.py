@@ -1,6 +1,7 @@
 """A worker in a process of its own, for tests that kill it: `python -m tests.bot.worker FOLDER`.
 
-Its work writes a line a step into FOLDER/steps, and goes on behind what an earlier run wrote.
+Its work writes a line a step into FOLDER/steps, and goes on behind what an earlier run wrote. In the middle
+it waits until there is FOLDER/go.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ def main(folder: Path) -> None:
         done = len(steps.read_text().splitlines()) if steps.exists() else 0
         for number in range(done, STEPS):
             progress("counting", number / STEPS)
+            while number == STEPS // 2 and not (folder / "go").exists():
+                time.sleep(0.02)
+                progress("waiting", number / STEPS)
             with steps.open("a") as file:
                 file.write(f"{number}\n")
-            time.sleep(0.05)
 
     engine = open_engine(f"sqlite:///{folder / 'kotae.db'}")
     Jobs(engine, open_queue(folder, ""), {"count": count}).run_worker()

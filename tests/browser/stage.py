@@ -15,7 +15,7 @@ from strategies.base import Kit, Question
 from strategies.base import Options as NoOptions
 from strategies.events import Citation, Event, Token
 
-PATIENCE = 20  # seconds a held answer waits for its test
+PATIENCE = 60  # seconds a held answer waits for its test
 
 Line = Event | Exception | threading.Event | str
 """Something said (a text letter by letter), something that goes wrong, or a wait until the test goes on."""

@@ -140,7 +140,7 @@ def test_an_answer_whose_customer_does_not_come_back_ends_and_what_was_said_is_k
     reading = customer.starts_to_read("Tell me everything.")
     read = [next(reading) for _ in range(4)]
     reading.close()
-    assert speaker.closed.wait(2)
+    assert speaker.closed.wait(30)
     answer = eventually(lambda: dict(enumerate(customer.reads_again())).get(1))
     assert answer["partial"]
     assert answer["text"].startswith("and " * sum(frame.name == "token" for frame in read))

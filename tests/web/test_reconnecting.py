@@ -263,7 +263,7 @@ def test_an_answer_goes_on_while_its_customer_is_away(customer: Customer, app: A
 
     def waits(_question: Question) -> Iterator[Event]:
         yield Token("Early. ")
-        assert more.wait(5)
+        assert more.wait(60)
         yield Token("Late.")
 
     speaks(waits)
@@ -276,7 +276,7 @@ def test_an_answer_goes_on_while_its_customer_is_away(customer: Customer, app: A
 
 
 def test_a_silent_answer_keeps_its_connection_and_a_stop_does_not_wait_for_it() -> None:
-    gate = threading.Event()
+    gate, over = threading.Event(), threading.Event()
 
     class Silent:
         closed = threading.Event()
@@ -285,7 +285,8 @@ def test_a_silent_answer_keeps_its_connection_and_a_stop_does_not_wait_for_it() 
             return self
 
         def __next__(self) -> Any:
-            gate.wait(10)
+            gate.wait(60)
+            over.set()
             raise StopIteration
 
         def close(self) -> None:
@@ -295,13 +296,12 @@ def test_a_silent_answer_keeps_its_connection_and_a_stop_does_not_wait_for_it() 
     writing = running.begin("c", "q", Silent())
     reading = writing.read(every=0.02)
     assert next(reading).startswith(":")
-    began = time.monotonic()
     writing.stop()
     (end,) = [frame for text in reading for frame in frames(text)]
     assert (end.name, end.data["partial"]) == ("end", True)
-    assert time.monotonic() - began < 2
+    assert not over.is_set()
     gate.set()
-    assert Silent.closed.wait(2)
+    assert Silent.closed.wait(30)
 
 
 def test_an_answer_that_another_process_writes_is_waited_for(

@@ -1,11 +1,13 @@
 """A server that only asks, for tests that kill it: `python -m tests.bot.evaluation.asker DATA`.
 
-Each question that is put to a strategy leaves a line in DATA/asked.
+Each question that is put to a strategy leaves a line in DATA/asked. The one behind the first HELD_AT is never
+answered.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,12 +23,15 @@ from bot.jobs import Jobs, open_queue
 from knowledge_base.database import open_engine
 from strategies.errors import StrategyError
 
+HELD_AT = 7
+
 
 class Desk:
     """An installation's evaluations, with strategies that answer in capitals."""
 
-    def __init__(self, engine: sa.Engine, data: Path, seconds: float = 0.0) -> None:
-        self.seconds = seconds
+    def __init__(self, engine: sa.Engine, data: Path, held_at: int | None = None) -> None:
+        self.seconds = 0.0
+        self.held_at = held_at
         self.file = data / "asked"
         self.broken: dict[str, str] = {}  # strategies, and why they fail
         self.cold: dict[str, StrategyError] = {}  # strategies, and why they cannot warm
@@ -54,6 +59,8 @@ class Desk:
             with self.file.open("a") as file:
                 file.write(f"{strategy} {question.id}\n")
             time.sleep(self.seconds)
+            if self.held_at is not None and len(self.asked) > self.held_at:
+                threading.Event().wait()
         if strategy in self.broken:
             return Answered(question.id, strategy, error=self.broken[strategy])
         return Answered(question.id, strategy, question.text.upper())
@@ -73,7 +80,7 @@ class Desk:
 
 def main(data: Path) -> None:
     engine = open_engine(f"sqlite:///{data / 'kotae.db'}")
-    Desk(engine, data, seconds=0.05).jobs.run_worker()
+    Desk(engine, data, HELD_AT).jobs.run_worker()
     engine.dispose()
 
 

@@ -248,6 +248,7 @@ class Scripted:
         self.go = threading.Event()
         self.go.set()
         self.holds_after = -1  # so many steps: the next one waits until told to go
+        self.holds = False
         self._size = len(base.speaker)
         self._rows: list[list[int | float | Exception]] = []
 
@@ -260,7 +261,8 @@ class Scripted:
     def step(self, rows: Rows, tokens: torch.Tensor, part: slice) -> torch.Tensor:
         if self.steps == self.holds_after:
             self.go.clear()
-        assert self.go.wait(30)
+            self.holds = True
+        assert self.go.wait(60)
         self.steps += 1
         logits = torch.zeros(len(tokens), self._size)
         for row, (length, token) in enumerate(zip(rows.own.lengths[part], tokens.tolist(), strict=True)):
@@ -438,7 +440,7 @@ def test_a_customer_who_leaves_frees_the_row_within_a_step(
     next(staying)
     with ThreadPoolExecutor(1) as customers:
         waiting = customers.submit(lambda: list(engine.speak(asks(1))))
-        assert eventually(lambda: len(engine._waiting) == 1)
+        assert eventually(lambda: len(engine._waiting) == 1 and speaker.holds)
         before = speaker.steps
         staying.close()
         speaker.go.set()
@@ -498,12 +500,11 @@ def test_who_left_while_waiting_takes_nobodys_place(ours: Base, engines: Callabl
 def test_an_answer_that_takes_too_long_is_ended(ours: Base, engines: Callable[..., Engine]) -> None:
     engine = engines(ours)
     speaker = Scripted(ours, {10: words(ours, "lamp")[:1]})
+    speaker.holds_after = 1
     engine._speaker = speaker
-    answer = engine.speak(asks(), max_tokens=100, seconds=0.2)
-    next(answer)
-    speaker.go.clear()
     with pytest.raises(Unavailable, match="in time"):
-        list(answer)
+        list(engine.speak(asks(), max_tokens=100, seconds=0.2))
+    assert eventually(lambda: speaker.holds), "it had not begun"
     speaker.go.set()
     assert eventually(lambda: len(engine._rows) == 0)
 
@@ -539,10 +540,16 @@ def test_the_memory_of_prompts_is_bounded(
 def test_closing_tells_who_listens_and_who_comes_later(ours: Base) -> None:
     engine = Engine(ours)
     speaker = Scripted(ours, {10: words(ours, "lamp")[:1]})
+    speaker.holds_after = 1
     engine._speaker = speaker
     answer = engine.speak(asks(), max_tokens=100)
     next(answer)
-    engine.close()
+    assert eventually(lambda: speaker.holds)
+    with ThreadPoolExecutor(1) as admin:
+        closing = admin.submit(engine.close)
+        assert eventually(lambda: engine._closing)
+        speaker.go.set()
+        closing.result()
     engine.close()
     assert not any(thread.name == "engine" and thread.is_alive() for thread in [engine._thread])
     with pytest.raises(Unavailable, match="being shut down"):
