@@ -16,9 +16,11 @@ import inspect
 import json
 import logging
 import re
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -46,18 +48,28 @@ def kinds() -> dict[str, type[Kind]]:
 
 def installed() -> list[str]:
     """The names of every kind that an installed package provides, whether or not it loads."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return sorted({point.name for point in points()})
 
 
 def kind(name: str) -> type[Kind]:
     """The kind of this name. Raises Misconfigured when no package provides it, two do, or it is broken."""
-    points = {point.value: point for point in entry_points(group=GROUP, name=name)}
-    if not points:
+    found = {point.value: point for point in points() if point.name == name}
+    if not found:
         raise Misconfigured(f"no installed package provides the kind {name!r}; {known(name, installed())}")
-    if len(points) > 1:
-        packages = " and ".join(sorted(provider(point) for point in points.values()))
+    if len(found) > 1:
+        packages = " and ".join(sorted(provider(point) for point in found.values()))
         raise Misconfigured(f"the kind {name!r} is provided by {packages}; uninstall all but one of them")
-    return load(next(iter(points.values())))
+    return load(next(iter(found.values())))
+
+
+def points() -> tuple[EntryPoint, ...]:
+    """The kinds of all installed packages, whose files are read once."""
+    return _points_on(tuple(sys.path))
+
+
+@cache
+def _points_on(_path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=GROUP))
 
 
 def load(point: EntryPoint) -> type[Kind]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import CodeType
 
 import pytest
 from apiflask import APIFlask
 from argon2 import PasswordHasher
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 
 from bot.access.users import Users
 from bot.kotae import Kotae
@@ -37,18 +41,56 @@ def one_embedder() -> Iterator[None]:
         yield
 
 
+class Templates(BytecodeCache):
+    """What templates compile to."""
+
+    def __init__(self) -> None:
+        self.compiled: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self.compiled.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.compiled[bucket.key, bucket.checksum] = bucket.code
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_compilation() -> Iterator[None]:
+    """Templates are compiled once for all applications of the run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(Flask.jinja_options, "bytecode_cache", Templates())
+        yield
+
+
+Prepared = Callable[[Settings], Path]
+
+
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that the migrations made, to be copied: they run once."""
-    data = tmp_path_factory.mktemp("migrated")
-    Kotae.open(Settings(data=data, strategies={"manuals": {"use": "echo"}})).close()
-    return data / "kotae.db"
+def prepared(one_embedder: None, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """The data directory of an installation that was started once and is empty, to be copied: database and
+    index are made once for all that have the same product and embedding.
+    """
+
+    @functools.cache
+    def data(product: str, embedding: str) -> Path:
+        data = tmp_path_factory.mktemp("prepared")
+        settings = Settings(
+            data=data,
+            product=product,
+            embedding={"model": embedding},
+            strategies={"manuals": {"use": "echo"}},
+        )
+        kotae = Kotae.open(settings)
+        kotae.warm_up()
+        kotae.close()
+        return data
+
+    return lambda settings: data(settings.product, settings.embedding.model)
 
 
 @pytest.fixture
-def kotae(settings: Settings, one_embedder: None, empty_database: Path) -> Iterator[Kotae]:
-    settings.data.mkdir(parents=True)
-    shutil.copy(empty_database, settings.data / "kotae.db")
+def kotae(settings: Settings, prepared: Prepared) -> Iterator[Kotae]:
+    shutil.copytree(prepared(settings), settings.data)
     kotae = Kotae.open(settings)
     kotae.users = Users(
         kotae.engine, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

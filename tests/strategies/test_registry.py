@@ -46,16 +46,11 @@ class Shouting:
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Entry points of packages that are not really installed, beside the real ones."""
-    real = registry.entry_points
+    real = registry.points()
 
     def install(**values: str) -> None:
         extra = [EntryPoint(name.rstrip("_"), value, registry.GROUP) for name, value in values.items()]
-
-        def found(group: str, name: str | None = None) -> list[EntryPoint]:
-            points = [*real(group=group), *extra]
-            return [point for point in points if name in (None, point.name)]
-
-        monkeypatch.setattr(registry, "entry_points", found)
+        monkeypatch.setattr(registry, "points", lambda: (*real, *extra))
 
     return install
 

@@ -19,13 +19,12 @@ FILTER = b"# Filter\n\nChange the water filter of the kettle every 60 days.\n"
 
 @pytest.fixture
 def renamed(
-    settings: Settings, one_embedder: None, empty_database: Path
+    settings: Settings, prepared: Callable[[Settings], Path]
 ) -> Iterator[Callable[[str], tuple[Kotae, Admin]]]:
     """The installation started again under another product name, which stands in front of every passage and
     so makes another index.
     """
-    settings.data.mkdir(parents=True)
-    shutil.copy(empty_database, settings.data / "kotae.db")
+    shutil.copytree(prepared(settings), settings.data)
     opened: list[Kotae] = []
 
     def start(product: str) -> tuple[Kotae, Admin]:
