@@ -251,6 +251,11 @@ class Catalogue:
             lexical.remove(connection, document_id)
             bump(connection)
 
+    def forget_earlier(self, document_id: str) -> None:
+        """What earlier versions said, which is only kept to be compared with."""
+        with writing(self._engine) as connection:
+            connection.execute(sa.delete(earlier).where(earlier.c.document_id == document_id))
+
     def forget(self, document_id: str) -> None:
         """The last step of a removal: the rows, with everything that hangs on them."""
         with writing(self._engine) as connection:

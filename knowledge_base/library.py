@@ -22,7 +22,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from knowledge_base import answering
+from knowledge_base import answering, printed
 from knowledge_base.catalogue import UNFINISHED, Catalogue, Document, Received, Superseded
 from knowledge_base.chunking import RULES
 from knowledge_base.editions import Edition, Editions
@@ -232,6 +232,17 @@ class Library:
         """The newest version, as it was uploaded."""
         return self._files.path(document_id, self._catalogue.document(document_id).version)
 
+    def is_printed(self, document_id: str) -> bool:
+        """Whether it has pages that `page` shows: whether it is a PDF."""
+        document = self._catalogue.document(document_id)
+        return printed.is_printed(document.source, self._files.path(document_id, document.version))
+
+    def page(self, document_id: str, number: int, passage: str = "") -> bytes:
+        """A picture (PNG) of a page, the lines of a passage marked. Raises NotFound and Unreadable."""
+        document = self._catalogue.document(document_id)
+        file = self._files.path(document_id, document.version)
+        return printed.picture(file, document.source, number, passage, self.limits)
+
     def retire(self, document_id: str) -> Document:
         """It is kept and does not answer."""
         self._catalogue.retire(document_id)
@@ -251,6 +262,10 @@ class Library:
     def versions(self, document_id: str) -> list[Version]:
         """The one that answers and those before it that are kept, the newest first."""
         return versions_of(self.engine, self._catalogue.document(document_id))
+
+    def forget_earlier(self, document_id: str) -> None:
+        """What earlier versions said is kept no longer."""
+        self._catalogue.forget_earlier(document_id)
 
     def restore(self, document_id: str) -> Document:
         self._catalogue.restore(document_id)

@@ -177,12 +177,22 @@ class Switch:
         """
         return self._put(by, note, lambda last: replace(last, name=name, shares=without(last.shares, name)))
 
-    def share(self, shares: Mapping[str, int], by: str, note: str = "") -> Change:
-        """Let these answer in so many per cent of the conversations. Raises Refused or StrategyError."""
+    def share(
+        self, shares: Mapping[str, int], by: str, note: str = "", *, shadows: Mapping[str, int] | None = None
+    ) -> Change:
+        """Let these answer in so many per cent of the conversations. With `shadows`, who answers unread is
+        the same change, and goes back with it. Raises Refused or StrategyError.
+        """
         check_shares(shares)
+        check_shares(shadows or {})
         if sum(shares.values()) > WHOLE:
             raise Refused(f"the shares come to {sum(shares.values())} %; at most {WHOLE} % can be given away")
-        return self._put(by, note, lambda last: replace(last, shares=without(some(shares), last.name)))
+
+        def changed(last: Change) -> Change:
+            unread = last.shadows if shadows is None else some(shadows)
+            return replace(last, shares=without(some(shares), last.name), shadows=unread)
+
+        return self._put(by, note, changed)
 
     def shadow(self, shadows: Mapping[str, int], by: str, note: str = "") -> Change:
         """Let these answer so many per cent of the questions as well, unread. Raises like `share`."""

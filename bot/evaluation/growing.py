@@ -1,6 +1,7 @@
 """Questions for a set out of what customers asked: their words without personal data, and what led there.
 
-Nothing in a set leads back to a conversation.
+A set keeps in which conversation a question was asked, so that it is forgotten with its customer; nothing
+that is exported says so.
 """
 
 from __future__ import annotations

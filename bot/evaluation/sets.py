@@ -233,8 +233,12 @@ class QuestionSets:
             audit.note(session, by, "make question set", name)
         return name
 
-    def add(self, name: str, entry: Mapping[str, Any], *, by: str, note: str = "") -> AskedQuestion:
-        """A question from a form's fields. Raises BadQuestions, or SetRefused when it is there already."""
+    def add(
+        self, name: str, entry: Mapping[str, Any], *, by: str, note: str = "", conversation_id: str = ""
+    ) -> AskedQuestion:
+        """A question from a form's fields; `conversation_id` is where a customer asked it, so that it can be
+        forgotten with them. Raises BadQuestions, or SetRefused when it is there already.
+        """
         question = read_question(entry)
         with writing(self._engine) as session:
             row = _found(session, name)
@@ -242,7 +246,15 @@ class QuestionSets:
             if question.id in live:
                 raise SetRefused(f"{row.name!r} has a question {question.id!r} already")
             _check_room(len(live) + 1)
-            _next(session, row, [question], gone=[], by=by, note=note or f"added {question.id}")
+            _next(
+                session,
+                row,
+                [question],
+                gone=[],
+                by=by,
+                note=note or f"added {question.id}",
+                conversation_id=conversation_id,
+            )
             audit.note(session, by, "add question", row.name, question=question.id)
         return question
 
@@ -370,8 +382,11 @@ def _next(
     gone: Sequence[str],
     by: str,
     note: str,
+    conversation_id: str = "",
 ) -> None:
-    """A new version: some questions replaced or added, some gone."""
+    """A new version: some questions replaced or added, some gone. One that is replaced was still asked where
+    it was.
+    """
     changed = list(changed)
     row.version += 1
     row.updated_at = now()
@@ -383,7 +398,8 @@ def _next(
         if question_id in live:
             live[question_id].until = row.version
     for question in changed:
-        place = live[question.id].place if question.id in live else (last := last + 1)
+        before = live.get(question.id)
+        place = before.place if before else (last := last + 1)
         session.add(
             SetQuestionRow(
                 set_id=row.id,
@@ -393,6 +409,7 @@ def _next(
                 part=question.part,
                 wording=bare(question.text),
                 content=as_entry_json(question),
+                conversation_id=before.conversation_id if before else conversation_id,
             )
         )
     session.flush()

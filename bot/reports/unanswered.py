@@ -6,6 +6,7 @@ texts are near to it; there they must also share words.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,9 +49,18 @@ class Group:
     asked: tuple[Unanswered, ...]
     wordings: tuple[str, ...] = field(default=())
 
+    @classmethod
+    def of(cls, asked: Sequence[Unanswered]) -> Group:
+        return cls(tuple(asked), tuple(dict.fromkeys(one.question for one in asked)))
+
     @property
     def newest(self) -> Unanswered:
         return self.asked[0]
+
+    @property
+    def usual(self) -> str:
+        """The wording that was typed most often; of several the newest."""
+        return Counter(one.question for one in self.asked).most_common(1)[0][0]
 
 
 class UnansweredQuestions:
@@ -68,15 +78,35 @@ class UnansweredQuestions:
         for one in asked:
             if (place := placed.get((one.language, one.question))) is not None:
                 piles.setdefault(place, []).append(one)
-        groups = [
-            Group(tuple(pile), tuple(dict.fromkeys(one.question for one in pile))) for pile in piles.values()
-        ]
+        groups = map(Group.of, piles.values())
         return sorted(groups, key=lambda group: (-len(group.asked), -group.newest.at.timestamp()))
 
     def list(self, days: Days) -> Sequence[Unanswered]:
         """The newest first."""
         with reading(self._engine) as session:
-            return [Unanswered(**row._mapping) for row in session.execute(_unanswered(days))]
+            return [
+                Unanswered(**row._mapping)
+                for row in session.execute(_unanswered(days.contain(MessageRow.at)))
+            ]
+
+    def of_messages(self, message_ids: Sequence[str]) -> Sequence[Unanswered]:
+        """Those to which these answers were none, the newest first."""
+        with reading(self._engine) as session:
+            rows = session.execute(_unanswered(MessageRow.id.in_(message_ids)))
+            return [Unanswered(**row._mapping) for row in rows]
+
+    def any(self, since: datetime | None) -> bool:
+        """Whether a question got no answer since then; ever, for None."""
+        when = [MessageRow.at > since] if since else []
+        with reading(self._engine) as session:
+            return session.execute(_unanswered(*when).limit(1)).first() is not None
+
+    def same_as(
+        self, asked: Sequence[tuple[str, str]], known: Sequence[tuple[str, str]]
+    ) -> Sequence[int | None]:
+        """The place of the known question that each means; both are a language with a text."""
+        placed = self._placed([*known, *asked])[len(known) :]
+        return [place if place < len(known) else None for place in placed]
 
     def _placed(self, wordings: Sequence[tuple[str, str]]) -> Sequence[int]:
         """The number of the group that each belongs to: that of the first one it is the same as."""
@@ -116,7 +146,7 @@ def _shared(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / (len(one | other) or 1)
 
 
-def _unanswered(days: Days) -> sa.Select[Any]:
+def _unanswered(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
     asked = aliased(MessageRow)
     question = (
         sa.select(sa.func.max(asked.position))
@@ -144,7 +174,7 @@ def _unanswered(days: Days) -> sa.Select[Any]:
             ~MessageRow.replaced,
             sa.or_(MessageRow.abstained, FAILED),
             said.text != "",
-            days.contain(MessageRow.at),
+            *which,
         )
         .order_by(MessageRow.position.desc())
     )

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from bot.store import words
 from knowledge_base import database
 
 _queues: WeakKeyDictionary[sa.Engine, threading.Lock] = WeakKeyDictionary()
@@ -36,6 +37,23 @@ def writing(engine: sa.Engine) -> Iterator[Session]:
     with _queue(engine), database.writing(engine) as connection, Session(connection) as session:
         yield session
         session.flush()
+
+
+def forgetting(session: Session) -> None:
+    """What is deleted in this transaction is overwritten; without this SQLite only forgets where it was."""
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+
+
+def wipe(engine: sa.Engine) -> None:
+    """SQLite keeps what was deleted in its indexes of words and in its log until these are written anew."""
+    words.clear(engine)
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            connection.connection.driver_connection.execute(  # type: ignore[union-attr]
+                "PRAGMA wal_checkpoint(TRUNCATE)"
+            )
 
 
 def _queue(engine: sa.Engine) -> AbstractContextManager[object]:

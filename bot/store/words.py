@@ -80,19 +80,20 @@ def said_in(dialect: str, query: str) -> list[sa.ColumnElement[bool]]:
 
 
 def clear(engine: sa.Engine) -> None:
-    """SQLite marks what is deleted and keeps the words until it writes the index anew: some pages at a time,
+    """SQLite marks what is deleted and keeps the words until it writes an index anew: some pages at a time,
     so that nobody who writes meanwhile waits long.
     """
-    if engine.dialect.name != "sqlite":
-        return
+    if engine.dialect.name == "sqlite":
+        for index in ("message_words", "passage_words"):  # a pair that is found is a passage, too
+            _merge(engine, index)
+
+
+def _merge(engine: sa.Engine, index: str) -> None:
     pages = -PAGES  # below nothing, the first time: all of the index, also what would be left for later
     while True:
         with engine.connect() as connection, connection.execution_options(kotae_writes=True).begin():
             before = connection.exec_driver_sql("SELECT total_changes()").scalar_one()
-            connection.exec_driver_sql(
-                "INSERT INTO message_words (message_words, rank) VALUES ('merge', ?)",
-                (pages,),
-            )
+            connection.exec_driver_sql(f"INSERT INTO {index} ({index}, rank) VALUES ('merge', ?)", (pages,))  # noqa: S608
             after = connection.exec_driver_sql("SELECT total_changes()").scalar_one()
         if after - before < 2:  # https://www.sqlite.org/fts5.html#the_merge_command
             return

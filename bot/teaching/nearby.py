@@ -61,6 +61,11 @@ class Nearby:
             if cosine >= LIKELY
         ]
 
+    def forget(self) -> None:
+        """The texts that were compared."""
+        with self._making:
+            self._vectors.clear()
+
     def _agree(self, one: str, other: str) -> bool:
         if not one or plain(one) == plain(other):
             return True

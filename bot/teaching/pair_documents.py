@@ -1,7 +1,8 @@
 """Pairs as documents: what the desk answers is found and quoted like a manual, a question above each answer.
 
 All pairs of a language that are used so make one document, kept up to date by a job. A question is the
-heading of its passage, so it finds that passage before a manual that mentions the matter.
+heading of its passage, so it finds that passage before a manual that mentions the matter. What such a
+document said before is not kept: a pair that is gone, perhaps with the customer it came from, is gone.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class PairDocuments:
             progress(name, 0.0)
             received = self._library.receive(io.BytesIO(content), name, by=BY)
             self._library.ingest(received.document.id, progress)
+        for document in self._mine():
+            self._library.forget_earlier(document.id)
         for document in self._left():
             self._remove(document.id)
 

@@ -37,6 +37,7 @@ from strategies.lora.training.work import Told, TrainingFailed, Work, lines, rea
 NOWHERE = Account("", "")
 KIND = "train"
 SHELVED = "shelved.jsonl"
+MANY = 10_000  # jobs
 LEARNING = 0.95  # of the whole; the rest is for the shelf
 
 Versions = Callable[[Iterable[str]], Mapping[str, int]]
@@ -185,6 +186,25 @@ class Training:
         if job.kind != KIND or not self._work(job).begun:
             raise UnknownRun(f"there is no training {run_id!r}")
         return self._run(job)
+
+    def forget(self, told: Callable[[Mapping[str, Any]], bool]) -> Sequence[str]:
+        """Take pairs and preferences out of every training that was given them: the hashes of the adapters
+        that came of these. A training that has not ended is given up, with its folder.
+        """
+        jobs = {job.arguments["run"]: job for job in self._jobs.list(limit=MANY, kind=KIND)}
+        taught = []
+        for folder in sorted(self.folder.glob("*/")):
+            work = Work(folder)
+            if not work.knows(told):
+                continue
+            if adapter := self._adapter(work):
+                work.forget(told)
+                taught.append(adapter)
+                continue
+            if (job := jobs.get(folder.name)) and job.state in ("queued", "running"):
+                self._jobs.cancel(job.id)
+            shutil.rmtree(folder, ignore_errors=True)
+        return taught
 
     # ---- the job ----
 

@@ -13,6 +13,7 @@ from bot.access.audit import Audit
 from bot.answering.shelf import Shelf
 from bot.conversations.archive import Archive, Wanted
 from bot.conversations.conversation import Conversations
+from bot.conversations.erasure import Erasure
 from bot.conversations.feedback import Feedback
 from bot.conversations.record import Record
 from bot.conversations.retention import Retention
@@ -240,9 +241,9 @@ def test_on_postgresql_the_same_is_counted(postgresql: str) -> None:
         assert [view.wanted for view in archive.views()] == [wanted]
         assert len(UnansweredQuestions(engine, HashEmbedder()).list(DAYS)) == 1
 
-        retention = Retention(engine, 1, Shelf(Path("nowhere"), Audit(engine)))
-        assert retention.run().messages == 2
-        assert retention.of_the_same_customer(soon) == [soon]
-        assert retention.erase([soon], by="ada").messages == 4
+        assert Retention(engine, 1).run().messages == 2
+        erasure = Erasure(engine, Shelf(Path("nowhere"), Audit(engine)))
+        assert erasure.of_the_same_customer(soon) == [soon]
+        assert erasure.erase([soon], by="ada").messages == 4
     finally:
         engine.dispose()

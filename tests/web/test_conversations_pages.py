@@ -7,6 +7,7 @@ import json
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,9 +15,15 @@ from click.testing import CliRunner
 
 from bot.kotae import Kotae
 from bot.settings import Settings
-from bot.store import writing
-from bot.store.tables import MessageRow
+from bot.store import wipe, writing
+from bot.store.tables import EvaluationAnswerRow, EvaluationRunRow, MessageRow
+from bot.teaching.training import SHELVED
 from knowledge_base.database import now
+from strategies.lora.pairs import Pair
+from strategies.lora.pairs.preferences import Preference
+from strategies.lora.pairs.raft import Example
+from strategies.lora.training.recipe import Recipe
+from strategies.lora.training.work import Work, lines
 from tests.people import Admin, Customer, Operator
 from web.cli import main
 
@@ -209,6 +216,52 @@ class TestForgetting:
         assert kotae.conversations.page("red")  # somebody else's
 
     @pytest.mark.usefixtures("parrot")
+    def test_nothing_in_the_data_directory_has_their_words(
+        self, admin: Admin, customer: Customer, another_customer: Customer, kotae: Kotae, tmp_path: Path
+    ) -> None:
+        answer = customer.asks(f"Is it {SECRET}?")
+        customer.rates(answer.id, "down", comment=SECRET)
+        other = another_customer.asks("Is it red?")
+        conversation = id_of(kotae, SECRET)
+        kept = kotae.candidates.add(f"Is it {SECRET}?", "No.", by="olga", message_id=answer.id)
+        pair = kotae.candidates.accept(kept.id, by="ada")
+        kotae.pairs.use_as(pair.id, "both", by="ada")
+        kotae.jobs.tick()
+        kotae.jobs.drain()
+        assert any(SECRET in passage.text + str(passage.headings) for passage in kotae.library.search(SECRET))
+        later = kotae.pairs.add({"question": "Is it red?", "answer": "Yes."}, by="ada")
+        kotae.pairs.use_as(later.id, "both", by="ada")
+        kotae.jobs.tick()
+        kotae.jobs.drain()  # the first version of the pairs' document is an earlier one now
+
+        set_id = kotae.question_sets.make("asked", by="olga") and kotae.question_sets.get("asked").id
+        for message, question in ((answer, f"Is it {SECRET}?"), (other, "Is it red?")):
+            place = f"conversation={conversation_of(kotae, message.id)}&message={message.id}"
+            assert question in admin.opens(f"/console/compare/questions/new?{place}").text
+            admin.sends(f"/console/compare/questions/new?{place}", set=set_id, question=question, facts="no")
+        evaluated(kotae, set_id, f"It is {SECRET}")
+        trained(kotae.settings.data / "training" / "ended", tmp_path)
+        Work.begin(kotae.settings.data / "training" / "begun", **trained_on())
+        files = with_their_words(kotae)
+        assert {"kotae.db-wal", "pairs.jsonl", "preferences.jsonl", "known.jsonl"} <= {
+            one.name for one in files
+        }
+        before = kotae.library.version()
+
+        admin.sends(f"/console/conversations/{conversation}/erase", sure="1")
+        told = admin.opens("/console/conversations").text
+        assert "2 messages, 1 candidates, 1 pairs, 1 questions of question sets" in told
+        kotae.jobs.drain()
+        wipe(kotae.engine)
+        assert with_their_words(kotae) == []
+        assert kotae.library.version() != before  # and so no answer cache answers from before
+        assert [one.text for one in kotae.question_sets.get("asked").questions] == ["Is it red?"]
+        assert kotae.library.search("Is it red?")
+        ended = Work(kotae.settings.data / "training" / "ended")
+        assert [pair.question for pair in ended.pairs()] == ["Is it red?"]
+        assert not (kotae.settings.data / "training" / "begun").exists()
+
+    @pytest.mark.usefixtures("parrot")
     def test_an_adapter_that_was_taught_on_them_is_marked(
         self, admin: Admin, customer: Customer, kotae: Kotae, tmp_path: Path
     ) -> None:
@@ -261,6 +314,44 @@ class TestOnTheCommandLine:
         assert self.run(kotae, "conversations", "list") == [[]]
 
 
+def conversation_of(kotae: Kotae, message_id: str) -> str:
+    return kotae.archive.asked(message_id, 0).answer.conversation_id
+
+
+def with_their_words(kotae: Kotae) -> list[Path]:
+    files = [file for file in kotae.settings.data.rglob("*") if file.is_file()]
+    return [file for file in files if STEM in file.read_bytes()]
+
+
+def evaluated(kotae: Kotae, set_id: str, said: str) -> None:
+    """Somebody compared strategies on all questions of a set."""
+    with writing(kotae.engine) as session:
+        run = {"set_version": 1, "strategies": ["parrot"], "chosen": {}, "conditions": {}}
+        session.add(EvaluationRunRow(id="run", set_id=set_id, by="olga", created_at=now(), **run))
+        session.flush()
+        for question in kotae.question_sets.get(set_id).questions:
+            row = {
+                "question_id": question.id,
+                "content": {"text": said if SECRET in question.text else "red"},
+            }
+            session.add(EvaluationAnswerRow(run_id="run", strategy="parrot", **row))
+
+
+def trained_on() -> dict[str, Any]:
+    pairs = [Pair(f"Is it {SECRET}?", "No."), Pair("Is it red?", "Yes.")]
+    return {"name": "spring", "base": "shipped", "recipe": Recipe(), "pairs": pairs}
+
+
+def trained(folder: Path, parent: Path) -> None:
+    """A training that has ended, of pairs and of what customers prefer."""
+    preferred = [Preference(f"Is it {SECRET}?", "No.", f"Is it {SECRET}?", "rating")]
+    (parent / "parent").mkdir()
+    (parent / "parent" / "known.jsonl").write_text(SECRET)
+    work = Work.begin(folder, **trained_on(), preferences=preferred, parent=("0", parent / "parent"))
+    work.prepare([Example(f"is it {SECRET}", "No.", ())], [])
+    (folder / SHELVED).write_bytes(lines([{"adapter": "00"}]))
+
+
 def _days():
     from bot.reports.overview import Days
 
@@ -271,4 +362,4 @@ def _adapter(path: Path, name: str):
     from types import SimpleNamespace
 
     path.mkdir()
-    return SimpleNamespace(path=path, called=name)
+    return SimpleNamespace(path=path, called=name, hash=name)

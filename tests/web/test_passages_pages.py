@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bot.kotae import Kotae
@@ -9,6 +11,7 @@ from knowledge_base.catalogue import Document
 from knowledge_base.passages import Passage
 from tests.people import Admin, Customer, Operator
 
+GUIDE = Path(__file__).parents[2] / "demo" / "documents" / "barista-user-guide.pdf"
 MANUAL = """# Kettle
 
 ## How much does the kettle hold?
@@ -144,3 +147,47 @@ def test_markup_in_a_passage_stays_text(admin: Admin, kotae: Kotae, kettle: Docu
     page = admin.opens(f"/console/documents/{kettle.id}/passages?at=0").text
     assert "<script>alert" not in page
     assert "</textarea><b>" not in page
+
+
+class TestPrintedPages:
+    @pytest.fixture
+    def guide(self, admin: Admin, kotae: Kotae) -> Document:
+        admin.uploads(GUIDE)
+        (document,) = kotae.library.documents()
+        return document
+
+    def test_a_pdf_stands_there_as_it_is_printed_and_its_text_is_one_click_away(
+        self, admin: Admin, kotae: Kotae, guide: Document
+    ) -> None:
+        there = passage(kotae, guide, "hot water from the wand")
+        path = f"/console/documents/{guide.id}/passages?at={there.position}"
+        page = admin.opens(path).text
+        picture = f"/console/documents/{guide.id}/pages/{there.page}.png?at={there.position}"
+        assert picture in page.replace("&amp;", "&")
+        assert 'id="marked"' not in page
+        assert 'id="marked"' in admin.opens(f"{path}&as=text").text
+        other = admin.opens(f"{path}&page=1").text
+        assert f"/pages/1.png?at={there.position}" in other
+
+    def test_the_lines_of_the_chosen_passage_are_marked_and_no_others(
+        self, admin: Admin, kotae: Kotae, guide: Document
+    ) -> None:
+        there = passage(kotae, guide, "hot water from the wand")
+        path = f"/console/documents/{guide.id}/pages/{there.page}.png"
+        plain, marked = (admin.opens(f"{path}{at}") for at in ("", f"?at={there.position}"))
+        assert plain.mimetype == marked.mimetype == "image/png"
+        assert marked.data != plain.data
+        again = admin.client.get(
+            f"{path}?at={there.position}", headers={"If-None-Match": marked.headers["ETag"]}
+        )
+        assert again.status_code == 304
+
+    def test_a_page_that_is_not_there_is_not_found_and_operators_see_none(
+        self, admin: Admin, operator: Operator, kotae: Kotae, guide: Document
+    ) -> None:
+        admin.uploads(("kettle.md", MANUAL.encode()))
+        kettle = next(one for one in kotae.library.documents() if one.id != guide.id)
+        assert admin.opens(f"/console/documents/{guide.id}/pages/99.png").status_code == 404
+        assert operator.opens(f"/console/documents/{guide.id}/pages/1.png").status_code == 403
+        assert admin.opens(f"/console/documents/{kettle.id}/pages/1.png").status_code == 404
+        assert ".png" not in admin.opens(f"/console/documents/{kettle.id}/passages").text

@@ -102,6 +102,10 @@ def test_traffic_is_shared_and_shadowed_by_one_form(
     operator.sends("/console/strategy/shares", **{"share-parrot": "130"})
     assert "The traffic stays as it was" in operator.opens("/console/strategy").text
     assert kotae.switch.chosen().shares == {"parrot": 100}
+    assert len(kotae.switch.history()) == 1
+    operator.goes_back()
+    last = kotae.switch.chosen()
+    assert (last.shares, last.shadows) == ({}, {})
 
 
 def test_any_change_of_the_history_is_one_click_back(operator: Operator, kotae: Kotae) -> None:

@@ -13,6 +13,7 @@ from flask_login import current_user
 from bot.teaching.candidates import CandidateRefused, UnknownCandidate
 from bot.teaching.nearby import Near
 from bot.teaching.pairs import PairRefused
+from bot.teaching.proposals import BY
 from knowledge_base.errors import KnowledgeError
 from knowledge_base.passages import Passage
 from strategies.lora.pairs import BadPairs
@@ -32,7 +33,11 @@ def candidates() -> ResponseReturnValue:
     offset = max(request.args.get("from", 0, int), 0)
     page = kotae().candidates.list(state, limit=AT_ONCE, offset=offset)  # type: ignore[arg-type]  # one of them
     near = kotae().nearby.of if state == "new" else nothing
-    rows = [(one, near(one.question, one.answer), said(one.question, state)) for one in page.candidates]
+    groups = kotae().proposals.asked([one.id for one in page.candidates])
+    rows = [
+        (one, near(one.question, one.answer), said(one.question, state), groups.get(one.id))
+        for one in page.candidates
+    ]
     return render_template(
         "console/candidates.html",
         rows=rows,
@@ -41,6 +46,8 @@ def candidates() -> ResponseReturnValue:
         states=STATES,
         offset=offset,
         at_once=AT_ONCE,
+        itself=BY,
+        asked=kotae().settings.candidates.asked,
     )
 
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from flask import Response, flash, jsonify, redirect, render_template, request, url_for
+from flask import Response, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from bot.teaching import pair_documents
-from knowledge_base.errors import Conflict, KnowledgeError, NotFound
+from knowledge_base.catalogue import Document
+from knowledge_base.editor import Original
+from knowledge_base.errors import Conflict, KnowledgeError, NotFound, Unreadable
 from knowledge_base.passages import Passage
 from web.admin import bp
 from web.admin.documents import STATES, UNDER_WAY, known, row
@@ -45,6 +47,7 @@ def passages(document_id: str) -> ResponseReturnValue:
     except KnowledgeError as unreadable:
         fault = str(unreadable)
     edits = editor.edits(document_id)
+    page, pages = printed_page(shown, [one for one in originals if at in one.becomes], originals)
     return render_template(
         "console/passages.html",
         document=shown,
@@ -59,10 +62,28 @@ def passages(document_id: str) -> ResponseReturnValue:
         touched={place for edit in edits if edit.version == shown.live_version for place in edit.places},
         kinds=KINDS,
         under_way=shown.state in UNDER_WAY,
+        page=page,
+        pages=pages,
         query=query,
         found=search(query),
         fault=fault,
     )
+
+
+@bp.get("/documents/<document_id>/pages/<int:number>.png")
+@requires("admin")
+def page_picture(document_id: str, number: int) -> ResponseReturnValue:
+    """A page of a PDF as it is printed, with the lines of the passage that is chosen."""
+    shown, at = known(document_id), request.args.get("at", -1, int)
+    try:
+        said = [one.cut.text for one in kotae().library.editor.originals(document_id) if at in one.becomes]
+        picture = kotae().library.page(document_id, number, "\n".join(said))
+    except (NotFound, Unreadable):
+        abort(404)
+    response = Response(picture, mimetype="image/png")
+    response.cache_control.private = True
+    response.set_etag(f"{document_id}-{shown.version}-{number}-{at}")
+    return response.make_conditional(request)
 
 
 @bp.get("/documents/<document_id>/state.json")
@@ -151,6 +172,23 @@ def _changed(
             flash(_("There was nothing to change."), "info")
     at, query = request.form.get("at", 0, int), request.form.get("q") or None
     return redirect(url_for("admin.passages", document_id=document_id, at=at, q=query, _anchor="chosen"))
+
+
+def printed_page(
+    document: Document, chosen: Sequence[Original], originals: Sequence[Original]
+) -> tuple[int, Sequence[int]]:
+    """The page that is shown, of those with passages; 0 where the text is asked for or all there is."""
+    pages = sorted({one.cut.page for one in originals if one.cut.page})
+    try:
+        if not pages or not kotae().library.is_printed(document.id):
+            return 0, ()
+    except (OSError, NotFound):  # the file is gone; what was read of it is still there
+        return 0, ()
+    if request.args.get("as") == "text":
+        return 0, pages
+    wanted = request.args.get("page", 0, int)
+    first = next((one.cut.page for one in chosen if one.cut.page), pages[0])
+    return (wanted if wanted in pages else first) or 0, pages
 
 
 def search(query: str) -> Sequence[Passage]:

@@ -100,17 +100,19 @@ def export(installation: Installation, /, to: Path, form: Form, text: str, **fil
 @here
 def erase(installation: Installation, conversation_id: str, alone: bool, yes: bool) -> None:
     """Forget a customer: the conversation ID, their others where their site signed who they are, the
-    candidates and pairs that came of them. Adapters that were taught one are marked. It cannot be undone.
+    candidates, pairs and questions of question sets that came of them, also in trainings. Adapters that were
+    taught one are marked. It cannot be undone.
     """
     with installation.open() as kotae:
-        ids = kotae.retention.of_the_same_customer(conversation_id)
+        ids = kotae.erasure.of_the_same_customer(conversation_id)
         ids = [conversation_id] if alone else ids
         if not yes:
             click.confirm(f"Forget {len(ids)} conversations for good?", abort=True, err=True)
-        erased = kotae.retention.erase(ids, by=somebody())
+        erased = kotae.erasure.erase(ids, by=somebody())
     told = (
         f"Forgotten: {len(erased.conversations)} conversations with {erased.messages} messages, "
-        f"{erased.candidates} candidates, {erased.pairs} pairs."
+        f"{erased.candidates} candidates, {erased.pairs} pairs, "
+        f"{erased.questions} questions of question sets."
     )
     if erased.adapters:
         told += f"\nTo be trained anew, and removed: {', '.join(erased.adapters)}"

@@ -102,7 +102,7 @@ def conversation(conversation_id: str) -> ResponseReturnValue:
 def sure_to_erase(conversation_id: str) -> ResponseReturnValue:
     """What it takes along, before anything is taken."""
     whole = known(conversation_id)
-    others = kotae().retention.of_the_same_customer(conversation_id)
+    others = kotae().erasure.of_the_same_customer(conversation_id)
     return render_template("console/erase.html", conversation=whole, others=len(others) - 1)
 
 
@@ -115,16 +115,17 @@ def erase(conversation_id: str) -> ResponseReturnValue:
     known(conversation_id)
     ids = [conversation_id]
     if "others" in request.form:
-        ids = kotae().retention.of_the_same_customer(conversation_id)
-    erased = kotae().retention.erase(ids, by=current_user.email)
+        ids = kotae().erasure.of_the_same_customer(conversation_id)
+    erased = kotae().erasure.erase(ids, by=current_user.email)
     flash(
         _(
             "Erased: %(conversations)s conversations, %(messages)s messages, %(candidates)s candidates, "
-            "%(pairs)s pairs.",
+            "%(pairs)s pairs, %(questions)s questions of question sets.",
             conversations=len(erased.conversations),
             messages=erased.messages,
             candidates=erased.candidates,
             pairs=erased.pairs,
+            questions=erased.questions,
         ),
         "success",
     )

@@ -92,6 +92,7 @@ def question_set(set_id: str) -> ResponseReturnValue:
         formats=FORMATS,
         in_words=in_words,
         held_out=len(found.part("held-out")),
+        drafts=kotae().drafts.list(set_id, limit=1).total,
     )
 
 
@@ -138,7 +139,12 @@ def new_question() -> ResponseReturnValue:
 def add_question() -> ResponseReturnValue:
     entry, set_id = typed(), request.form.get("set", "")
     try:
-        question = kotae().question_sets.add(set_id, entry, by=current_user.email)
+        question = kotae().question_sets.add(
+            set_id,
+            entry,
+            by=current_user.email,
+            conversation_id=request.args.get("conversation", ""),
+        )
     except (BadQuestions, SetRefused, UnknownSet) as refused:
         return question_page(None, {**entry, "set": set_id}, str(refused))
     flash(_("The question is kept."), "success")

@@ -115,13 +115,12 @@ def strategy_back() -> ResponseReturnValue:
 @bp.post("/strategy/shares")
 @requires("operator")
 def share_traffic() -> ResponseReturnValue:
-    """Who answers how much, seen and unseen; both of them are one form."""
+    """Who answers how much, seen and unseen: one form, one change, one way back."""
     names = kotae().strategies.names()
     shares = {name: request.form.get(f"share-{name}", 0, type=int) for name in names}
     shadows = {name: request.form.get(f"shadow-{name}", 0, type=int) for name in names}
     try:
-        kotae().switch.share(shares, current_user.email)
-        kotae().switch.shadow(shadows, current_user.email)
+        kotae().switch.share(shares, current_user.email, shadows=shadows)
     except (switch.Refused, StrategyError) as refused:
         flash(_("The traffic stays as it was: %(why)s.", why=refused), "danger")
     else:

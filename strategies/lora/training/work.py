@@ -21,7 +21,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -162,6 +162,20 @@ class Work:
     @property
     def adapter(self) -> Path:
         return self.folder / ADAPTER
+
+    def knows(self, told: Callable[[Mapping[str, Any]], bool]) -> bool:
+        """Whether one of its pairs or preferences is among what was told."""
+        return any(map(told, (*read_lines(self.folder / PAIRS), *read_lines(self.folder / PREFERENCES))))
+
+    def forget(self, told: Callable[[Mapping[str, Any]], bool]) -> None:
+        """Take that out of a training that has ended, with all that was only kept to go on with it."""
+        for name in (PAIRS, PREFERENCES, SAMPLES):
+            if (self.folder / name).exists():
+                kept = [line for line in read_lines(self.folder / name) if not told(line)]
+                write(self.folder / name, lines(kept))
+        for name in (TRAIN, HELD_OUT, CHECKPOINT):
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.parent, ignore_errors=True)
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Unanswered questions that became candidates"""
+"""Unanswered questions that became candidates, and where questions of sets were asked"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,12 @@ down_revision = "0012"
 
 
 def upgrade() -> None:
+    with op.batch_alter_table("set_questions", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("conversation_id", sa.String(length=32), server_default="", nullable=False)
+        )
+        batch_op.create_index(batch_op.f("ix_set_questions_conversation_id"), ["conversation_id"])
+
     op.create_table(
         "candidate_questions",
         sa.Column("message_id", sa.String(length=32), nullable=False),
