@@ -21,6 +21,7 @@ from bot.handoff.rules import Rules
 from bot.notices.deliveries import Deliveries
 from bot.settings import Handoff, Mail, Settings
 from knowledge_base.database import now
+from strategies.testing import eventually
 
 SENTENCES = Settings(strategies={"manuals": {"use": "echo"}})
 
@@ -190,7 +191,8 @@ class TestChanges:
         elsewhere = open_database()
         handoffs = handoffs_of(elsewhere)
         with changes.listen(conversation) as heard, changes.listen(INBOX) as inbox:
-            settle(heard, inbox)
+            assert heard.wait(30)  # the first look, which tells everybody
+            assert inbox.wait(30)
             for act in (
                 lambda: handoffs.ask(conversation),
                 lambda: handoffs.take(conversation, desk[0]),
@@ -200,46 +202,41 @@ class TestChanges:
                 lambda: handoffs.close(conversation, desk[0], "resolved"),
             ):
                 act()
-                assert heard.wait(2), act
-                assert inbox.wait(2), act
-                settle(heard, inbox)
+                assert heard.wait(30), act
+                assert inbox.wait(30), act
 
     def test_other_conversations_are_not_woken(
         self, changes: Changes, engine: sa.Engine, conversation: str, desk: tuple[str, str]
     ) -> None:
         another = Conversations(engine).start().id
-        with changes.listen(another) as heard:
-            settle(heard)
+        with changes.listen(another) as heard, changes.listen(conversation) as asked:
+            assert heard.wait(30)  # the first look, which tells everybody
+            assert asked.wait(30)
             handoffs_of(engine).ask(conversation)
-            assert not heard.wait(0.3)
+            assert asked.wait(30)
+            assert not heard.wait(0.1)
 
     def test_nobody_looks_while_nobody_listens(self, engine: sa.Engine) -> None:
-        looks: list[float] = []
+        looks: list[bool] = []
 
         def look() -> dict[str, int]:
-            looks.append(time.monotonic())
+            looks.append(True)
             return {}
 
+        def nobody_looks() -> bool:
+            seen = len(looks)
+            time.sleep(0.1)
+            return len(looks) == seen
+
         changes = Changes(look, every=0.01)
-        time.sleep(0.1)
+        assert nobody_looks()
         assert looks == []
         for _ in range(2):  # and again after everybody has left
             with changes.listen("a"):
-                time.sleep(0.1)
-            time.sleep(0.1)
-            seen = len(looks)
-            assert seen
-            time.sleep(0.1)
-            assert len(looks) == seen
+                assert eventually(lambda: len(looks) > 1)
+            assert eventually(nobody_looks)
             looks.clear()
         changes.close()
-
-
-def settle(*heard) -> None:  # type: ignore[no-untyped-def]
-    """Hear what was there before."""
-    time.sleep(0.1)
-    for one in heard:
-        one.wait(0)
 
 
 class TestRules:

@@ -135,7 +135,7 @@ class TestShadows:
         question = "How often should I descale the kettle?"
         answer = customer.asks(question)
         assert "every month" in answer.text
-        assert kotae.shadows.wait()
+        assert kotae.shadows.wait(60)
         [shadow] = kotae.shadows.of_messages([answer.id])[answer.id]
         assert (shadow.strategy, shadow.text) == ("parrot", question)
         conversation = kotae.conversations.page()[0].id
@@ -149,7 +149,7 @@ class TestShadows:
         kotae.switch.use("parrot", by="olga")
         kotae.switch.shadow({"manuals": 100}, by="olga")
         answer = customer.asks("Is it blue?")
-        assert kotae.shadows.wait()
+        assert kotae.shadows.wait(60)
         assert kotae.shadows.of_messages([answer.id])[answer.id][0].abstained
 
     @pytest.fixture
@@ -168,7 +168,7 @@ class TestShadows:
             shadows.wish(self.wish(kotae, strategy))
             time.sleep(0.2)
             assert strategy.asked == []
-        assert shadows.wait()
+        assert shadows.wait(60)
         assert len(strategy.asked) == 1
 
     def test_it_pauses_in_the_middle_when_a_customer_comes(self, kotae: Kotae, shadows: Shadows) -> None:
@@ -180,7 +180,7 @@ class TestShadows:
         time.sleep(0.2)
         assert not slow.closed.is_set()
         shadows.ends()
-        assert shadows.wait()
+        assert shadows.wait(60)
         assert slow.closed.is_set()
 
     def test_when_too_many_wait_the_newest_is_left_out_and_nobody_waits_for_it(
@@ -197,7 +197,7 @@ class TestShadows:
         fine = Says(Token("yes"))
         shadows.wish(self.wish(kotae, Says(Unavailable("gone"))))
         shadows.wish(self.wish(kotae, fine))
-        assert shadows.wait()
+        assert shadows.wait(60)
         assert len(fine.asked) == 1
 
 

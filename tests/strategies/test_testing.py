@@ -68,12 +68,16 @@ def remembers() -> Callable[[Question], Iterator[Event]]:
 
 
 def leaves_a_thread(question: Question) -> Iterator[Event]:
-    threading.Thread(target=threading.Event().wait, args=(8,), daemon=True).start()
+    threading.Thread(target=threading.Event().wait, args=(60,), daemon=True).start()
     yield Token("a")
     yield Token("b")
 
 
-CONTRACT = StrategyContract()
+class Impatient(StrategyContract):
+    patience = 0.1
+
+
+CONTRACT = Impatient()
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_traffic_is_shared_and_shadowed_by_one_form(
 ) -> None:
     operator.sends("/console/strategy/shares", **{"share-parrot": "100", "shadow-manuals": "100"})
     assert customer.asks("Is it blue?").text == "Is it blue?"
-    assert kotae.shadows.wait()
+    assert kotae.shadows.wait(60)
     page = operator.opens("/console/strategy").text
     assert "share: parrot 100 %" in page
     assert "In the shadow: 1 answers" in page
