@@ -191,6 +191,18 @@ class Drafts:
             shown = session.scalars(rows.limit(limit).offset(offset))
             return Page(tuple(map(_draft, shown)), total or 0)
 
+    def ids(self, begin: str) -> list[str]:
+        """Those that begin so."""
+        rows = sa.select(QuestionDraftRow.id).where(QuestionDraftRow.id.startswith(begin, autoescape=True))
+        with reading(self._engine) as session:
+            return list(session.scalars(rows))
+
+    def made(self, job: Job) -> list[Draft]:
+        """What came of a drafting."""
+        rows = sa.select(QuestionDraftRow).where(QuestionDraftRow.batch == job.arguments["batch"])
+        with reading(self._engine) as session:
+            return [_draft(row) for row in session.scalars(rows.order_by(QuestionDraftRow.position))]
+
     def get(self, draft_id: str) -> Draft:
         """Raises UnknownDraft."""
         with reading(self._engine) as session:

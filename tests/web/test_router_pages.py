@@ -35,7 +35,11 @@ def test_an_operator_has_a_router_learn_and_the_next_question_is_answered_by_who
     assert f'value="{run.id}"' in page
     operator.sends("/console/router/train", router="router", run=run.id)
     page = operator.opens("/console/router").text
-    assert "router has learned" in page
+    assert "router learns. Until it has, it chooses as before." in page
+    assert "data-under-way" in operator.opens("/console/router/router/now").text
+    kotae.jobs.drain()
+    assert "Show what it knows now" in operator.opens("/console/router/router/now").text
+    page = operator.opens("/console/router").text
     assert "Right 94\N{NO-BREAK SPACE}%" in page, "a few are unlike the others"
     kotae.strategies.get("router").look()  # type: ignore[attr-defined]
     assert customer.asks(ABOUT_A_PARCEL).text.startswith("three days")
@@ -63,6 +67,29 @@ def test_a_page_says_that_what_was_learned_holds_no_longer(kotae: Kotae, admin: 
     (told,) = alerts(admin.opens("/console/router").text.replace("alert-dismissible", "x"))[-1:]
     assert "holds no longer" in told
     assert "the documents have changed" in told
+
+
+def test_a_learning_that_fails_says_why_and_what_was_known_before_stays(
+    kotae: Kotae, operator: Operator
+) -> None:
+    run = evaluated(kotae)
+    known = kotae.routers.train("router", by="x", run_id=run.id)
+    operator.sends("/console/router/train", router="router", run=run.id)
+    twice = operator.sends("/console/router/train", router="router", run=run.id)
+    assert "a router is learning already" in operator.opens(twice.location).text
+    kotae.evaluations.remove(run.id, by="x")  # before the worker comes to it
+    kotae.jobs.drain()
+    (told,) = alerts(operator.opens("/console/router").text)
+    assert "It has not learned: there is no evaluation" in told
+    assert kotae.routers.standing("router").routing.head == known.routing.head
+
+
+def test_a_learning_is_cancelled(kotae: Kotae, operator: Operator) -> None:
+    operator.sends("/console/router/train", router="router", run=evaluated(kotae).id)
+    operator.sends("/console/router/cancel", router="router")
+    kotae.jobs.drain()
+    assert kotae.routers.standing("router").routing.head is None
+    assert "The last learning was cancelled." in operator.opens("/console/router").text
 
 
 def test_an_evaluation_that_is_gone_is_told(operator: Operator) -> None:

@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from web.cli import waiting
 from web.cli.documents import LOOK_AGAIN_SECONDS, own
 from web.cli.progress import meter
 from web.cli.shell import Command, Installation, Sentence, here, somebody, table
 
 if TYPE_CHECKING:
     from bot.evaluation.decision import Decision
+    from bot.evaluation.judging import Preferences
     from bot.evaluation.metrics import Metric
     from bot.evaluation.results import Result
     from bot.evaluation.runs import Run
     from bot.kotae import Kotae
 
 MARKS = {"promote": "✓", "hold": "?", "reject": "✗"}
+READ = ("read", "by", "preferred", "draws", "not understood", "p", "cost", "tokens")
 PART = click.Choice(["open", "held-out"])
 
 
@@ -40,6 +43,13 @@ PART = click.Choice(["open", "held-out"])
 @click.option("--resume", metavar="RUN", help="Go on with one that was cut off, or with the `last`.")
 @click.option("--show", "shown", metavar="RUN", help="Ask nothing; show an earlier one, or the `last`.")
 @click.option(
+    "--judge",
+    is_flag=False,
+    flag_value="",
+    metavar="[STRATEGY]",
+    help="Let a model read the answers, too: that of [helper], or of this `llm` strategy. Told apart.",
+)
+@click.option(
     "--report", "to", type=click.Path(dir_okay=False, path_type=Path), help="Write a page to print here."
 )
 @here
@@ -52,6 +62,7 @@ def evaluate(
     limit: int | None,
     resume: str | None,
     shown: str | None,
+    judge: str | None,
     to: Path | None,
 ) -> None:
     """Ask several strategies the questions of a set, and tell which answers better.
@@ -60,6 +71,9 @@ def evaluate(
     --resume asks only what is left. Figures come with their 95 % intervals; those that no other beats for
     certain are marked *. The exit code is 1 when the evaluation failed. While a server runs on the data
     directory, it does the work.
+
+    With --judge a model reads each strategy's answers beside those of the one that answers now, each pair in
+    both orders. It decides nothing, and what it costs is told.
     """
     from bot.evaluation.results import page
 
@@ -77,9 +91,15 @@ def evaluate(
             raise Sentence(f"{run.job.error or 'cancelled'}\n{_go_on(run)}")
         result = kotae.results.of(run.id)
         decisions = [kotae.results.decision(result, name) for name in _candidates(kotae, run)]
+        if judge is not None:
+            let_read(kotae, run, judge)
+        opinions = kotae.opinions.of(run.id)
         if to is not None:
-            to.write_text(page(result, decisions), encoding="utf-8")
-    installation.show(as_object(result, decisions), "\n".join(as_text(result, decisions, to)))
+            to.write_text(page(result, decisions, preferences=opinions), encoding="utf-8")
+    told = as_object(result, decisions) | {
+        "opinions": [_numbers(one) | {"share": _numbers(one.share)} for one in opinions]
+    }
+    installation.show(told, "\n".join(as_text(result, decisions, opinions, to)))
 
 
 def started(
@@ -117,6 +137,18 @@ def waited(kotae: Kotae, run: Run) -> Run:
             worker.join()
 
 
+def let_read(kotae: Kotae, run: Run, strategy: str) -> None:
+    """A model reads the answers of each beside those of the one that answers now, or else of the first."""
+    live = kotae.switch.name()
+    beside = live if live in run.strategies else run.strategies[0]
+    others = [name for name in run.strategies if name != beside]
+    if not others:
+        raise Sentence("a model compares two answers: ask at least two strategies")
+    for name in others:
+        job = kotae.opinions.ask(run.id, name, beside, by=somebody(), strategy=strategy)
+        waiting.waited(kotae, job, "read")
+
+
 def _go_on(run: Run) -> str:
     return f"Go on with: kotae evaluate --resume {run.id[:8]}"
 
@@ -147,7 +179,11 @@ def _candidates(kotae: Kotae, run: Run) -> Sequence[str]:
 # ---- in words ----
 
 
-def as_text(result: Result, decisions: Sequence[Decision], to: Path | None) -> Iterator[str]:
+def as_text(
+    result: Result, decisions: Sequence[Decision], opinions: Sequence[Preferences], to: Path | None
+) -> Iterator[str]:
+    from bot.evaluation.results import of_manner
+
     run = result.run
     yield f"{run.set_name}, version {run.set_version}: {len(result.questions)} questions · {run.id[:8]}"
     failed = sum(bool(one.error) for each in result.answers.values() for one in each.values())
@@ -156,11 +192,31 @@ def as_text(result: Result, decisions: Sequence[Decision], to: Path | None) -> I
     yield ""
     yield table([row for row in rows(result) if row], ("", *run.strategies))
     yield from (f"\n{line}" for line in told_apart(result))
+    yield from (f"\nThe desk's manner. {line}" for line in of_manner(result, "en"))
     for decision in decisions:
         yield f"\n{decision.candidate} in place of {decision.live}: {decision.outcome}"
         yield from (f"  {MARKS[reason.outcome]} {reason.say()}" for reason in decision.reasons)
+    if opinions:
+        yield "\nWhat a model thinks, which decides nothing:"
+        yield table([_preferred(one) for one in opinions], READ)
     if to is not None:
         yield f"\nThe page to print is {to}."
+
+
+def _preferred(one: Preferences) -> tuple[str, ...]:
+    draws = f"{one.draws} ({one.turned} turned with the order)" if one.turned else str(one.draws)
+    decided = f"{one.a_better} : {one.b_better}"
+    tokens = one.prompt_tokens + one.completion_tokens
+    return (
+        f"{one.a} : {one.b}",
+        one.judge,
+        decided,
+        draws,
+        str(one.unread),
+        f"{one.p:.3g}",
+        f"{one.cost:.3g}",
+        f"{tokens:,}",
+    )
 
 
 def rows(result: Result) -> Iterator[tuple[str, ...]]:
@@ -226,6 +282,7 @@ def as_object(result: Result, decisions: Sequence[Decision]) -> dict[str, Any]:
             metric.name: {name: _numbers(one) for name, one in result.comparison.figures[metric.name].items()}
             for metric in measured(result)
         },
+        "manner": [asdict(one) for one in result.manner.learned],
         "differences": [_numbers(one) for one in result.comparison.differences if one.n],
         "decisions": [
             {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,13 @@ import click
 
 from web.cli.pairs import shortened
 from web.cli.shell import Group, Installation, Sentence, here, somebody, table
+from web.cli.waiting import waited
 
 if TYPE_CHECKING:
+    from bot.evaluation.drafts import Draft
     from bot.evaluation.files import Format
     from bot.evaluation.values import AskedQuestion
+    from bot.kotae import Kotae
 
 FORMATS = ("jsonl", "csv")
 FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
@@ -109,6 +113,83 @@ def export(installation: Installation, name: str, to: Path, form: Format, versio
 
 @questions.command()
 @click.argument("name")
+@click.option("-n", "count", default=20, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--document", "files", metavar="FILE", multiple=True, help="Only from this document.")
+@click.option("--unanswered", "days", metavar="DAYS", type=click.IntRange(1), help="From what got no answer.")
+@click.option("--no-model", is_flag=True, help="Do not ask the chat model of [helper].")
+@here
+def draft(
+    installation: Installation,
+    name: str,
+    count: int,
+    files: tuple[str, ...],
+    days: int | None,
+    no_model: bool,
+) -> None:
+    """Draft questions for a set, from passages all over the documents or from what nobody answered.
+
+    The model of [helper] writes them; without one they are taken from the passages' own words, with a number,
+    a code or a cell of a table as what proves a right answer. They are drafts: none is asked before a person
+    has accepted it.
+    """
+    from bot.reports.overview import Days
+
+    with installation.open() as kotae:
+        found = kotae.question_sets.get(name)
+        job = kotae.drafts.begin(
+            name,
+            by=somebody(),
+            count=count,
+            documents=documents_of(kotae, files),
+            model=not no_model,
+            days=Days.back(days) if days else None,
+        )
+        waited(kotae, job, "drafted")
+        made = kotae.drafts.made(job)
+        waiting = kotae.drafts.list(found.id, limit=1).total
+    head = f"{len(made)} drafted; {waiting} wait for a person: kotae questions drafts {name}"
+    installation.show([draft_object(one) for one in made], "\n".join([*draft_lines(made), head]))
+
+
+@questions.command()
+@click.argument("name")
+@click.option("-n", "count", default=50, show_default=True, type=click.IntRange(1), help="How many.")
+@here
+def drafts(installation: Installation, name: str, count: int) -> None:
+    """The drafts of a set that wait for a person."""
+    with installation.open() as kotae:
+        found = kotae.question_sets.get(name)
+        page = kotae.drafts.list(found.id, limit=count)
+    rest = page.total - len(page.drafts)
+    lines = [*draft_lines(page.drafts), *([f"… and {rest} more (-n {page.total})"] if rest else [])]
+    none = f"Nothing waits. Have some drafted: kotae questions draft {name}"
+    installation.show([draft_object(one) for one in page.drafts], "\n".join(lines) or none)
+
+
+@questions.command()
+@click.argument("ids", nargs=-1, required=True)
+@click.option("--held-out", is_flag=True, help="Nothing may ever learn from them.")
+@here
+def accept(installation: Installation, ids: tuple[str, ...], held_out: bool) -> None:
+    """Put drafts into their set as they are, by their ids; mend them in the console."""
+    with installation.open() as kotae:
+        entry = {"part": "held-out"} if held_out else {}
+        kept = [kotae.drafts.accept(whole_draft(kotae, each), by=somebody(), entry=entry) for each in ids]
+    installation.show(_as_object(tuple(kept)), f"{len(kept)} are questions now.")
+
+
+@questions.command()
+@click.argument("ids", nargs=-1, required=True)
+@here
+def drop(installation: Installation, ids: tuple[str, ...]) -> None:
+    """Let drafts go, by their ids; they are not drafted again."""
+    with installation.open() as kotae:
+        gone = [kotae.drafts.drop(whole_draft(kotae, each), by=somebody()) for each in ids]
+    installation.show([draft_object(one) for one in gone], f"{len(gone)} are dropped.")
+
+
+@questions.command()
+@click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @here
 def remove(installation: Installation, name: str, yes: bool) -> None:
@@ -125,6 +206,45 @@ def remove(installation: Installation, name: str, yes: bool) -> None:
         {"removed": found.name, "questions": len(found.questions), "evaluations": asked},
         f"{found.name} is deleted.",
     )
+
+
+def documents_of(kotae: Kotae, files: tuple[str, ...]) -> list[str]:
+    """The ids of documents, by the names of their files."""
+    known = {document.source: document.id for document in kotae.library.documents()}
+    if unknown := [file for file in files if file not in known]:
+        raise Sentence(f"there is no document {unknown[0]!r}; see kotae documents list")
+    return [known[file] for file in files]
+
+
+def whole_draft(kotae: Kotae, begin: str) -> str:
+    """A draft's id by its first letters."""
+    found = kotae.drafts.ids(begin)
+    if len(found) != 1:
+        raise Sentence(f"several drafts begin with {begin!r}" if found else f"there is no draft {begin!r}")
+    return found[0]
+
+
+def draft_lines(drafts: Sequence[Draft]) -> list[str]:
+    from bot.evaluation.files import in_words
+
+    rows = [
+        (
+            one.id[:8],
+            shortened(one.question.text, 70),
+            shortened(in_words(one.question.facts), 30),
+            shortened(one.source.title, 30) or "(a customer)",
+            one.made_by,
+        )
+        for one in drafts
+    ]
+    return [table(rows, ("id", "question", "facts", "from", "by"))] if rows else []
+
+
+def draft_object(one: Draft) -> dict[str, Any]:
+    from bot.evaluation.files import as_entry
+
+    told = {"draft": one.id, "state": one.state, "origin": one.origin, "made_by": one.made_by}
+    return told | {"question": as_entry(one.question), "passage": asdict(one.source)}
 
 
 def _row(question: AskedQuestion) -> tuple[str, str, str, str, str]:

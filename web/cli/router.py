@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from web.cli.evaluate import whole_id
-from web.cli.progress import meter
 from web.cli.shell import Group, Installation, Sentence, here, somebody, table
+from web.cli.waiting import waited
 
 if TYPE_CHECKING:
     from bot.answering.routing import Standing
@@ -39,20 +39,19 @@ def router() -> None:
 @ROUTER
 @here
 def train(installation: Installation, set_name: str, run_id: str, router: str) -> None:
-    """Learn from an evaluation that asked all of its strategies; held-out questions are left out."""
+    """Learn from an evaluation that asked all of its strategies; held-out questions are left out.
+
+    While a server runs on the data directory, it does the work. Cut off, it leaves what was known before.
+    """
     if bool(set_name) == bool(run_id):
         raise click.UsageError(
             "say what to learn from: a question set with --set, or an evaluation with --run"
         )
-    with installation.open() as kotae, meter(1, "learned") as bar:
+    with installation.open() as kotae:
         name = the_one(kotae, router)
-
-        def tell(step: str, share: float) -> None:
-            bar.set_description_str(step, refresh=False)
-            bar.update(share - bar.n)
-
         run = whole_id(kotae, run_id) if run_id else ""
-        standing = kotae.routers.train(name, by=somebody(), run_id=run, set_name=set_name, tell=tell)
+        waited(kotae, kotae.routers.begin(name, by=somebody(), run_id=run, set_name=set_name), "learned")
+        standing = kotae.routers.standing(name)
     installation.show(told(standing), f"{name} has learned.\n\n{in_words(standing)}")
 
 

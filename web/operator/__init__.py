@@ -21,7 +21,9 @@ from web.operator import (  # noqa: E402 - they add their views to bp
     compare,  # noqa: F401
     compared_answers,  # noqa: F401
     conversations,  # noqa: F401
+    drafts,  # noqa: F401
     inbox,  # noqa: F401
+    opinions,  # noqa: F401
     overview,  # noqa: F401
     question_sets,  # noqa: F401
     router,  # noqa: F401

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from bot.evaluation.decision import Decision
 from bot.evaluation.metrics import BY_NAME, METRICS, Metric
 from bot.evaluation.report import OF_TAGS, PRICES, plots, show
-from bot.evaluation.results import REASON_CHARACTERS, Gated, Result, told
+from bot.evaluation.results import REASON_CHARACTERS, Gated, Result, of_manner, told
 from bot.evaluation.results import page as printable
 from bot.evaluation.runs import Chosen, EvaluationRefused, Run, UnknownRun
 from bot.evaluation.sentences import REPORT
@@ -29,10 +29,11 @@ from bot.evaluation.sets import UnknownSet
 from bot.evaluation.statistics import Figure
 from bot.evaluation.values import Part
 from strategies.errors import StrategyError
-from web import languages
+from web import languages, sentences
 from web.auth import requires
 from web.current import kotae
 from web.operator import bp
+from web.operator.opinions import judges, parts
 
 RUNS = 20
 STATES = {
@@ -156,7 +157,7 @@ def start_comparison() -> ResponseReturnValue:
         flash(_("Choose a question set."), "danger")
         return page(asked, 400)
     except EvaluationRefused as refused:
-        flash(_("Nothing was asked: %(why)s.", why=refused), "danger")
+        flash(_("Nothing was asked: %(why)s.", why=sentences.told(refused)), "danger")
         return page(asked, 409)
     flash(_("The questions are being asked."), "success")
     return redirect(url_for("operator.comparison", run_id=run.id))
@@ -181,7 +182,7 @@ def resume_comparison(run_id: str) -> ResponseReturnValue:
     try:
         kotae().evaluations.resume(run_id, by=current_user.email)
     except EvaluationRefused as refused:
-        flash(_("Nothing was asked: %(why)s.", why=refused), "danger")
+        flash(_("Nothing was asked: %(why)s.", why=sentences.told(refused)), "danger")
     else:
         flash(_("Only what has no answer yet is asked."), "success")
     return redirect(url_for("operator.comparison", run_id=run_id))
@@ -215,7 +216,6 @@ def comparison_page(
     text = render_template(
         "console/comparison.html",
         shown=Shown(run),
-        run=run,
         result=result,
         live=live,
         words=words,
@@ -229,6 +229,10 @@ def comparison_page(
         by_tag=list(by_tag(result)) if result else [],
         failed=failed(result) if result else [],
         conditions=told(run, languages.current()),
+        manner=of_manner(result, languages.current()) if result else [],
+        judges=judges() if result else [],
+        pair=two_of(run, live),
+        **parts(run),
     )
     return text, status
 
@@ -254,7 +258,7 @@ def make_live(run_id: str) -> ResponseReturnValue:
         flash(_("%(name)s was not made live: %(why)s.", name=name, why=why), "danger")
         return comparison_page(run, kotae().results.of(run_id), reason=name, status=409)
     except StrategyError as refused:
-        flash(_("%(name)s was not made live: %(why)s.", name=name, why=refused), "danger")
+        flash(_("%(name)s was not made live: %(why)s.", name=name, why=sentences.told(refused)), "danger")
     else:
         flash(_("%(name)s answers from the next question on.", name=change.name), "success")
     return redirect(url_for("operator.comparison", run_id=run_id))
@@ -269,7 +273,7 @@ def comparison_report(run_id: str) -> ResponseReturnValue:
     live = kotae().switch.name()
     asked = live in run.strategies
     decisions = [kotae().results.decision(result, name) for name in run.strategies if asked and name != live]
-    text = printable(result, decisions, languages.current())
+    text = printable(result, decisions, languages.current(), kotae().opinions.of(run.id))
     response = Response(text, mimetype="text/html")
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; style-src {hashes(text)}; frame-ancestors 'none'"
@@ -332,6 +336,12 @@ def decided(result: Result) -> list[Decision]:
     """Of each that was asked and does not answer customers now: may it?"""
     live = kotae().switch.name()
     return [kotae().results.decision(result, name) for name in result.run.strategies if name != live]
+
+
+def two_of(run: Run, live: str) -> tuple[str, ...]:
+    """Whom a reader wants to see side by side first: a candidate, and the one that answers now."""
+    others = [name for name in run.strategies if name != live]
+    return (*others[:1], live) if live in run.strategies else tuple(others[:2])
 
 
 def drawings(result: Result | None) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from web.auth import requires
 from web.current import kotae
 from web.operator import bp
 from web.security import accepts_bytes
+from web.sentences import told
 
 PAGE = 50
 FILE_BYTES = 4 * 1024 * 1024
@@ -64,7 +65,7 @@ def bring_questions() -> ResponseReturnValue:
                 "success",
             )
     except (BadQuestions, SetRefused) as refused:
-        flash(_("Nothing was kept: %(why)s.", why=refused), "danger")
+        flash(_("Nothing was kept: %(why)s.", why=told(refused)), "danger")
         return redirect(url_for("operator.compare", _anchor="sets"))
     return redirect(url_for("operator.question_set", set_id=kotae().question_sets.get(name).id))
 
@@ -146,7 +147,7 @@ def add_question() -> ResponseReturnValue:
             conversation_id=request.args.get("conversation", ""),
         )
     except (BadQuestions, SetRefused, UnknownSet) as refused:
-        return question_page(None, {**entry, "set": set_id}, str(refused))
+        return question_page(None, {**entry, "set": set_id}, told(refused))
     flash(_("The question is kept."), "success")
     return redirect(url_for("operator.question_set", set_id=set_id, _anchor=question.id))
 
@@ -172,7 +173,7 @@ def edit_question(set_id: str, question_id: str) -> ResponseReturnValue:
     try:
         kotae().question_sets.edit(set_id, question_id, entry, by=current_user.email)
     except (BadQuestions, SetRefused) as refused:
-        return question_page(question, {**entry, "set": set_id}, str(refused))
+        return question_page(question, {**entry, "set": set_id}, told(refused))
     flash(_("The question is kept."), "success")
     return redirect(url_for("operator.question_set", set_id=set_id, _anchor=question_id))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -13,13 +13,22 @@ from flask_login import current_user
 
 from bot.answering.routing import RouterRefused, Standing
 from bot.evaluation.runs import UnknownRun
+from bot.jobs import Job
 from bot.reports.drawing import nice
 from strategies.router.plan import Plan, interval
 from web.admin.curve import SPACES, Scale
 from web.auth import requires
 from web.current import kotae
 from web.operator import bp
+from web.sentences import told
 
+STATES = {"queued": _l("Waiting"), "running": _l("Learning")}
+STEPS = {
+    "reading the answers": _l("reading the answers"),
+    "embedding the questions": _l("embedding the questions"),
+    "learning": _l("learning"),
+    "keeping it": _l("keeping it"),
+}
 UNITS = {"ms": _l("milliseconds"), "cost": _l("of cost"), "tokens": _l("prompt tokens")}
 
 
@@ -56,6 +65,7 @@ class Shown:
     drawn: Drawn | None
     now: Row | None
     reliability: str = ""  # an SVG path: what was foretold against what was right
+    job: Job | None = None  # the newest learning
 
 
 @bp.get("/router")
@@ -67,6 +77,21 @@ def router() -> ResponseReturnValue:
         routers=[shown(routers.standing(name)) for name in routers.names()],
         runs={name: routers.fitting_runs(name)[:20] for name in routers.names()},
         spent=spent,
+        states=STATES,
+        steps=STEPS,
+    )
+
+
+@bp.get("/router/<name>/now")
+@requires("operator")
+def live_router(name: str) -> ResponseReturnValue:
+    """How far its learning is."""
+    if name not in kotae().routers.names():
+        abort(404)
+    job = kotae().routers.job(name)
+    seen = request.args.get("seen", "")  # the learning that the page shows already
+    return render_template(
+        "console/router_now.html", name=name, job=job, seen=seen, states=STATES, steps=STEPS
     )
 
 
@@ -80,7 +105,7 @@ def set_budget() -> ResponseReturnValue:
             raise RouterRefused(_("A budget is a number."))
         kotae().routers.spend(name, budget, by=current_user.email)
     except RouterRefused as refused:
-        flash(str(refused), "danger")
+        flash(told(refused), "danger")
     else:
         flash(_("The budget holds from the next question on."), "success")
     return redirect(url_for("operator.router"))
@@ -91,11 +116,19 @@ def set_budget() -> ResponseReturnValue:
 def train_router() -> ResponseReturnValue:
     name = request.form.get("router", "")
     try:
-        kotae().routers.train(name, by=current_user.email, run_id=request.form.get("run", ""))
+        kotae().routers.begin(name, by=current_user.email, run_id=request.form.get("run", ""))
     except (RouterRefused, UnknownRun) as refused:
-        flash(_("%(name)s has not learned: %(why)s.", name=name, why=refused), "danger")
+        flash(_("%(name)s has not learned: %(why)s.", name=name, why=told(refused)), "danger")
     else:
-        flash(_("%(name)s has learned, and chooses by that from the next question on.", name=name), "success")
+        flash(_("%(name)s learns. Until it has, it chooses as before.", name=name), "success")
+    return redirect(url_for("operator.router"))
+
+
+@bp.post("/router/cancel")
+@requires("operator")
+def cancel_router() -> ResponseReturnValue:
+    kotae().routers.cancel(request.form.get("router", ""), by=current_user.email)
+    flash(_("The learning is cancelled; what was known before stays."), "success")
     return redirect(url_for("operator.router"))
 
 
@@ -105,7 +138,7 @@ def shown(standing: Standing) -> Shown:
     plan = standing.routing.plan
     now = row(standing, plan, scale(standing)) if plan is not None else None
     told = Scale(1.0, 1.0).line([(one.likely, one.right) for one in standing.reliability])
-    return Shown(standing, unit, drawn, now, told)
+    return Shown(standing, unit, drawn, now, told, kotae().routers.job(standing.name))
 
 
 def draw(standing: Standing) -> Drawn | None:
