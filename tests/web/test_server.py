@@ -48,7 +48,7 @@ def kotae(data: Path, *words: str, **more: object) -> subprocess.CompletedProces
         "--config",
         str(data.parent / "kotae.toml"),
     ]
-    return subprocess.run([*command, *words], capture_output=True, text=True, timeout=60, **more)  # type: ignore[call-overload]
+    return subprocess.run([*command, *words], capture_output=True, text=True, timeout=150, **more)  # type: ignore[call-overload]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         wait_until_ready(running)
         yield running
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     assert process.returncode == 0
 
 
@@ -94,7 +94,7 @@ def wait_until_ready(server: Server, seconds: float = 60) -> None:
 
 def read(server: Server, text: str) -> list[str]:
     """The names of the events of one answer, as a browser on a connection of its own reads them."""
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=60) as client:
         headers = server.open_conversation(client)
         with client.stream(
             "POST", f"{server.address}/api/messages", json={"text": text}, headers=headers
@@ -107,7 +107,7 @@ def read(server: Server, text: str) -> list[str]:
 
 def test_the_first_start_makes_an_admin_and_prints_the_password_once(server: Server) -> None:
     assert server.said["email"] == "admin@localhost"
-    with httpx.Client(base_url=server.address, follow_redirects=True) as client:
+    with httpx.Client(base_url=server.address, follow_redirects=True, timeout=30) as client:
         page = client.get("/console/sign-in").text
         token = page.split('name="csrf-token" content="', 1)[1].split('"', 1)[0]
         form = {"email": server.said["email"], "password": server.said["password"], "csrf_token": token}
@@ -124,7 +124,7 @@ def test_a_hundred_customers_stream_at_once(server: Server) -> None:
 
 
 def test_a_question_of_ten_megabytes_is_refused_while_it_is_still_being_sent(server: Server) -> None:
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=60) as client:
         headers = server.open_conversation(client)
         response = client.post(
             f"{server.address}/api/messages", json={"text": "a" * 10_000_000}, headers=headers
@@ -134,7 +134,7 @@ def test_a_question_of_ten_megabytes_is_refused_while_it_is_still_being_sent(ser
 
 def test_a_body_of_unknown_length_is_refused_at_its_limit(server: Server) -> None:
     pieces = (b"a" * 65536 for _ in range(100))
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=60) as client:
         headers = {**server.open_conversation(client), "Content-Type": "application/json"}
         response = client.post(f"{server.address}/api/messages", content=pieces, headers=headers)
     assert response.status_code in (400, 413)
@@ -186,7 +186,7 @@ def test_more_processes_without_a_chroma_server_are_refused(tmp_path: Path) -> N
 
 def test_a_customer_who_leaves_is_noticed_and_what_they_read_is_kept(server: Server) -> None:
     """The connection is cut behind the first event; the answer has thousands of words."""
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=60) as client:
         headers = server.open_conversation(client)
         with client.stream(
             "POST", f"{server.address}/api/messages", json={"text": "word " * 399}, headers=headers
@@ -223,7 +223,7 @@ def test_a_stream_that_is_being_read_when_the_server_is_stopped_is_finished(tmp_
         said = json.loads(process.stdout.readline())
         running = Server(process, said["address"], tmp_path / "data", said)
         wait_until_ready(running)
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=60) as client:
             headers = running.open_conversation(client)
             with client.stream(
                 "POST", f"{running.address}/api/messages", json={"text": "word " * 399}, headers=headers
@@ -232,7 +232,7 @@ def test_a_stream_that_is_being_read_when_the_server_is_stopped_is_finished(tmp_
                 next(lines)
                 process.send_signal(signal.SIGTERM)
                 assert "event: end" in list(lines)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     assert process.returncode == 0
     with pytest.raises(httpx.TransportError), httpx.Client() as client:
         client.get(f"{running.address}/healthz")

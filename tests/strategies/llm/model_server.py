@@ -35,6 +35,7 @@ class ModelServer:
     left: threading.Event = field(
         default_factory=threading.Event
     )  # a client went away while we were speaking
+    over: threading.Event = field(default_factory=threading.Event)  # no pause lasts longer than the test
 
     def next(self) -> Reply:
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
@@ -52,6 +53,7 @@ def model_server(*replies: Reply) -> Iterator[ModelServer]:
     try:
         yield server
     finally:
+        server.over.set()
         http.shutdown()
         http.server_close()
         thread.join()
@@ -86,7 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
             server.left.set()
 
     def _answer(self, reply: Reply) -> None:
-        time.sleep(reply.silent)
+        over = self.server.model_server.over  # type: ignore[attr-defined]
+        over.wait(reply.silent)
         if reply.status != 200:
             return self._whole(reply.status, json.dumps({"error": {"message": reply.error, "type": "x"}}))
         if reply.raw:
@@ -95,11 +98,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        self._comments(reply.keep_alive)
+        self._comments(reply.keep_alive, over)
         while True:
             for piece in reply.pieces:
                 if isinstance(piece, float):
-                    time.sleep(piece)
+                    over.wait(piece)
                 else:
                     self._event(
                         {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
@@ -118,11 +121,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
         return None
 
-    def _comments(self, seconds: float) -> None:
+    def _comments(self, seconds: float, over: threading.Event) -> None:
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        while time.monotonic() < until and not over.is_set():
             self._chunk(b": still here\n\n")
-            time.sleep(0.05)
+            over.wait(0.05)
 
     def _event(self, data: dict[str, Any]) -> None:
         event = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "scripted", **data}

@@ -1,11 +1,6 @@
 """A real OpenAI-compatible server, `transformers serve`, with a model made on the spot."""
 
-import os
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +13,8 @@ from strategies.events import Token, collect
 from strategies.llm import Llm, LlmOptions
 from strategies.rag import Rag
 from strategies.streams import stream_of
-from strategies.testing import MemorySearch, StrategyContract, eventually, kit, said
+from strategies.testing import MemorySearch, StrategyContract, kit, said
+from tests.strategies.llm.real_server import serving
 from tests.strategies.passages import EVERYTHING, WARRANTY
 
 pytestmark = pytest.mark.server
@@ -27,38 +23,8 @@ ASKED = Question("How long is the warranty?", passages=(WARRANTY,), language="en
 
 @pytest.fixture(scope="module")
 def server(tiny_model: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        Path(sys.executable).parent / "transformers",
-        "serve",
-        tiny_model,
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    quiet = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    process = subprocess.Popen(
-        command, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    try:
-        assert eventually(lambda: process.poll() is not None or healthy(port), within=120)
-        assert process.poll() is None, process.stdout.read() if process.stdout else ""
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
-
-
-def healthy(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1) as response:
-            return bool(response.status == 200)
-    except OSError:
-        time.sleep(0.2)
-        return False
+    with serving(tiny_model) as address:
+        yield address
 
 
 @pytest.fixture

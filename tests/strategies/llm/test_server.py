@@ -29,7 +29,7 @@ def serve() -> Iterator[Callable[..., tuple[ModelServer, Llm]]]:
         context = model_server(*replies)
         server = context.__enter__()
         running.append(context)
-        options = {"first_token_seconds": 5, "between_tokens_seconds": 5, "model": "scripted", **options}
+        options = {"first_token_seconds": 60, "between_tokens_seconds": 60, "model": "scripted", **options}
         return server, Llm.make(LlmOptions(base_url=server.url, **options), kit(named="chat"))
 
     yield serve
@@ -83,7 +83,7 @@ def test_a_customer_who_leaves_ends_the_connection(serve: Any) -> None:
     with closing(stream_of(llm, ASKED)) as stream:
         next(event for event in stream if isinstance(event, Token))
         assert not server.left.is_set()
-    assert server.left.wait(5)
+    assert server.left.wait(60)
 
 
 @pytest.mark.parametrize(
@@ -115,17 +115,17 @@ def test_a_fault_is_a_sentence_that_says_whether_waiting_helps(
 
 
 @pytest.mark.parametrize(
-    ("reply", "sentence"),
+    ("reply", "patience", "sentence"),
     [
-        (Reply(["It ", "lasts "], break_off=True), "broke off"),
-        (Reply(["It ", "lasts "], finish=None), "broke off in the middle"),
-        (Reply(["It ", "lasts ", 1.0, "24"], finish="stop"), "silent for too long"),
+        (Reply(["It ", "lasts "], break_off=True), 60, "broke off"),
+        (Reply(["It ", "lasts "], finish=None), 60, "broke off in the middle"),
+        (Reply(["It lasts ", 60.0, "24"], finish="stop"), 0.3, "silent for too long"),
     ],
 )
 def test_what_was_said_before_the_server_broke_off_is_kept_and_paid(
-    serve: Any, reply: Reply, sentence: str
+    serve: Any, reply: Reply, patience: float, sentence: str
 ) -> None:
-    _, llm = serve(reply, between_tokens_seconds=0.3)
+    _, llm = serve(reply, between_tokens_seconds=patience)
     heard: list[Event] = []
     with pytest.raises(Unavailable, match=sentence):
         hear(llm, heard)
@@ -139,7 +139,9 @@ def hear(llm: Llm, heard: list[Event]) -> None:
         heard.append(event)  # noqa: PERF402 - what came before an error counts
 
 
-@pytest.mark.parametrize("reply", [Reply(silent=2.0), Reply([2.0, "late"]), Reply(["late"], keep_alive=2.0)])
+@pytest.mark.parametrize(
+    "reply", [Reply(silent=60.0), Reply([60.0, "late"]), Reply(["late"], keep_alive=60.0)]
+)
 def test_a_server_that_does_not_begin_is_given_up_even_when_it_keeps_the_line_alive(
     serve: Any, reply: Reply
 ) -> None:
@@ -148,16 +150,15 @@ def test_a_server_that_does_not_begin_is_given_up_even_when_it_keeps_the_line_al
     began = time.monotonic()
     with pytest.raises(Unavailable, match=r"in time|silent for too long"):
         said(llm, ASKED)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 30
 
 
 def test_a_slow_customer_is_not_taken_for_a_silent_server(serve: Any) -> None:
-    _, llm = serve(Reply(["It ", "lasts ", "24."]), between_tokens_seconds=0.2, first_token_seconds=0.2)
-    text = ""
-    for event in llm.stream(ASKED):
-        time.sleep(0.3)
-        text += event.text if isinstance(event, Token) else ""
-    assert text == "It lasts 24."
+    _, llm = serve(Reply(["It ", "lasts ", "24."]), between_tokens_seconds=1)
+    stream = llm.stream(ASKED)
+    heard = [next(event for event in stream if isinstance(event, Token))]
+    time.sleep(1.5)
+    assert collect([*heard, *stream]).text == "It lasts 24."
 
 
 def test_a_server_that_is_down_is_unavailable_and_tried_again_later(serve: Any) -> None:

@@ -7,10 +7,7 @@ two endpoints, their answers and their refusals, and the adapter's name in the p
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -30,6 +27,7 @@ from strategies.lora.shelf import Adapter, Proof, Shelf
 from strategies.lora.testing import tiny_base
 from strategies.streams import stream_of
 from strategies.testing import StrategyContract, eventually, kit, said
+from tests.strategies.llm.real_server import serving
 from tests.strategies.lora.adapters import on_paper
 from tests.strategies.passages import WARRANTY
 
@@ -303,28 +301,9 @@ def test_the_key_is_sent_and_not_shown(servers: Callable[..., Vllm], shelf: Shel
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """`transformers serve` with a tiny Qwen3: an OpenAI-compatible server without adapters."""
-    from tests.strategies.llm.test_real_server import healthy
-
     folder = tiny_base(tmp_path_factory.mktemp("served") / "qwen3", "qwen3")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [Path(sys.executable).parent / "transformers", "serve", folder, "--host", "127.0.0.1"]
-    quiet = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    process = subprocess.Popen(
-        [*command, "--port", str(port)],
-        env=quiet,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        assert eventually(lambda: process.poll() is not None or healthy(port), within=120)
-        assert process.poll() is None, process.stdout.read() if process.stdout else ""
-        yield f"http://127.0.0.1:{port}/v1", folder
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
+    with serving(folder) as address:
+        yield address, folder
 
 
 @pytest.mark.server
