@@ -30,6 +30,7 @@ from bot.conversations.erasure import Erasure
 from bot.conversations.feedback import Feedback
 from bot.conversations.question import clean, language_of
 from bot.conversations.turn import Reply, reply
+from bot.conversations.writings import Writings
 from bot.evaluation import drafts, opinions, runs
 from bot.evaluation.asking import Asking
 from bot.evaluation.desk import Desk
@@ -97,6 +98,8 @@ class Kotae:
         self.strategies = strategies
         self.switch = Switch(engine, strategies, settings.chat.strategy, settings.strategy_options())
         self.conversations = Conversations(engine)
+        # An embedded Chroma stands one process: without a server for vectors nobody reads elsewhere.
+        self.writings = Writings(engine) if settings.vectors.url else None
         self.feedback = Feedback(engine)
         self.uses = Uses(engine)
         self.appearances = Appearances(engine, settings.widget)
@@ -312,6 +315,8 @@ class Kotae:
 
     def _due(self) -> list[Task]:
         """What a minute's tick begins."""
+        if self.writings:
+            self.writings.tidy()
         return [
             *looking.due(self.watches),
             *self.pair_documents.due(),

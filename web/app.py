@@ -37,7 +37,7 @@ def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
         {
             KEY: kotae,
             "readiness": readiness or Readiness(),
-            "running": Running(kotae.settings.limits.away_seconds),
+            "running": Running(kotae.settings.limits.away_seconds, kotae.writings),
             "streams": Streams(),
         }
     )

@@ -1,8 +1,8 @@
 """The transcript that a customer has sent to themselves.
 
 Whoever holds a conversation names the address, so the letter is made for a reader who may not have asked for
-it: its subject and its first words are the operator's and say who had it sent, it holds no link that its sender
-chose, and only so many go out of one conversation and to one address in a day.
+it: its subject and its first words are the operator's and say who had it sent, it holds no link that its
+sender chose, and only so many go out of one conversation and to one address in a day.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class TooManyLetters(TranscriptRefused):
 
 
 class Transcripts:
-    """`say` is the operator's sentence of a name in a language; who answers the letter writes to `answers`."""
+    """`say` is the operator's sentence of a name in a language; answers to the letter go to `answers`."""
 
     def __init__(
         self,

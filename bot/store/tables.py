@@ -475,7 +475,7 @@ class WritingRow(Base):
     )
     question_id: Mapped[str] = mapped_column(sa.String(32))
     wanted_until: Mapped[datetime]  # by a reader, or by a stop
-    stopped: Mapped[bool] = mapped_column(default=False)  # its customer wants no more of it
+    stopped: Mapped[str] = mapped_column(sa.String(32), default="")  # the answer of which no more is wanted
     message_id: Mapped[str] = mapped_column(sa.String(32), default="")
     text: Mapped[str] = mapped_column(default="")
     citations: Mapped[list[dict[str, Any]]] = mapped_column(default=list)

@@ -16,6 +16,7 @@ from uuid import uuid4
 import pytest
 from apiflask import APIFlask
 
+from bot.conversations.writings import Partial
 from bot.kotae import Kotae
 from strategies.base import Question
 from strategies.errors import NoAnswer, Unavailable
@@ -313,7 +314,9 @@ def test_an_answer_that_another_process_writes_is_waited_for(
     answer = kotae.conversations.answer_to(conversation.id, "7" * 32)
     looks = iter([None, None, answer])
     waits: list[float] = []
-    told = [frame for text in awaited(lambda: next(looks), None, waits.append) for frame in frames(text)]
+    told = [
+        frame for text in awaited(lambda: next(looks), Partial, None, waits.append) for frame in frames(text)
+    ]
     assert len(waits) == 2
     assert told[0].data == {"message": reply.id}
     assert told[-1].data == reply.end

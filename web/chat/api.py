@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from flask_babel import gettext as _
 
 from bot.conversations import suggestions, transcript
 from bot.conversations.conversation import Message
+from bot.conversations.writings import Partial
 from bot.handoff.handoffs import Kept
 from bot.notices.mail import BadAddress
 from bot.notices.transcripts import NothingSaid, NotSent, TooManyLetters
@@ -141,7 +143,11 @@ def read_answer(question_id: str) -> Response:
 @bp.doc(responses=errors(503))
 def stop(message_id: str) -> schemas.Done:
     """Stop the answer that is being written; what was said is kept."""
-    return schemas.Done(done=_running().stop(auth.conversation_id(), message_id))
+    conversation_id = auth.conversation_id()
+    stopped = _running().stop(conversation_id, message_id)
+    if not stopped and (writings := kotae().writings):
+        stopped = writings.stop(conversation_id, message_id)
+    return schemas.Done(done=stopped)
 
 
 @bp.get("/messages/<message_id>/followups")
@@ -243,8 +249,17 @@ def _answer(conversation_id: str, question_id: str) -> Iterator[str] | None:
     conversations = kotae().conversations
     message = conversations.answer_to(conversation_id, question_id)
     if message is None and conversations.being_answered(conversation_id, question_id):
-        return wire.awaited(lambda: conversations.answer_to(conversation_id, question_id), after)
+        return _written_elsewhere(conversation_id, question_id, after)
     return wire.kept(message, after) if message else None
+
+
+def _written_elsewhere(conversation_id: str, question_id: str, after: wire.Place | None) -> Iterator[str]:
+    """An answer that another process writes."""
+    house = kotae()
+    look = partial(house.conversations.answer_to, conversation_id, question_id)
+    if house.writings is None:
+        return wire.awaited(look, Partial, after)
+    return wire.awaited(look, house.writings.reader(conversation_id, question_id), after)
 
 
 def _answered(message_id: str) -> Message:

@@ -3,7 +3,7 @@ connection, comes back, reads in a second tab, or stops it from another request.
 
     turn ──a thread of its own──▶ Writing ──▶ any number of readers, each from the place it has come to
 
-Of this process: what another process writes is read from the record once it is whole.
+Of this process: what another one writes is read by way of the database (`web/chat/elsewhere.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from bot.conversations.turn import TurnEvent
+from bot.conversations.writings import Partial, Writings
+from web.chat.elsewhere import Elsewhere
 from web.chat.wire import Place, Sent, Telling
 from web.sse import KEEP_ALIVE, KEEP_ALIVE_SECONDS
 
@@ -92,6 +94,11 @@ class Writing:
                 self._readers -= 1
                 self._read_at = time.monotonic()
 
+    def so_far(self) -> Partial:
+        """What was told of it."""
+        with self._changed:
+            return Partial(self.message_id, self._telling.text, tuple(self._telling.citations))
+
     def stop(self) -> None:
         """No more of it. Who stopped may ask again at once, so the turn is over by then if it can be."""
         with self._changed:
@@ -124,12 +131,13 @@ class Writing:
 
 
 class Running:
-    """All of them, by the question they answer."""
+    """All of them, by the question they answer; `writings` where other processes may serve their readers."""
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, writings: Writings | None = None) -> None:
         self._patience = patience
         self._writings: dict[str, Writing] = {}
         self._lock = threading.Lock()
+        self._elsewhere = Elsewhere(writings, self._all) if writings else None
 
     def begin(self, conversation_id: str, question_id: str, turn: Turn) -> Writing:
         """Let an answer be written from here on."""
@@ -137,6 +145,8 @@ class Running:
         with self._lock:
             self._writings[question_id] = writing
         threading.Thread(target=self._write, args=(writing,), name="kotae-turn", daemon=True).start()
+        if self._elsewhere:
+            self._elsewhere.begin()
         return writing
 
     def find(self, conversation_id: str, question_id: str) -> Writing | None:
@@ -147,9 +157,7 @@ class Running:
 
     def stop(self, conversation_id: str, message_id: str) -> bool:
         """Whether there was such an answer in this conversation."""
-        with self._lock:
-            written = list(self._writings.values())
-        for writing in written:
+        for writing in self._all():
             if (writing.conversation_id, writing.message_id) == (conversation_id, message_id):
                 writing.stop()
                 return True
@@ -157,10 +165,14 @@ class Running:
 
     def close(self) -> None:
         """Nobody is served any longer: what was said is kept."""
-        with self._lock:
-            written = list(self._writings.values())
-        for writing in written:
+        for writing in self._all():
             writing.stop()
+        if self._elsewhere:
+            self._elsewhere.close()
+
+    def _all(self) -> list[Writing]:
+        with self._lock:
+            return list(self._writings.values())
 
     def _write(self, writing: Writing) -> None:
         try:
@@ -169,3 +181,5 @@ class Running:
             with self._lock:
                 if self._writings.get(writing.question_id) is writing:
                     del self._writings[writing.question_id]
+            if self._elsewhere:
+                self._elsewhere.over(writing.conversation_id)

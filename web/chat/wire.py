@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 
 from bot.conversations.record import Message, Shown
 from bot.conversations.turn import Ended, Failed, Handoff, Started, TurnEvent
+from bot.conversations.writings import Partial
 from strategies.events import Citation, Cited, Token
 from web import sse
 
 AWAITED_SECONDS = 120
+AWAITED_EVERY = 0.3  # how often what another process writes is looked at
 
 
 class Place(NamedTuple):
@@ -60,6 +62,14 @@ class Telling:
     text: str = ""
     citations: list[dict[str, Any]] = field(default_factory=list)
     place: Place = field(default_factory=Place)
+
+    @classmethod
+    def behind(cls, place: Place | None, answer: Partial) -> Telling:
+        """What was told until a place in an answer; without one nothing was, not even that it begins."""
+        if place is None:
+            return cls()
+        cited = [dict(shown) for shown in answer.citations[: place.citations]]
+        return cls(answer.message_id, answer.text[: place.characters], cited, place)
 
     def tell(self, event: TurnEvent) -> Sent | None:
         """What the customer gets for an event of the turn; usage and decisions are the operator's."""
@@ -108,35 +118,49 @@ class Telling:
 
 def kept(message: Message, after: Place | None = None) -> Iterator[str]:
     """An answer out of the record, behind the place its reader has come to."""
-    telling = Telling()
-    if after is None:
-        yield telling.start(message.id).text
-    read = after or Place()
-    telling.message_id, telling.text, telling.place = message.id, message.text[: read.characters], read
-    telling.citations = [source(shown) for shown in message.citations[: read.citations]]
-    for shown in message.citations[read.citations :]:
-        if between := message.text[len(telling.text) : shown.at]:
-            yield telling.token(between).text
-        yield telling.citation(source(shown)).text
-    if rest := message.text[len(telling.text) :]:
-        yield telling.token(rest).text
-    if message.notice and not read.notices:
+    whole = Partial(message.id, message.text, [source(shown) for shown in message.citations])
+    telling = Telling.behind(after, whole)
+    yield from _told(telling, whole)
+    if message.notice and not telling.place.notices:
         yield _noticed(telling, message).text
     yield telling.end(message.abstained, message.partial).text
 
 
 def awaited(
-    look: Callable[[], Message | None], after: Place | None, wait: Callable[[float], None] = time.sleep
+    look: Callable[[], Message | None],
+    so_far: Callable[[], Partial],
+    after: Place | None,
+    wait: Callable[[float], None] = time.sleep,
 ) -> Iterator[str]:
-    """An answer that another process writes: looked for in the record until it is there, for a while."""
-    for second in range(AWAITED_SECONDS):
-        message = look()
+    """An answer that another process writes: what that one tells of it, until it is in the record.
+
+    `so_far` is empty where nothing is told; then it comes in one piece, as it does after a while.
+    """
+    telling: Telling | None = None
+    for n in range(round(AWAITED_SECONDS / AWAITED_EVERY)):
+        partial = so_far()
+        message = None if telling and partial.message_id else look()
         if message is not None:
-            yield from kept(message, after)
+            yield from kept(message, telling.place if telling else after)
             return
-        if second % 5 == 0:
+        if partial.message_id:
+            telling = telling or Telling.behind(after, partial)
+            yield from _told(telling, partial)
+        if n % round(sse.KEEP_ALIVE_SECONDS / AWAITED_EVERY) == 0:
             yield sse.KEEP_ALIVE
-        wait(1)
+        wait(AWAITED_EVERY)
+
+
+def _told(telling: Telling, answer: Partial) -> Iterator[str]:
+    """What its reader lacks of an answer, whole or not."""
+    if not telling.message_id:
+        yield telling.start(answer.message_id).text
+    for shown in answer.citations[len(telling.citations) :]:
+        if between := answer.text[len(telling.text) : shown["at"]]:
+            yield telling.token(between).text
+        yield telling.citation(dict(shown)).text
+    if rest := answer.text[len(telling.text) :]:
+        yield telling.token(rest).text
 
 
 def _noticed(telling: Telling, message: Message) -> Sent:

@@ -17,7 +17,7 @@ def upgrade() -> None:
         sa.Column("conversation_id", sa.String(length=32), nullable=False),
         sa.Column("question_id", sa.String(length=32), nullable=False),
         sa.Column("wanted_until", database.Moment(timezone=True), nullable=False),
-        sa.Column("stopped", sa.Boolean(), nullable=False),
+        sa.Column("stopped", sa.String(length=32), nullable=False),
         sa.Column("message_id", sa.String(length=32), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("citations", sa.JSON(), nullable=False),
