@@ -29,6 +29,7 @@ from bot.jobs import UnknownJob
 from knowledge_base import errors as knowledge
 from strategies import errors as strategies
 from strategies.lora.shelf import ShelfError
+from web.sentences import told
 
 log = logging.getLogger(__name__)
 
@@ -63,13 +64,13 @@ def _domain() -> dict[type[Exception], Callable[[Any], Said]]:
         ),
         UnknownMessage: lambda _error: Said(404, _("There is no such answer in this conversation.")),
         UnknownJob: lambda _error: Said(404, _("There is no such job.")),
-        NoWayBack: lambda error: Said(409, str(error)),
-        UserRefused: lambda error: Said(400, str(error)),
+        NoWayBack: lambda error: Said(409, told(error)),
+        UserRefused: lambda error: Said(400, told(error)),
         knowledge.NotFound: lambda error: Said(404, _for_the_house(error, _("There is no such page."))),
         knowledge.TooLarge: lambda error: Said(413, _for_the_house(error, _("This is too large."))),
         knowledge.Unreadable: lambda error: Said(422, _for_the_house(error, _busy())),
         knowledge.KnowledgeError: lambda error: Said(503, _for_the_house(error, _busy()), retry=True),
-        ShelfError: lambda error: Said(409, str(error)),
+        ShelfError: lambda error: Said(409, told(error)),
         strategies.StrategyError: lambda error: Said(503, _for_the_house(error, _busy()), retry=True),
     }
 
@@ -84,7 +85,7 @@ def _of_domain(said: Callable[[Any], Said], error: Exception) -> Response:
 
 def _for_the_house(error: Exception, customer: str) -> str:
     """Operators and admins read what happened; a customer reads the plain sentence."""
-    return customer if _is_api() else str(error)
+    return customer if _is_api() else told(error)
 
 
 def _of_ours(error: HTTPError) -> Said:

@@ -21,10 +21,13 @@ from strategies.lora.shelf import Adapter, Proof, ShelfError, UnknownAdapter
 from strategies.lora.shelf.card import CURVE, SAMPLES
 from strategies.lora.shelf.parcel import Refused
 from strategies.lora.training.work import Told, read_lines
+from strategies.lora.trust.reliability import reliability
+from strategies.router.plan import interval
 from web.admin import bp, curve
 from web.auth import requires
 from web.current import kotae
 from web.security import accepts_bytes
+from web.sentences import told
 
 FORM_BYTES = 64 * 1024
 IMPORTED_BYTES = 256 * 1024 * 1024  # the command line takes larger adapters
@@ -128,7 +131,7 @@ def import_adapter() -> ResponseReturnValue:
         )
     except (Refused, ShelfError, StrategyError) as refused:
         flash(
-            _("%(file)s was not taken: %(why)s. Nothing was changed.", file=file.filename, why=refused),
+            _("%(file)s was not taken: %(why)s. Nothing was changed.", file=file.filename, why=told(refused)),
             "danger",
         )
         return redirect(url_for("admin.adapters"))
@@ -142,7 +145,7 @@ def adapter_back() -> ResponseReturnValue:
     try:
         change = kotae().shelf.back(current_user.email)
     except ShelfError as refused:
-        flash(_("Could not go back: %(why)s.", why=refused), "warning")
+        flash(_("Could not go back: %(why)s.", why=told(refused)), "warning")
     else:
         flash(_("Back to %(name)s: it speaks within a second.", name=name_of(change.hash)), "success")
     return redirect(url_for("admin.adapters"))
@@ -159,6 +162,7 @@ def adapter(adapter: str) -> ResponseReturnValue:
         speaks=speaks,
         figures=[(FIGURES.get(name, name), figure(name, value)) for name, value in shown.figures.items()],
         drawn=curve.draw(Told(**line) for line in read_lines(shown.path / CURVE)),
+        foretold=foretold(shown.path),
         samples=list(samples_of(shown.path)),
         made_from=made_from(shown),
     )
@@ -187,7 +191,7 @@ def promote_adapter(adapter: str) -> ResponseReturnValue:
     try:
         kotae().shelf.promote(shown.hash, current_user.email, prove)
     except (Refused, ShelfError) as refused:
-        flash(_("%(name)s does not speak: %(why)s.", name=shown.name, why=refused), "danger")
+        flash(_("%(name)s does not speak: %(why)s.", name=shown.name, why=told(refused)), "danger")
     else:
         flash(verdict(shown, proofs[0]), "success")
     return redirect(url_for("admin.adapters"))
@@ -200,7 +204,7 @@ def remove_adapter(adapter: str) -> ResponseReturnValue:
     try:
         kotae().shelf.remove(shown.hash, by=current_user.email)
     except ShelfError as refused:
-        flash(_("%(name)s was not removed: %(why)s.", name=shown.name, why=refused), "danger")
+        flash(_("%(name)s was not removed: %(why)s.", name=shown.name, why=told(refused)), "danger")
         return redirect(url_for("admin.adapter", adapter=shown.hash))
     flash(_("%(name)s is gone from the shelf.", name=shown.name), "success")
     return redirect(url_for("admin.adapters"))
@@ -251,7 +255,7 @@ def speaking() -> tuple[str, str]:
     try:
         current = kotae().shelf.current()
     except ShelfError as fault:
-        return "", str(fault)
+        return "", told(fault)
     return (current.hash if current else ""), ""
 
 
@@ -275,6 +279,14 @@ def name_of(hash: str) -> str:  # noqa: A002
 def nobody() -> str:
     """Who speaks while no adapter is promoted."""
     return str(_("nobody"))
+
+
+def foretold(folder: Path) -> curve.Calibration | None:
+    """How true it is what the adapter foretells, as a drawing; None where that is not known."""
+    if (known := reliability(folder)) is None:
+        return None
+    piles = (curve.Pile(one.likely, one.right, *interval(one.right, one.of), one.of) for one in known.piles)
+    return curve.calibration(piles, known.enough)
 
 
 def samples_of(folder: Path) -> Iterator[Sample]:

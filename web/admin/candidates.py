@@ -20,6 +20,7 @@ from strategies.lora.pairs import BadPairs
 from web.admin import bp
 from web.auth import requires
 from web.current import kotae
+from web.sentences import told
 
 STATES = {"new": _l("To look at"), "accepted": _l("Accepted"), "rejected": _l("Rejected")}
 AT_ONCE = 10  # on a page
@@ -65,7 +66,7 @@ def propose() -> ResponseReturnValue:
             message_id=form.get("message", ""),
         )
     except CandidateRefused as refused:
-        flash(str(refused), "danger")
+        flash(told(refused), "danger")
     else:
         flash(_("The candidate waits to be looked at."), "success")
     return redirect(url_for("admin.candidates"))
@@ -80,7 +81,7 @@ def accept_candidate(candidate_id: str) -> ResponseReturnValue:
         kept = kotae().candidates.accept(candidate_id, by=by, entry=entry)
         kotae().pairs.use_as(kept.id, form.get("use", "training"), by=by)  # type: ignore[arg-type]  # it checks
     except (CandidateRefused, PairRefused, BadPairs, UnknownCandidate) as refused:
-        flash(str(refused), "danger")
+        flash(told(refused), "danger")
     else:
         kotae().jobs.tick()
         flash(_("It is a pair now."), "success")
@@ -93,7 +94,7 @@ def reject_candidate(candidate_id: str) -> ResponseReturnValue:
     try:
         kotae().candidates.reject(candidate_id, by=current_user.email)
     except (CandidateRefused, UnknownCandidate) as refused:
-        flash(str(refused), "danger")
+        flash(told(refused), "danger")
     else:
         flash(_("The candidate was rejected."), "success")
     return redirect(url_for("admin.candidates"))

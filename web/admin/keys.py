@@ -12,6 +12,7 @@ from bot.access.keys import SCOPES, KeyRefused, UnknownKey
 from web.admin import bp
 from web.auth import requires
 from web.current import kotae
+from web.sentences import told
 
 DAYS = (30, 90, 365)
 ABOUT = {
@@ -44,7 +45,7 @@ def make_key() -> ResponseReturnValue:
             per_minute=form.get("per_minute", 60, type=int),
         )
     except KeyRefused as refused:
-        return page(fault=str(refused)), 400
+        return page(fault=told(refused)), 400
     return page(made=made.name, secret=secret)
 
 

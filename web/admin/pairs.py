@@ -24,16 +24,17 @@ from web.admin.fields import Field
 from web.auth import requires
 from web.current import kotae
 from web.security import accepts_bytes
+from web.sentences import told
 
 PAGE = 25
 TOLD = 8  # findings of a kind that are read at once; the others are a click away
 FILE_BYTES = 8 * 1024 * 1024  # some ten thousand pairs; the command line takes larger files
 FORM_BYTES = 64 * 1024
 LABELS = {
-    "openai": "JSONL, OpenAI chat",
+    "openai": _l("JSONL, OpenAI chat"),
     "alpaca": "JSONL, Alpaca",
     "sharegpt": "JSONL, ShareGPT",
-    "plain": "JSONL, question / answer",
+    "plain": _l("JSONL, question / answer"),
     "csv": "CSV",
 }
 KINDS = {  # what the check finds, in the admin's words
@@ -167,7 +168,7 @@ def report(draft: str) -> ResponseReturnValue:
         return gone()
     except BadPairs as refused:
         drafts().discard(draft)
-        flash(_("Nothing can be read from this file: %(why)s.", why=refused), "danger")
+        flash(_("Nothing can be read from this file: %(why)s.", why=told(refused)), "danger")
         return redirect(url_for("admin.pairs"))
     return render_template(
         "console/report.html",
@@ -189,7 +190,7 @@ def keep_pairs(draft: str) -> ResponseReturnValue:
     except UnknownDraftError:
         return gone()
     except BadPairs as refused:
-        flash(_("Nothing was kept: %(why)s.", why=refused), "danger")
+        flash(_("Nothing was kept: %(why)s.", why=told(refused)), "danger")
     else:
         flash(_("New pairs: %(n)s. They are kept.", n=kept.added), "success")
     drafts().discard(draft)
@@ -263,7 +264,7 @@ def add_pair() -> ResponseReturnValue:
     try:
         kotae().pairs.add(entry, by=current_user.email)
     except (BadPairs, PairRefused) as refused:
-        return pair_page(None, entry, str(refused))
+        return pair_page(None, entry, told(refused))
     flash(_("The pair is kept."), "success")
     return redirect(url_for("admin.pairs"))
 
@@ -289,7 +290,7 @@ def edit_pair(pair_id: str) -> ResponseReturnValue:
     try:
         kotae().pairs.edit(pair_id, entry, by=current_user.email)
     except (BadPairs, PairRefused) as refused:
-        return pair_page(kept, entry, str(refused))
+        return pair_page(kept, entry, told(refused))
     flash(_("The pair is kept."), "success")
     return redirect(url_for("admin.pairs"))
 

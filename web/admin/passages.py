@@ -22,6 +22,7 @@ from web.admin import bp
 from web.admin.documents import STATES, UNDER_WAY, known, row
 from web.auth import requires
 from web.current import kotae
+from web.sentences import told
 
 KINDS = {
     "rewrite": _l("Rewritten"),
@@ -162,7 +163,7 @@ def _changed(
             raise Conflict(_("This document is written from pairs; change the pair instead."))
         change()
     except (Conflict, NotFound) as refused:
-        flash(str(refused), "danger")
+        flash(told(refused), "danger")
     else:
         if kotae().library.document(document_id).state in UNDER_WAY:
             kotae().jobs.enqueue("ingest", document_id=document_id)
@@ -195,7 +196,7 @@ def search(query: str) -> Sequence[Passage]:
     try:
         return kotae().library.search(query, FOUND) if query else ()
     except KnowledgeError as fault:
-        flash(str(fault), "danger")
+        flash(told(fault), "danger")
         return ()
 
 

@@ -18,6 +18,7 @@ from web.admin import bp
 from web.admin.documents import STATES, known
 from web.auth import requires
 from web.current import kotae
+from web.sentences import told
 
 STALE = timedelta(days=180)
 VIEWS = {"all": _l("All"), "never": _l("Never used"), "stale": _l("Not changed for half a year")}
@@ -81,7 +82,7 @@ def tag(document_id: str) -> ResponseReturnValue:
     try:
         kotae().library.tag(document_id, tags)
     except Conflict as refused:
-        flash(str(refused), "danger")
+        flash(told(refused), "danger")
     else:
         given = list(kotae().library.tags().get(document_id, ()))
         kotae().audit.note(current_user.email, "tag", document_id, source=shown.source, tags=given)

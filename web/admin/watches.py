@@ -15,6 +15,7 @@ from web.admin import bp
 from web.admin.documents import INTERVALS, under_way
 from web.auth import requires
 from web.current import kotae
+from web.sentences import told
 
 STATES = {
     "waiting": _l("Waiting"),
@@ -53,7 +54,7 @@ def watch() -> ResponseReturnValue:
             url, every=every, below=request.form.get("below", "").strip(), by=current_user.email
         )
     except NotFetched as refused:
-        flash(str(refused), "danger")
+        flash(told(refused), "danger")
         return redirect(url_for("admin.watches"))
     kotae().audit.note(current_user.email, "watch", added.id, url=added.url, every=every)
     looking.hand_over(kotae().jobs)

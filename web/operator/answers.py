@@ -21,6 +21,7 @@ from web.auth import requires
 from web.current import kotae
 from web.operator import bp
 from web.operator.quotes import quotes
+from web.sentences import told
 
 REASONS = {
     "wrong": _l("It is not correct"),
@@ -70,7 +71,7 @@ def keep_correction(message_id: str) -> ResponseReturnValue:
             question, answer, reason, by=current_user.email, message_id=message_id, language=""
         )
     except CandidateRefused as refused:
-        return correction(asked, question, answer, reason, str(refused))
+        return correction(asked, question, answer, reason, told(refused))
     flash(
         _("The right answer is kept as a candidate; an admin decides whether it becomes a pair."), "success"
     )
@@ -108,7 +109,7 @@ def answered_again(asked: Asked, strategy: str) -> tuple[Ended | None, str]:
             elif isinstance(event, Ended):
                 return event, event.error or failed
     except (StrategyError, Refused) as refused:
-        return None, str(refused)
+        return None, told(refused)
     return None, failed or _("No answer came.")
 
 

@@ -11,6 +11,7 @@ from bot.handoff.canned import BadName, CannedRefused, NameTaken, NoText
 from web.auth import requires
 from web.current import kotae
 from web.operator import bp
+from web.sentences import told
 
 
 @bp.get("/canned")
@@ -49,4 +50,4 @@ def _sentence(refused: CannedRefused, name: str) -> str:
             return str(_("There is a canned answer %(name)s already.", name=name))
         case NoText():
             return str(_("Write what it says."))
-    return str(refused)
+    return told(refused)

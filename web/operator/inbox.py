@@ -33,6 +33,7 @@ from web.auth import requires
 from web.current import kotae
 from web.operator import bp
 from web.operator.quotes import quotes
+from web.sentences import told
 from web.streams import Streams
 
 STREAM_SECONDS = 300.0
@@ -241,7 +242,7 @@ def drafted(conversation: Conversation, strategy: str) -> Draft:
             elif isinstance(event, Ended):
                 return Draft(event.strategy, event, fault)
     except (StrategyError, KnowledgeError, Refused) as refused:
-        return Draft(strategy, None, str(refused))
+        return Draft(strategy, None, told(refused))
     return Draft(strategy, None, fault or _("No answer came."))
 
 
@@ -318,7 +319,7 @@ def _sentence(refused: HandoffRefused) -> str:
         case NotYours():
             return str(_("This chat is not yours. Take it first."))
         case _:
-            return str(refused)
+            return told(refused)
 
 
 def _signals(house: Kotae, user_id: str, opened: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 
 from strategies.registry import SECRET, schema
 from web.admin.fields import BOUNDS, Field
+from web.sentences import told
 
 ELSEWHERE = re.compile(r"(^|_)(url|file|folder|path|target|module)$")
 LONG = 200  # characters; longer ones are written in an area
@@ -36,13 +37,13 @@ def fields(kind: str, options: Mapping[str, Any]) -> list[Field]:
         Field(
             name,
             name,
-            field_kind(told),
-            value=as_typed(options.get(name, told.get("default"))),
-            about=told.get("description", ""),
-            limits=limits(told),
-            choices=tuple(map(str, told.get("enum", ()))),
+            field_kind(option),
+            value=as_typed(options.get(name, option.get("default"))),
+            about=told(option.get("description", "")),
+            limits=limits(option),
+            choices=tuple(map(str, option.get("enum", ()))),
         )
-        for name, told in changeable(kind).items()
+        for name, option in changeable(kind).items()
     ]
 
 
@@ -60,9 +61,9 @@ def typed(kind: str, form: Mapping[str, str], file: Mapping[str, Any]) -> dict[s
     What is no value of its type is passed on as it is, for the strategy to refuse.
     """
     found: dict[str, Any] = {}
-    for name, told in changeable(kind).items():
-        value = read(told, form.get(name))
-        if value is not None and value != file.get(name, told.get("default")):
+    for name, option in changeable(kind).items():
+        value = read(option, form.get(name))
+        if value is not None and value != file.get(name, option.get("default")):
             found[name] = value
     return found
 
@@ -94,39 +95,39 @@ def shown(option: str, value: object) -> str:
 
 def changeable(kind: str) -> dict[str, dict[str, Any]]:
     """The options that a form can hold and an operator may set."""
-    properties = {name: plain(told) for name, told in schema(kind).get("properties", {}).items()}
+    properties = {name: plain(option) for name, option in schema(kind).get("properties", {}).items()}
     return {
-        name: told
-        for name, told in properties.items()
-        if told.get("type") in ("string", "integer", "number", "boolean", "array")
+        name: option
+        for name, option in properties.items()
+        if option.get("type") in ("string", "integer", "number", "boolean", "array")
         and not (SECRET.search(name) or ELSEWHERE.search(name))
-        and not (told.get("writeOnly") or told.get("readOnly") or told.get("format"))
-        and (told["type"] != "array" or told.get("items", {}).get("type") == "string")
+        and not (option.get("writeOnly") or option.get("readOnly") or option.get("format"))
+        and (option["type"] != "array" or option.get("items", {}).get("type") == "string")
     }
 
 
-def plain(told: Mapping[str, Any]) -> dict[str, Any]:
+def plain(option: Mapping[str, Any]) -> dict[str, Any]:
     """An option that may be left out is the option."""
-    others = [one for one in told.get("anyOf", ()) if one.get("type") != "null"]
-    return {**told, **others[0]} if len(others) == 1 else dict(told)
+    others = [one for one in option.get("anyOf", ()) if one.get("type") != "null"]
+    return {**option, **others[0]} if len(others) == 1 else dict(option)
 
 
-def field_kind(told: Mapping[str, Any]) -> Any:
-    match told["type"]:
+def field_kind(option: Mapping[str, Any]) -> Any:
+    match option["type"]:
         case "boolean":
             return "checkbox"
         case "integer" | "number":
             return "number"
-        case "string" if told.get("maxLength", 0) > LONG:
+        case "string" if option.get("maxLength", 0) > LONG:
             return "area"
     return "text"
 
 
-def limits(told: Mapping[str, Any]) -> dict[str, Any]:
-    if told["type"] not in ("integer", "number"):
+def limits(option: Mapping[str, Any]) -> dict[str, Any]:
+    if option["type"] not in ("integer", "number"):
         return {}
-    bounds = {attribute: told[name] for name, attribute in BOUNDS.items() if name in told}
-    return {**bounds, "step": 1 if told["type"] == "integer" else "any"}
+    bounds = {attribute: option[name] for name, attribute in BOUNDS.items() if name in option}
+    return {**bounds, "step": 1 if option["type"] == "integer" else "any"}
 
 
 def as_typed(value: object) -> Any:
@@ -137,14 +138,14 @@ def as_typed(value: object) -> Any:
     return "" if value is None else str(value)
 
 
-def read(told: Mapping[str, Any], text: str | None) -> Any:
+def read(option: Mapping[str, Any], text: str | None) -> Any:
     """A typed value as the option has it; None where nothing was said."""
-    if told["type"] == "boolean":
+    if option["type"] == "boolean":
         return text is not None
     if text is None:
         return None
     text = text.replace("\r\n", "\n").strip()
-    match told["type"]:
+    match option["type"]:
         case "integer" | "number":
             return number(text) if text else None
         case "array":

@@ -16,7 +16,7 @@ from bot.evaluation.runs import UnknownRun
 from bot.jobs import Job
 from bot.reports.drawing import nice
 from strategies.router.plan import Plan, interval
-from web.admin.curve import SPACES, Scale
+from web.admin.curve import SPACES, Calibration, Pile, Scale, calibration
 from web.auth import requires
 from web.current import kotae
 from web.operator import bp
@@ -64,7 +64,7 @@ class Shown:
     unit: str
     drawn: Drawn | None
     now: Row | None
-    reliability: str = ""  # an SVG path: what was foretold against what was right
+    reliability: Calibration | None = None
     job: Job | None = None  # the newest learning
 
 
@@ -137,8 +137,10 @@ def shown(standing: Standing) -> Shown:
     drawn = draw(standing)
     plan = standing.routing.plan
     now = row(standing, plan, scale(standing)) if plan is not None else None
-    told = Scale(1.0, 1.0).line([(one.likely, one.right) for one in standing.reliability])
-    return Shown(standing, unit, drawn, now, told, kotae().routers.job(standing.name))
+    piles = (
+        Pile(one.likely, one.right, *interval(one.right, one.of), one.of) for one in standing.reliability
+    )
+    return Shown(standing, unit, drawn, now, calibration(piles), kotae().routers.job(standing.name))
 
 
 def draw(standing: Standing) -> Drawn | None:

@@ -18,6 +18,7 @@ from web.auth import requires
 from web.current import kotae
 from web.operator import bp
 from web.operator.quotes import quotes
+from web.sentences import told
 
 MOST = 50
 
@@ -52,7 +53,7 @@ def found(query: str, k: int) -> tuple[Sequence[Passage], float, str]:
     try:
         return kotae().library.search(query, k), (perf_counter() - began) * 1000, ""
     except KnowledgeError as fault:
-        return (), 0.0, str(fault)
+        return (), 0.0, told(fault)
 
 
 def tried(query: str, strategy: str) -> tuple[Ended | None, str]:
@@ -65,5 +66,5 @@ def tried(query: str, strategy: str) -> tuple[Ended | None, str]:
             elif isinstance(event, Ended):
                 return event, failed
     except (StrategyError, Refused) as refused:
-        return None, str(refused)
+        return None, told(refused)
     return None, failed or _("No answer came.")

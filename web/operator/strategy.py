@@ -17,6 +17,7 @@ from bot.answering.switch import Change, NoWayBack
 from bot.reports.overview import Days, Line
 from strategies.errors import StrategyError
 from strategies.registry import about
+from web import sentences
 from web.admin.fields import Field
 from web.auth import requires
 from web.current import kotae
@@ -73,7 +74,7 @@ def strategy() -> ResponseReturnValue:
         cards=[card(name, chosen, traffic, shadows) for name in kotae().strategies.names()],
         speaks=chosen.name,
         rest=100 - sum(chosen.shares.values()),
-        status=kotae().switch.status,
+        status=sentences.told(kotae().switch.status),
         history=told(kotae().switch.history(MOST_SHOWN + 1)),
         days=TRAFFIC_DAYS,
         share=overview.share,
@@ -93,7 +94,7 @@ def use_strategy() -> ResponseReturnValue:
             _(
                 "%(name)s was not switched to: %(why)s. The old strategy goes on answering.",
                 name=name,
-                why=refused,
+                why=sentences.told(refused),
             ),
             "danger",
         )
@@ -122,7 +123,7 @@ def share_traffic() -> ResponseReturnValue:
     try:
         kotae().switch.share(shares, current_user.email, shadows=shadows)
     except (switch.Refused, StrategyError) as refused:
-        flash(_("The traffic stays as it was: %(why)s.", why=refused), "danger")
+        flash(_("The traffic stays as it was: %(why)s.", why=sentences.told(refused)), "danger")
     else:
         flash(_("The traffic is shared so from the next question on."), "success")
     return redirect(url_for("operator.strategy"))
@@ -150,7 +151,10 @@ def _went_back(turn: Callable[[], Change]) -> ResponseReturnValue:
 
 def _stays(refused: Exception) -> ResponseReturnValue:
     flash(
-        _("Could not go back: %(why)s. The strategy that speaks now goes on answering.", why=refused),
+        _(
+            "Could not go back: %(why)s. The strategy that speaks now goes on answering.",
+            why=sentences.told(refused),
+        ),
         "danger",
     )
     return redirect(url_for("operator.strategy"))
@@ -177,7 +181,7 @@ def set_strategy_options(name: str) -> ResponseReturnValue:
         )
     except StrategyError as refused:
         again = options.fields(kind, {**kotae().configured()[name], **wanted})
-        return options_page(name, kind, again, str(refused))
+        return options_page(name, kind, again, sentences.told(refused))
     if change.overrides.get(name, {}) == wanted:
         flash(_("%(name)s answers so from the next question on.", name=name), "success")
     return redirect(url_for("operator.strategy_options", name=name))
@@ -194,7 +198,7 @@ def restore_options(name: str) -> ResponseReturnValue:
     try:
         kotae().switch.set_options(name, version.options, current_user.email, note="back")
     except StrategyError as refused:
-        flash(_("Could not go back: %(why)s.", why=refused), "danger")
+        flash(_("Could not go back: %(why)s.", why=sentences.told(refused)), "danger")
     else:
         flash(_("%(name)s answers so from the next question on.", name=name), "success")
     return redirect(url_for("operator.strategy_options", name=name))
@@ -244,7 +248,7 @@ def card(name: str, chosen: switch.Change, traffic: Mapping[str, Line], shadows:
         kind = kotae().strategies.uses(name)
         kotae().strategies.get(name)
     except StrategyError as error:
-        fault, kind = str(error), ""
+        fault, kind = sentences.told(error), ""
     return Card(
         name,
         kind,
