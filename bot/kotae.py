@@ -260,8 +260,8 @@ class Kotae:
         asked in other words now. Close the reply when the customer leaves: what was said until then is kept.
         """
         with self._told_to_the_customer():
-            question = self._read(text, self.conversations.language(conversation_id))
-            silent = self.handoffs.silent(conversation_id)
+            language, silent = self.conversations.opening(conversation_id)
+            question = self._read(text, language)
             why = None if silent else self._rules.why(question.text, question.language)
             if not self._pace.allows(conversation_id, client):
                 raise limits.TooMany(self.settings.say("too_many", question.language))
@@ -272,7 +272,6 @@ class Kotae:
             if silent and (kept := self.handoffs.keep(*said)):
                 return Kept(kept, self.handoffs.standing(conversation_id))
             speaker, index_version = self.switch.speaker(conversation_id), self.library.version()
-            offers = self.handoffs.offers(conversation_id)
             history = self.conversations.begin_turn(
                 conversation_id,
                 question.text,
@@ -287,6 +286,7 @@ class Kotae:
         question = replace(question, history=history)
         keep = partial(self._end_turn, conversation_id, question)
         self.shadows.begins()
+        offers = partial(self.handoffs.offers, conversation_id)
         return self._reply(speaker, question, keep, index_version, offers=offers)
 
     def try_out(
@@ -377,7 +377,7 @@ class Kotae:
         keep: Callable[[Record], None],
         index_version: str,
         *,
-        offers: bool = True,
+        offers: Callable[[], bool] = lambda: True,
     ) -> Reply:
         return Reply(
             reply(

@@ -11,11 +11,13 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, selectinload
 
+from bot.conversations import statements
 from bot.conversations.feedback import COMMENT_CHARACTERS
 from bot.conversations.question import clean
-from bot.conversations.record import Message, Record, Role, Shown, from_row, to_row
-from bot.store import reading, words, writing
-from bot.store.tables import ConversationRow, FeedbackRow, HandoffRow, MessageRow
+from bot.conversations.record import Message, Record, Role, Shown, add, from_row, to_values
+from bot.store import changing, reading, words, writing
+from bot.store.tables import ConversationRow, FeedbackRow, MessageRow
+from knowledge_base import database
 from knowledge_base.database import now
 from strategies.base import Turn
 
@@ -126,6 +128,17 @@ class Conversations:
             raise _unknown(conversation_id)
         return language
 
+    def opening(self, conversation_id: str) -> tuple[str, bool]:
+        """The language in which it was started, and whether it is with a person now, or waits for one.
+
+        Or UnknownConversation.
+        """
+        with database.reading(self._engine) as connection:
+            found = connection.execute(statements.OPENING, {"conversation": conversation_id}).one_or_none()
+        if found is None:
+            raise _unknown(conversation_id)
+        return found.language, found.with_a_person
+
     def page(
         self,
         query: str = "",
@@ -219,41 +232,34 @@ class Conversations:
         answered to that one is no longer history.
         """
         moment = now()
-        free = sa.or_(ConversationRow.answering_until.is_(None), ConversationRow.answering_until < moment)
-        claim = (
-            sa.update(ConversationRow)
-            .where(ConversationRow.id == conversation_id, free, ~_with_a_person())
-            .values(answering_until=moment + timedelta(seconds=seconds), updated_at=moment)
-            .returning(ConversationRow.resolved_after)
-        )
-        with writing(self._engine) as session:
-            resolved_after = session.scalar(claim)
+        until = moment + timedelta(seconds=seconds)
+        claim = {"conversation": conversation_id, "moment": moment, "until": until}
+        said = {"conversation_id": conversation_id, "text": text, "language": language, "at": moment}
+        with changing(self._engine) as connection:
+            resolved_after = connection.scalar(statements.CLAIM, claim)
             if resolved_after is None:
                 return None
             if replaces:
-                _replace(session, conversation_id, replaces)
-            asked = _position(session, conversation_id, question_id)
-            history = _history(session, conversation_id, resolved_after, turns, before=asked)
-            if asked is None:
-                free_id = question_id and session.scalar(_id_taken(question_id)) is None
-                session.add(
-                    MessageRow(
-                        id=question_id if free_id else uuid4().hex,
-                        conversation_id=conversation_id,
-                        role="customer",
-                        text=text,
-                        language=language,
-                        at=moment,
-                    )
-                )
-            return history
+                _replace(connection, conversation_id, replaces)
+            taken = connection.execute(statements.BY_ID, {"message": question_id}).one_or_none()
+            again = taken if taken and taken[:2] == (conversation_id, "customer") else None
+            before = again.position if again else statements.LAST
+            past = {"conversation": conversation_id, "after": resolved_after, "before": before, "most": turns}
+            history = connection.execute(statements.HISTORY, past).all()
+            if again is None:
+                free = question_id and taken is None
+                add(connection, {"id": question_id if free else uuid4().hex, "role": "customer", **said})
+        return tuple(Turn(cast("Role", role), text) for role, text in reversed(history))
 
     def end_turn(self, conversation_id: str, record: Record) -> None:
         """Keep the answer and free the conversation, both or neither."""
-        with writing(self._engine) as session:
+        values = to_values(conversation_id, record)
+        with changing(self._engine) as connection:
             # In this order: whoever changes the conversation speaks next, so positions follow one another.
-            _change(session, conversation_id, answering_until=None, updated_at=now())
-            session.add(to_row(conversation_id, record))
+            freed = connection.execute(statements.FREE, {"conversation": conversation_id, "moment": now()})
+            if freed.one_or_none() is None:
+                raise _unknown(conversation_id)
+            add(connection, values)
 
 
 def _conversation(row: ConversationRow, **told: Any) -> Conversation:
@@ -320,56 +326,22 @@ def _openings(session: Session, ids: Sequence[str]) -> dict[str, str]:
     return {row.conversation_id: row.text for row in session.execute(rows)}
 
 
-def _history(
-    session: Session, conversation_id: str, after: int, turns: int, before: int | None = None
-) -> tuple[Turn, ...]:
-    """The last `turns` things said since the last resolution, oldest first.
-
-    An answer that said nothing is none, nor is what its customer asked in other words since.
-    """
-    said = (
-        sa.select(MessageRow.role, MessageRow.text)
-        .where(
-            MessageRow.conversation_id == conversation_id,
-            MessageRow.position > after,
-            MessageRow.text != "",
-            ~MessageRow.replaced,
-        )
-        .order_by(MessageRow.position.desc())
-        .limit(turns)
-    )
-    if before is not None:
-        said = said.where(MessageRow.position < before)
-    return tuple(Turn(cast("Role", role), text) for role, text in session.execute(said))[::-1]
-
-
-def _with_a_person() -> sa.ColumnElement[bool]:
-    """Somebody waits for a person, or talks to one."""
-    return sa.exists().where(
-        HandoffRow.conversation_id == ConversationRow.id, HandoffRow.state.in_(("waiting", "person"))
-    )
-
-
 def _said(conversation_id: str) -> sa.Select[MessageRow]:
     return sa.select(MessageRow).where(MessageRow.conversation_id == conversation_id)
 
 
-def _position(session: Session, conversation_id: str, question_id: str) -> int | None:
+def _position(session: Session | sa.Connection, conversation_id: str, question_id: str) -> int | None:
     """Where a customer's question stands in its conversation, if it does."""
     asked = _said(conversation_id).where(MessageRow.id == question_id, MessageRow.role == "customer")
     return session.scalar(asked.with_only_columns(MessageRow.position))
 
 
-def _id_taken(message_id: str) -> sa.Select[str]:
-    return sa.select(MessageRow.id).where(MessageRow.id == message_id)
-
-
-def _replace(session: Session, conversation_id: str, question_id: str) -> None:
+def _replace(connection: sa.Connection, conversation_id: str, question_id: str) -> None:
     """The customer asks this in other words; what was answered to it goes with it."""
-    position = _position(session, conversation_id, question_id)
+    position = _position(connection, conversation_id, question_id)
     if position is not None:
         behind = sa.and_(MessageRow.conversation_id == conversation_id, MessageRow.position >= position)
-        session.execute(
+        connection.execute(
             sa.update(MessageRow)
             .where(behind, MessageRow.role.in_(("customer", "bot")))
             .values(replaced=True)

@@ -9,15 +9,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
+
+import sqlalchemy as sa
 
 from bot.conversations.feedback import Rating, rating
 from bot.conversations.question import storable
+from bot.store import words
 from bot.store.tables import MessageRow
 from knowledge_base.database import now
 from strategies.events import Answer, Cited, Decision
 
 Role = Literal["customer", "bot", "operator"]
+
+_ADD: Final = sa.insert(MessageRow.__table__).returning(MessageRow.position)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -114,34 +119,41 @@ class Record:
     ms: float = 0.0
 
 
-def to_row(conversation_id: str, record: Record) -> MessageRow:
+def to_values(conversation_id: str, record: Record) -> dict[str, Any]:
+    """An answer as the columns of its row, for `add`."""
     usage = record.answer.usage
-    return MessageRow(
-        id=record.message_id,
-        conversation_id=conversation_id,
-        role="bot",
-        text=record.answer.text,
-        at=now(),
-        language=record.language,
-        notice=record.notice,
-        handoff=record.handoff,
-        abstained=record.abstained,
-        partial=record.partial,
-        error=record.error,
-        strategy=record.strategy,
-        model=usage.model,
-        adapter=usage.adapter,
-        prompt_version=usage.prompt_version,
-        index_version=record.index_version,
-        prompt_tokens=usage.prompt_tokens,
-        passage_tokens=usage.passage_tokens,
-        completion_tokens=usage.completion_tokens,
-        tokens_estimated=usage.estimated,
-        ms_first=record.ms_first,
-        ms=record.ms,
-        decisions=[told(decision) for decision in record.answer.decisions],
-        citations=[asdict(Shown.of(cited)) for cited in record.answer.citations],
-    )
+    return {
+        "id": record.message_id,
+        "conversation_id": conversation_id,
+        "role": "bot",
+        "text": record.answer.text,
+        "at": now(),
+        "language": record.language,
+        "notice": record.notice,
+        "handoff": record.handoff,
+        "abstained": record.abstained,
+        "partial": record.partial,
+        "error": record.error,
+        "strategy": record.strategy,
+        "model": usage.model,
+        "adapter": usage.adapter,
+        "prompt_version": usage.prompt_version,
+        "index_version": record.index_version,
+        "prompt_tokens": usage.prompt_tokens,
+        "passage_tokens": usage.passage_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "tokens_estimated": usage.estimated,
+        "ms_first": record.ms_first,
+        "ms": record.ms,
+        "decisions": [told(decision) for decision in record.answer.decisions],
+        "citations": [asdict(Shown.of(cited)) for cited in record.answer.citations],
+    }
+
+
+def add(connection: sa.Connection, values: Mapping[str, Any]) -> None:
+    """Keep a message, and index its words. What `values` does not name is as the table says."""
+    added = connection.execute(_ADD, values)
+    words.add(connection, [(added.scalar_one(), values["text"])])
 
 
 def told(decision: Decision) -> dict[str, Any]:

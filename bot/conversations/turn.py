@@ -133,14 +133,14 @@ def reply(
     *,
     say: Say,
     keep: Keep,
-    offers: bool = True,
+    offers: Callable[[], bool] = lambda: True,
     index_version: str = "",
     seconds: float = float("inf"),
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[TurnEvent]:
     """One answer as a stream. `keep` is called once, also when the customer leaves part way through.
 
-    `offers` says whether a person is offered should there be no answer.
+    `offers` is asked whether a person is offered, when there is no answer.
     """
     name, strategy = speaker
     said = Said(clock)
@@ -159,7 +159,7 @@ def reply(
             record = replace(record, partial=False, error="")
         except Exception as fault:
             if isinstance(fault, NoAnswer) and said.nothing:
-                offer = Handoff("no_answer", say("handoff", question.language)) if offers else None
+                offer = Handoff("no_answer", say("handoff", question.language)) if _asked(offers) else None
                 record = _abstained(record, fault, offer)
                 for event in (*fault.events, Token(say("no_answer", question.language))):
                     yield said.pass_on(event)
@@ -200,6 +200,15 @@ def within(seconds: float, events: Iterator[Event], clock: Callable[[], float]) 
     finally:
         if isinstance(events, Generator):
             events.close()
+
+
+def _asked(offers: Callable[[], bool]) -> bool:
+    """A database that does not answer now shall not keep a customer from a person."""
+    try:
+        return offers()
+    except KnowledgeError as fault:
+        log.warning("a person is offered, for what was answered before is not known: %s", fault)
+        return True
 
 
 def _abstained(record: Record, why: NoAnswer, offer: Handoff | None) -> Record:

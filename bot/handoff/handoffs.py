@@ -204,12 +204,6 @@ class Handoffs:
         with reading(self._engine) as session:
             return self._standing(session, conversation_id)
 
-    def silent(self, conversation_id: str) -> bool:
-        """Whether the bot is: somebody waits for a person, or talks to one."""
-        with reading(self._engine) as session:
-            row = _open(session, conversation_id)
-            return row is not None and row.state in SILENT
-
     def offers(self, conversation_id: str) -> bool:
         """Whether a person is offered, should the bot have no answer now: it had none some times in a row."""
         if not self._rules.enabled:

@@ -34,9 +34,16 @@ def reading(engine: sa.Engine) -> Iterator[Session]:
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[Session]:
     """A session whose work is kept as a whole or not at all. Raises Unavailable like `reading`."""
-    with _queue(engine), database.writing(engine) as connection, Session(connection) as session:
+    with changing(engine) as connection, Session(connection) as session:
         yield session
         session.flush()
+
+
+@contextmanager
+def changing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """The same without a session, for what is done at every turn with statements that are made once."""
+    with _queue(engine), database.writing(engine) as connection:
+        yield connection
 
 
 def forgetting(session: Session) -> None:

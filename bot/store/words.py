@@ -1,13 +1,15 @@
 """What was said, found by its words: the database's own index, FTS5 in SQLite and a `tsvector` in PostgreSQL.
 
     create · rebuild          the tables, and what was said before there were any
+    add                       what was said just now
     said_in                   the conditions for conversations in which every word of a query was said
     clear                     SQLite writes the index anew without what was deleted from it
 
-A message is indexed where it is flushed, in its own transaction, and leaves the index with its words or its
-row, whoever deletes it. English words are found by their beginnings, whatever their ending; Japanese, which
-has no spaces, by any letters that stand side by side: it is cut into pairs of letters (返品送料: 返品 品送
-送料 料), without a dictionary that would have to cut a question and a text alike.
+A message is indexed in its own transaction, by whoever adds it (`record.add`) or when its row is flushed, and
+leaves the index with its words or its row, whoever deletes it. English words are found by their beginnings,
+whatever their ending; Japanese, which has no spaces, by any letters that stand side by side: it is cut into
+pairs of letters (返品送料: 返品 品送 送料 料), without a dictionary that would have to cut a question and a
+text alike.
 """
 
 from __future__ import annotations
@@ -45,8 +47,10 @@ _CREATE = {
     ),
 }
 _ADD = {
-    "sqlite": "INSERT INTO message_words (rowid, words) VALUES (:position, :words)",
-    "postgresql": "INSERT INTO message_words (position, words) VALUES (:position, CAST(:words AS tsvector))",
+    "sqlite": sa.text("INSERT INTO message_words (rowid, words) VALUES (:position, :words)"),
+    "postgresql": sa.text(
+        "INSERT INTO message_words (position, words) VALUES (:position, CAST(:words AS tsvector))"
+    ),
 }
 _DISCARD = {
     "sqlite": "DELETE FROM message_words WHERE rowid = :position",
@@ -68,7 +72,7 @@ def rebuild(connection: sa.Connection) -> None:
     said = sa.select(MessageRow.position, MessageRow.text).order_by(MessageRow.position).limit(AT_ONCE)
     while rows := connection.execute(said.where(MessageRow.position > last)).all():
         last = rows[-1].position
-        _add(connection, [(row.position, row.text) for row in rows])
+        add(connection, [(row.position, row.text) for row in rows])
 
 
 def said_in(dialect: str, query: str) -> list[sa.ColumnElement[bool]]:
@@ -104,20 +108,21 @@ def _merge(engine: sa.Engine, index: str) -> None:
 
 
 def _kept(_mapper: Mapper[Any], connection: sa.Connection, row: MessageRow) -> None:
-    _add(connection, [(row.position, row.text)])
+    add(connection, [(row.position, row.text)])
 
 
 def _changed(_mapper: Mapper[Any], connection: sa.Connection, row: MessageRow) -> None:
     if sa.inspect(row).attrs.text.history.has_changes():
         connection.execute(sa.text(_DISCARD[connection.dialect.name]), {"position": row.position})
-        _add(connection, [(row.position, row.text)])
+        add(connection, [(row.position, row.text)])
 
 
 sa.event.listen(MessageRow, "after_insert", _kept)
 sa.event.listen(MessageRow, "after_update", _changed)
 
 
-def _add(connection: sa.Connection, said: Sequence[tuple[int, str]]) -> None:
+def add(connection: sa.Connection, said: Sequence[tuple[int, str]]) -> None:
+    """Index messages, by their positions."""
     dialect = connection.dialect.name
     told = tuple if dialect == "sqlite" else _numbered
     rows = [
@@ -126,7 +131,7 @@ def _add(connection: sa.Connection, said: Sequence[tuple[int, str]]) -> None:
         if (words := list(_words(text)))
     ]
     if rows:
-        connection.execute(sa.text(_ADD[dialect]), rows)
+        connection.execute(_ADD[dialect], rows)
 
 
 def _words(text: str) -> Iterator[str]:

@@ -84,7 +84,8 @@ class Writing:
                     self._changed.wait_for(lambda: self._over or len(self._sent) > taken, every)  # noqa: B023
                     fresh, over = self._sent[taken:], self._over
                 taken += len(fresh)
-                yield from (sent.text for sent in fresh if sent.news_to(after))
+                if news := "".join(sent.text for sent in fresh if sent.news_to(after)):
+                    yield news  # at once: each piece costs a wake-up here and there
                 if over:
                     return
                 if not fresh:
