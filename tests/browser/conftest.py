@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
 
 from bot.kotae import Kotae
-from bot.settings import Settings
+from bot.settings import Mail, Settings
 from tests.browser.colleague import Arrive, Colleague
 from tests.browser.sites import Site, served
 from tests.browser.stage import STAGE, Stage, installed
@@ -95,6 +95,14 @@ def house(_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kot
     kotae.warm_up()
     yield kotae
     kotae.close()
+
+
+@pytest.fixture
+def mails(house: Kotae, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail is configured; nobody carries it out."""
+    mail = Mail(host="127.0.0.1")
+    monkeypatch.setattr(house.transcripts, "_mail", mail)
+    monkeypatch.setattr(house.deliveries, "_mail", mail)
 
 
 @pytest.fixture(scope="session")

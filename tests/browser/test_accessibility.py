@@ -108,7 +108,7 @@ def test_no_page_of_the_console_stands_in_anybodys_way(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_nothing_in_the_widget_stands_in_anybodys_way(
-    a_visitor: Visit, stage: Stage, language: str, scheme: str
+    a_visitor: Visit, stage: Stage, mails: None, language: str, scheme: str
 ) -> None:
     visitor = a_visitor(language, width=360, height=740, color_scheme=scheme).visits()
     found = {"launcher": violations(visitor.page)}
@@ -140,6 +140,11 @@ def test_nothing_in_the_widget_stands_in_anybodys_way(
     found["a person"] = violations(frame)
     visitor.frame.locator("#more").click()
     found["the menu"] = violations(frame)
+    visitor.frame.locator("#letter").click()
+    expect(visitor.frame.locator("[name=email]")).to_be_focused()
+    found["a letter"] = violations(frame)
+    visitor.last.locator("button[type=button]").click()
+    visitor.frame.locator("#more").click()
     visitor.frame.locator("#end").click()
     expect(visitor.frame.locator("[name=stars]").first).to_be_focused()
     found["the end"] = violations(frame)

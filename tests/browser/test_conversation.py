@@ -169,6 +169,30 @@ def test_the_end_asks_how_it_was_and_begins_anew(visitor: Visitor, house: Kotae,
     assert ended.ended_at is not None
 
 
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_customer_has_the_chat_sent_to_them(
+    a_visitor: Visit, house: Kotae, mails: None, language: str
+) -> None:
+    visitor = a_visitor(language, width=360, height=740).visits().opens_the_chat()
+    expect(visitor.asks("5").locator(".feedback")).to_be_visible()
+    visitor.frame.locator("#more").click()
+    visitor.frame.locator("#letter").click()
+    address = visitor.frame.locator("[name=email]")
+    expect(address).to_be_focused()
+    address.fill("ada@localhost")
+    address.press("Enter")
+    expect(visitor.last.get_by_role("alert")).not_to_be_empty()  # no such address can be written to
+    visitor.complaints.clear()  # the browser's own word on a 400
+    address.fill("ada@example.com")
+    address.press("Enter")
+    said = house.settings.say("transcript_sent", language).replace("{email}", "ada@example.com")
+    expect(visitor.frame.locator(".note")).to_have_text(said)
+    expect(visitor.box).to_be_focused()
+    assert said in visitor.frame.get_by_role("log").inner_text()
+    (letter, *_) = house.deliveries.page()
+    assert (letter.event, letter.target) == ("transcript", "ada@example.com")
+
+
 @pytest.fixture
 def anna(house: Kotae) -> Iterator[str]:
     """Somebody of the desk, who is there; her id."""
