@@ -1,7 +1,7 @@
 """What every turn asks of the database: statements over the tables, made once. An ORM's care for each of them
 would cost a turn milliseconds.
 
-    OPENING   :conversation                          language, with_a_person
+    OPENING   :conversation                          language, customer, with_a_person
     CLAIM     :conversation :moment :until           resolved_after; no row when it is not free
     BY_ID     :message                               conversation_id, role, position
     HISTORY   :conversation :after :before :most     role, text; the last one said comes first
@@ -36,7 +36,9 @@ def _change(*where: sa.ColumnElement[bool], **values: Any) -> sa.Update:
     return changed.values(updated_at=sa.bindparam("moment"), **values)
 
 
-OPENING: Final = sa.select(_conversations.language, _with_a_person.label("with_a_person")).where(_this)
+OPENING: Final = sa.select(
+    _conversations.language, _conversations.customer, _with_a_person.label("with_a_person")
+).where(_this)
 
 CLAIM: Final = _change(_not_being_answered, ~_with_a_person, answering_until=sa.bindparam("until")).returning(
     _conversations.resolved_after
