@@ -31,13 +31,14 @@ from bot.evaluation.files import (
 )
 from bot.evaluation.values import AskedQuestion, Part
 from bot.store import reading, writing
-from bot.store.tables import EvaluationRunRow, QuestionSetRow, SetQuestionRow, SetVersionRow
+from bot.store.tables import AuditRow, EvaluationRunRow, QuestionSetRow, SetQuestionRow, SetVersionRow
 from knowledge_base.database import now
 from knowledge_base.readers.text import line
 from strategies.lora.pairs import HeldOutRead, Pair
 from strategies.lora.pairs.wording import bare
 
 NAME_CHARACTERS = 80
+REMOVED = "remove question set"  # as the audit says it
 
 
 class UnknownSet(LookupError):
@@ -167,6 +168,12 @@ class QuestionSets:
             )
             return [Version(row.number, row.note, row.by, row.at) for row in session.scalars(rows)]
 
+    def was_removed(self, name: str) -> bool:
+        """Whether somebody has deleted a set of this name, by the audit."""
+        gone = sa.select(AuditRow.id).where(AuditRow.what == REMOVED, AuditRow.subject == name).limit(1)
+        with reading(self._engine) as session:
+            return session.scalar(gone) is not None
+
     def held_out(self) -> frozenset[str]:
         """The wordings that are held out in any set, in any version."""
         rows = sa.select(SetQuestionRow.wording).where(SetQuestionRow.part == "held-out").distinct()
@@ -285,7 +292,7 @@ class QuestionSets:
         """Delete a set with all of its versions, runs and answers."""
         with writing(self._engine) as session:
             row = _found(session, name)
-            audit.note(session, by, "remove question set", row.name, version=row.version)
+            audit.note(session, by, REMOVED, row.name, version=row.version)
             session.execute(sa.delete(QuestionSetRow).where(QuestionSetRow.id == row.id))
 
 

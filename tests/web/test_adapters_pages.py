@@ -198,3 +198,19 @@ def test_nothing_is_changed_without_the_csrf_token(admin: Admin, kotae: Kotae, s
     for path in ("", "/back", f"/{spring.hash}/promote", f"/{spring.hash}/remove"):
         assert admin.client.post(f"/console/adapters{path}").status_code == 400
     assert kotae.shelf.current() is None
+
+
+def test_how_true_it_foretells_is_drawn_with_the_numbers_behind_it(
+    admin: Admin, kotae: Kotae, spring: Adapter, tmp_path: Path
+) -> None:
+    assert "It is not known" in admin.opens(f"/console/adapters/{spring.hash}").text
+    folder = on_paper(tmp_path / "summer", "summer", seed=1)
+    piles = [{"likely": 0.1, "right": 0.05, "of": 40}, {"likely": 0.9, "right": 0.88, "of": 41}]
+    told = {"evidence": {}, "bias": 0.0, "enough": 0.75, "reliability": piles}
+    (folder / "confidence.json").write_text(json.dumps(told))
+    page = admin.opens(f"/console/adapters/{kotae.shelf.put(folder).hash}").text
+    assert "It is not known" not in page
+    assert 'd="M100.0 950.0 L900.0 120.0"' in page
+    assert 'd="M750.0 1000.0 L750.0 0.0"' in page, "the line from which on it answers"
+    for number in ("88\N{NO-BREAK SPACE}%", '<td class="text-end">41</td>'):
+        assert number in page

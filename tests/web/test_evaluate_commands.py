@@ -150,3 +150,19 @@ def test_the_demo_brings_its_questions_with_the_test_held_out(terminal: Terminal
     assert len(kotae.question_sets.for_training("demo")) == 0
     assert len(kotae.question_sets.for_training("demo calibration")) == len(open_ones.questions)
     kotae.close()
+
+
+def test_the_demos_questions_come_once_and_nothing_that_an_operator_did_is_undone(terminal: Terminal) -> None:
+    from bot.kotae import Kotae
+    from bot.settings import Settings
+    from web.cli.demo import add_questions
+
+    kotae = Kotae.open(Settings(data=terminal.data))
+    add_questions(kotae)
+    asked = kotae.question_sets.get("demo calibration").questions[0]
+    kotae.question_sets.edit("demo calibration", asked.id, {"question": "Mine?"}, by="ann")
+    kotae.question_sets.remove("demo", by="ann")
+    add_questions(kotae)
+    assert kotae.question_sets.question("demo calibration", asked.id).text == "Mine?"
+    assert [one.name for one in kotae.question_sets.list()] == ["demo calibration"]
+    kotae.close()

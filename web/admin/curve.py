@@ -91,6 +91,39 @@ def draw(told: Iterable[Said]) -> Curve | None:
 
 
 @dataclass(frozen=True)
+class Pile:
+    """Answers that were taken to be right with about this likelihood, in numbers; `low` and `high` are the
+    interval of the share that was.
+    """
+
+    likely: float
+    right: float
+    low: float
+    high: float
+    of: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was foretold against what was right: SVG's paths, and from where on an answer is given."""
+
+    line: str
+    dots: str
+    enough: str
+    piles: tuple[Pile, ...]
+
+    labels: tuple[str, ...] = tuple(f"{100 * n // SPACES} %" for n in range(SPACES + 1))
+
+
+def calibration(piles: Iterable[Pile], enough: float | None = None) -> Calibration:
+    """The drawing of a reliability; both axes go from never to always."""
+    rows, scale = tuple(piles), Scale(1.0, 1.0)
+    places = [(one.likely, one.right) for one in rows]
+    border = [] if enough is None else [(enough, 0.0), (enough, 1.0)]
+    return Calibration(scale.line(places), scale.dots(places), scale.line(border), rows)
+
+
+@dataclass(frozen=True)
 class Scale:
     """From what is measured along each axis to the drawing's units; its origin is above."""
 

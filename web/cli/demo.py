@@ -24,7 +24,10 @@ SETS = {  # by name: the file, and whether nothing may learn from it
 @click.command(cls=Command)
 @here
 def demo(installation: Installation) -> None:
-    """Add the demo's documents and question sets; quick when they are there already."""
+    """Add the demo's documents and question sets; quick when they are there already.
+
+    A set of these names that is there stays as it is, and one that somebody deleted is not brought again.
+    """
     with installation.open() as kotae:
         add_questions(kotae)
         added = add_files(kotae, list(files_in([FOLDER])))
@@ -36,7 +39,12 @@ def demo(installation: Installation) -> None:
 
 
 def add_questions(kotae: Kotae) -> None:
-    """The demo's questions as sets; nothing happens to those that are there."""
+    """The demo's questions as sets, once: those that are there stay as they are, and those that somebody has
+    deleted stay away.
+    """
+    there = {one.name for one in kotae.question_sets.list()}
     for name, (file, held_out) in SETS.items():
+        if name in there or kotae.question_sets.was_removed(name):
+            continue
         with (DEMO / "questions" / f"{file}.jsonl").open("rb") as stream:
             kotae.question_sets.import_(stream, f"{file}.jsonl", name, by=somebody(), held_out=held_out)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option(
     "--processes", type=click.IntRange(1), default=1, show_default=True, help="More need a Chroma server."
 )
-@click.option("--demo", is_flag=True, help="Add the demo's documents first.")
+@click.option("--demo", is_flag=True, help="Add the demo's documents and question sets first.")
 @here
 def serve(installation: Installation, host: str | None, port: int | None, processes: int, demo: bool) -> None:
     """Start the server: widget, console and API. The first start makes an admin and prints their password."""
@@ -71,11 +71,13 @@ def _may_own(settings: Settings) -> None:
 
 def _prepare(installation: Installation, *, demo: bool) -> tuple[dict[str, str], bool]:
     """The first admin with their password, if there was none, and whether the demo has files to ingest."""
-    from web.cli.demo import FOLDER
+    from web.cli.demo import FOLDER, add_questions
     from web.cli.documents import files_in, is_live, receive
 
     with installation.open() as kotae:
         made = kotae.users.first_admin()
+        if demo:
+            add_questions(kotae)
         unprepared = demo and not all(map(is_live, receive(kotae, list(files_in([FOLDER])))))
     return ({} if made is None else {"email": made[0].email, "password": made[1]}), unprepared
 

@@ -31,6 +31,7 @@ from strategies.lora.bases import template
 from strategies.lora.pairs.augment import augment
 from strategies.lora.trust.confidence import CONFIDENCE, EVIDENCE, HELD_BACK, Judge, Opening
 from strategies.lora.trust.lessons import Lessons
+from strategies.lora.trust.reliability import NAME, piles
 
 if TYPE_CHECKING:
     from strategies.lora.engine.speaking import Engine
@@ -227,7 +228,12 @@ def fit(rows: Floats, right: NDArray[Any], taught: NDArray[Any]) -> tuple[dict[s
         name: {"weight": float(w), "middle": float(m), "spread": float(s)}
         for name, w, m, s in zip(EVIDENCE, regression.coef_[0], scaler.mean_, scaler.scale_, strict=True)
     }
-    told = {"evidence": evidence, "bias": float(regression.intercept_[0]), "enough": enough}
+    told = {
+        "evidence": evidence,
+        "bias": float(regression.intercept_[0]),
+        "enough": enough,
+        NAME: piles(likely, right, weight),
+    }
     return told, achieved(likely, right, taught, weight, enough)
 
 
