@@ -169,7 +169,7 @@ class Kotae:
             self.shelf,
             stored=lambda: self.question_sets.set_apart(self.pairs.all()),
             marked=lambda pairs: self.question_sets.set_apart(self.pairs.with_marks(pairs)),
-            search=lambda query, k=5: library.search(query, k),
+            search=library.search_for(()),  # what a model is taught, everybody is told
             read=partial(excerpts, library),
             versions=partial(versions, library),
             embedding=settings.embedding.model,
@@ -260,8 +260,9 @@ class Kotae:
         asked in other words now. Close the reply when the customer leaves: what was said until then is kept.
         """
         with self._told_to_the_customer():
-            language, silent = self.conversations.opening(conversation_id)
-            question = self._read(text, language)
+            opening = self.conversations.opening(conversation_id)
+            question = replace(self._read(text, opening.language), audience=opening.audience)
+            silent = opening.with_a_person
             why = None if silent else self._rules.why(question.text, question.language)
             if not self._pace.allows(conversation_id, client):
                 raise limits.TooMany(self.settings.say("too_many", question.language))
@@ -290,14 +291,20 @@ class Kotae:
         return self._reply(speaker, question, keep, index_version, offers=offers)
 
     def try_out(
-        self, text: str, *, strategy: str | None = None, history: Sequence[Turn] = (), language: str = "en"
+        self,
+        text: str,
+        *,
+        strategy: str | None = None,
+        history: Sequence[Turn] = (),
+        language: str = "en",
+        audience: Sequence[str] = (),
     ) -> Reply:
         """The same path, with nothing kept: the console's test, `kotae ask`, and evaluations. `language` is
-        that of a question which does not tell by its script.
+        that of a question which does not tell by its script; without an `audience`, it is everybody's.
 
         StrategyError if it cannot warm.
         """
-        question = replace(self._read(text, language), history=tuple(history))
+        question = replace(self._read(text, language), history=tuple(history), audience=tuple(audience))
         speaker = (strategy, self.switch.ready(strategy)) if strategy else self.switch.current()
         return self._reply(speaker, question, _forget, self.library.version())
 
@@ -477,8 +484,8 @@ def kit(settings: Settings, library: Library) -> Kit:
         raise LookupError(name)
 
     return Kit(
-        search=library.search,
-        tagged=library.tagged,
+        search=library.search_for(()),
+        search_for=library.search_for,
         embedder=library.embedder,
         sentences=library.sentences,
         strategy=nobody,

@@ -295,19 +295,33 @@ class Library:
 
     # searching
 
-    def search(self, query: str, k: int = 5, *, tags: Collection[str] = ()) -> list[Passage]:
+    def search(
+        self,
+        query: str,
+        k: int = 5,
+        *,
+        tags: Collection[str] = (),
+        audience: Collection[str] | None = None,
+    ) -> list[Passage]:
         """The k passages that fit the query best, best first. What one search sees is of one moment.
 
-        With `tags`, of the documents that have one of them.
+        With `tags`, of the documents that have one of them. With an `audience`, also an empty one, without
+        those that are for others; None is somebody who may see everything.
         """
         self.warm_up()
+        withheld = set() if audience is None else self._catalogue.withheld(audience)
         if tags:
-            return self._among(self._catalogue.tagged(tags), query, k)
+            chosen = self._catalogue.tagged(tags) - withheld
+            return self._among(chosen.__contains__, query, k) if chosen else []
+        if withheld:
+            return self._among(lambda document_id: document_id not in withheld, query, k)
         return self._mirror.using(lambda: self._searching.search(query, k))
 
-    def tagged(self, tags: Collection[str]) -> Callable[..., list[Passage]]:
-        """A search among the documents that have one of the tags, as a strategy is given it."""
-        return partial(self.search, tags=frozenset(tags))
+    def search_for(
+        self, audience: Collection[str], tags: Collection[str] = ()
+    ) -> Callable[..., list[Passage]]:
+        """A search for customers of this audience, as a strategy is given it; none is everybody."""
+        return partial(self.search, tags=frozenset(tags), audience=frozenset(audience))
 
     def neighbours(self, passage: Passage, each_side: int = 1) -> list[Passage]:
         """The passages around one in its document, itself among them, in order."""
@@ -404,16 +418,15 @@ class Library:
         """What the configured embedding and the rules of this release make; perhaps not yet what answers."""
         return Edition(self._model, self.embedder.identity, f"{RULES}; product {self._product!r}")
 
-    def _among(self, documents: Collection[str], query: str, k: int) -> list[Passage]:
+    def _among(self, wanted: Callable[[str], bool], query: str, k: int) -> list[Passage]:
         """Passages of other documents are passed over, however many are better."""
         asked = k
-        while documents:
+        while True:
             found = self._mirror.using(partial(self._searching.search, query, asked))
-            ours = [passage for passage in found if passage.document_id in documents]
+            ours = [passage for passage in found if wanted(passage.document_id)]
             if len(ours) >= k or len(found) < asked:
                 return [replace(passage, rank=rank) for rank, passage in enumerate(ours[:k], 1)]
             asked *= 4
-        return []
 
     # parts of ingesting and removing
 

@@ -34,7 +34,8 @@ class Question:
 
     `history` holds earlier turns, oldest first, without this question. `passages` is filled in by a strategy
     that retrieves. `language` is an ISO 639-1 code, `""` when unknown. `query` is the question made to stand
-    alone, as a strategy that retrieves searched for it; `""` when nobody searched.
+    alone, as a strategy that retrieves searched for it; `""` when nobody searched. `audience` names the
+    groups that whoever asks is in: documents for one of them are theirs besides those for everybody.
     """
 
     text: str
@@ -42,6 +43,7 @@ class Question:
     passages: tuple[Passage, ...] = ()
     language: str = ""
     query: str = ""
+    audience: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -105,9 +107,19 @@ def alone(passage: Passage, each_side: int) -> Sequence[Passage]:  # noqa: ARG00
     return [passage]
 
 
-def untagged(tags: Collection[str]) -> Search:
-    """Where documents have no tags, none has these."""
-    raise Misconfigured(f"no document has tags here; looked for {', '.join(map(repr, tags))}")
+# A search for an audience, among the documents that have one of the tags where any are given.
+SearchFor = Callable[[Collection[str], Collection[str]], Search]
+
+
+def nothing_found(_query: str, _k: int = 5) -> Sequence[Passage]:
+    return ()
+
+
+def untagged(_audience: Collection[str], tags: Collection[str]) -> Search:
+    """Where documents have no tags, none has these, and none is for an audience."""
+    if tags:
+        raise Misconfigured(f"no document has tags here; looked for {', '.join(map(repr, tags))}")
+    return nothing_found
 
 
 def unversioned() -> str:
@@ -128,7 +140,7 @@ class Kit:
     used.
     """
 
-    search: Search
+    search: Search  # in what is for everybody
     embedder: Embedder
     sentences: Callable[
         [Sequence[Passage]], Sequence[Any]
@@ -136,7 +148,7 @@ class Kit:
     strategy: Callable[[str], Strategy]  # another configured strategy, by its name
     data: Path  # the data directory
     named: str = ""  # the name under which this one is configured
-    tagged: Callable[[Collection[str]], Search] = untagged  # among the documents with one of the tags
+    search_for: SearchFor = untagged
     neighbours: Neighbours = alone
     weigh: Weigh = alike
     version: Callable[[], str] = unversioned  # of the index: another one whenever what is live has changed

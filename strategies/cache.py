@@ -2,9 +2,9 @@
 
 Two questions are the same when they mean the same (`strategies.sameness`), are in one language, and whoever
 would answer is who answered: the same strategy with the same adapter, over the same index. Only questions
-without history are looked up and kept, and only answers that were given whole: no abstention, no failure,
-nothing that was cut off or that the customer left. What changes the index empties the cache, so a document
-that was deleted answers no more.
+without history are looked up and kept, of customers who are in no audience, and only answers that were given
+whole: no abstention, no failure, nothing that was cut off or that the customer left. What changes the index
+empties the cache, so a document that was deleted answers no more.
 
 The cache lives in the memory of one process and begins empty.
 """
@@ -83,7 +83,7 @@ class Cached:
         self._inner.warm_up()
 
     def stream(self, question: Question) -> Iterator[Event]:
-        if question.history or question.passages or not question.text.strip():
+        if question.history or question.passages or question.audience or not question.text.strip():
             yield from stream_of(self._inner, question)
             return
         of = self._now()

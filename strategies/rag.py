@@ -7,7 +7,7 @@ own model. What it says is followed sentence by sentence, and the citations are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -54,8 +54,11 @@ class Rag:
         neighbours: int = 0,
         around: Neighbours = alone,
         named: str = "rag",
+        search_for: Callable[[Collection[str]], Search] | None = None,
     ) -> None:
+        """`search_for` gives the search of an audience; without it, all that is found is for everybody."""
         self._search = search
+        self._search_for = search_for
         self._inner = inner
         self._k = k
         self._each_side = neighbours
@@ -64,13 +67,17 @@ class Rag:
 
     @classmethod
     def make(cls, options: RagOptions, kit: Kit) -> Rag:
+        def search_for(audience: Collection[str]) -> Search:
+            return kit.search_for(audience, options.tags)
+
         return cls(
-            kit.tagged(options.tags) if options.tags else kit.search,
+            search_for(()) if options.tags else kit.search,
             kit.strategy(options.inner),
             k=options.k,
             neighbours=options.neighbours,
             around=kit.neighbours,
             named=kit.named,
+            search_for=search_for,
         )
 
     def warm_up(self) -> None:
@@ -78,7 +85,7 @@ class Rag:
 
     def stream(self, question: Question) -> Iterator[Event]:
         asked = standalone(question)
-        found = self._found(asked.query)
+        found = self._found(asked.query, question.audience)
         why = f"searched for {asked.query!r}" + (f", because {asked.why}" if asked.why else "")
         yield Decision(
             self._named, f"found {len(found)} passages", why, {"query": asked.query, "passages": shown(found)}
@@ -90,9 +97,10 @@ class Rag:
         with closing(stream_of(self._inner, told)) as said:
             yield from cite(said, passages, self._named)
 
-    def _found(self, query: str) -> Sequence[Passage]:
+    def _found(self, query: str, audience: Collection[str]) -> Sequence[Passage]:
+        for_them = self._search_for(audience) if audience and self._search_for else self._search
         try:
-            return self._search(query, self._k)
+            return for_them(query, self._k)
         except SearchUnavailable as error:
             raise Unavailable(f"the search does not answer just now: {error}") from error
 

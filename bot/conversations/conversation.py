@@ -51,8 +51,24 @@ class Conversation:
     messages: tuple[Message, ...] = field(default=(), repr=False)
 
 
+@dataclass(frozen=True)
+class Opening:
+    """How a conversation stands before a question: the language in which it was started, the audience that
+    its customer belongs to, as their site signed it, and whether they talk to a person or wait for one.
+    """
+
+    language: str
+    audience: tuple[str, ...]
+    with_a_person: bool
+
+
 class UnknownConversation(LookupError):
     """There is no such conversation."""
+
+
+def audience_of(customer: Mapping[str, str]) -> tuple[str, ...]:
+    """The groups that a customer is in, as their site signed it."""
+    return tuple(filter(None, customer.get("audience", "").split(", ")))
 
 
 class Conversations:
@@ -128,16 +144,13 @@ class Conversations:
             raise _unknown(conversation_id)
         return language
 
-    def opening(self, conversation_id: str) -> tuple[str, bool]:
-        """The language in which it was started, and whether it is with a person now, or waits for one.
-
-        Or UnknownConversation.
-        """
+    def opening(self, conversation_id: str) -> Opening:
+        """What a question is read by, or UnknownConversation."""
         with database.reading(self._engine) as connection:
-            found = connection.execute(statements.OPENING, {"conversation": conversation_id}).one_or_none()
-        if found is None:
+            row = connection.execute(statements.OPENING, {"conversation": conversation_id}).one_or_none()
+        if row is None:
             raise _unknown(conversation_id)
-        return found.language, found.with_a_person
+        return Opening(row.language, audience_of(row.customer), row.with_a_person)
 
     def page(
         self,

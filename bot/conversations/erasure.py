@@ -159,7 +159,9 @@ def _words(session: Session, ids: Sequence[str]) -> Words:
         MessageRow.conversation_id.in_(ids), MessageRow.text != ""
     )
     said = [(role, redact(text).text) for role, text in session.execute(messages)]
-    came_of = frozenset((row.question, row.answer) for row in (*candidates, *pairs))
+    came_of = frozenset(
+        [(row.question, row.answer) for row in candidates] + [(row.question, row.answer) for row in pairs]
+    )
     asked = [text for role, text in said if role == "customer"]
     return Words(
         pairs=came_of,

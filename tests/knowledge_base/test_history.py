@@ -64,7 +64,7 @@ def test_a_document_is_found_by_its_tags_alone_when_a_search_is_limited_to_them(
     limited = library.search(question, 50, tags=["dealers"])
     assert {passage.document_id for passage in limited} == {kettle.id}
     assert [passage.rank for passage in limited] == list(range(1, len(limited) + 1))
-    assert len(library.tagged(["dealers", "customers"])(question, 1)) == 1
+    assert len(library.search_for((), ["dealers", "customers"])(question, 1)) == 1
     assert library.search(question, tags=["nobody"]) == []
     library.tag(kettle.id, [])
     assert library.search(question, tags=["dealers"]) == []

@@ -110,7 +110,9 @@ def test_warming_reaches_the_one_that_speaks() -> None:
 
 def test_a_strategy_may_be_limited_to_documents_with_a_tag() -> None:
     given = kit(EVERYTHING, {"speaks": Scripted(*LASTS)})
-    limited = replace(given, tagged=lambda tags: MemorySearch([WARRANTY] if "dealers" in tags else []))
+    limited = replace(
+        given, search_for=lambda _audience, tags: MemorySearch([WARRANTY] if "dealers" in tags else [])
+    )
     answer = collect(Rag.make(Rag.Options(inner="speaks", tags=("dealers",)), limited).stream(ASKED))
     assert [each.passage.id for each in answer.citations] == ["warranty"]
     with pytest.raises(NoAnswer):

@@ -138,6 +138,39 @@ def test_a_signed_customer_is_known_to_the_operator(app: APIFlask, kotae: Kotae)
     assert conversation.seen_on["page"] == "https://shop.example/duo"
 
 
+def test_documents_for_an_audience_answer_its_signed_customers_alone(
+    app: APIFlask, admin: Admin, kotae: Kotae
+) -> None:
+    admin.uploads(
+        ("dealers.md", b"# Margins\n\nThe margin for dealers of the kettle is 37 percent.\n"),
+        ("press.md", b"# Press\n\nThe launch party for the press is on the 5th of May.\n"),
+        ("kettle.md", manual("Kettle guide").encode()),
+    )
+    for document in kotae.library.documents():
+        if document.source != "kettle.md":
+            admin.sends(
+                f"/console/documents/{document.id}/tags", tags=f"for:{document.source.split('.')[0]}, spring"
+            )
+    margin, party = "What is the margin for dealers?", "When is the launch party for the press?"
+
+    def cited(customer: Customer, question: str) -> list[str]:
+        return [one["document"] for one in customer.asks(question).citations]
+
+    def signed(audience: object) -> Customer:
+        identity = json.dumps({"id": "42", "audience": audience})
+        customer = Customer(app)
+        customer._token = opened(app, identity=identity, signature=signature(identity, SECRET))["token"]
+        return customer
+
+    assert "Margins" in cited(signed(["Dealers", "friends"]), margin)
+    assert "Margins" in cited(signed("dealers"), margin)
+    assert "Press" not in cited(signed("dealers"), party)
+    for other in (Customer(app), signed("press")):
+        assert "Margins" not in cited(other, margin)
+        assert "Kettle guide" in cited(other, "How do I descale the kettle?")
+    assert kotae.library.search(margin, 1)[0].title == "Margins"  # the admin's own search finds all
+
+
 def test_a_customer_who_is_not_signed_is_served_without_a_name(app: APIFlask, kotae: Kotae) -> None:
     assert not opened(app, identity='{"id": "42"}', signature="0" * 64)["known"]
     assert kotae.conversations.page()[0].customer == {}

@@ -18,7 +18,7 @@ from werkzeug.datastructures import FileStorage
 from bot.jobs import Job
 from bot.reports.uses import Use
 from knowledge_base.archives import Taken, is_archive, take_in
-from knowledge_base.catalogue import Document
+from knowledge_base.catalogue import FOR, Document
 from knowledge_base.errors import NotFound, TooLarge
 from web.admin import bp
 from web.auth import requires
@@ -99,13 +99,14 @@ def upload() -> ResponseReturnValue:
 @bp.get("/documents/<document_id>")
 @requires("admin")
 def document(document_id: str) -> ResponseReturnValue:
-    shown = known(document_id)
+    shown, tags = known(document_id), kotae().library.tags().get(document_id, ())
     return render_template(
         "console/document.html",
         document=shown,
         passages=kotae().library.passages(document_id),
         states=STATES,
-        tags=kotae().library.tags().get(document_id, ()),
+        tags=tags,
+        meant=[tag.removeprefix(FOR).strip() for tag in tags if tag.startswith(FOR)],
         used=kotae().uses.by_document().get(document_id, Use()),
     )
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 FIELDS = ("id", "name", "email")
 LONGEST = 200  # characters of a field that are kept
+MOST = 20  # audiences that a customer is in
 
 
 class NotSignedError(ValueError):
@@ -26,7 +27,7 @@ def signature(identity: str, secret: str) -> str:
 
 
 def verified(identity: str, signed: str, secret: str) -> Mapping[str, str]:
-    """The customer's id, and name and email where they are told. Raises NotSignedError."""
+    """The customer's id, and name, email and audience where they are told. Raises NotSignedError."""
     if not secret:
         raise NotSignedError("web.identity_secret is not set, so no identity can be checked")
     if not hmac.compare_digest(signature(identity, secret).encode(), signed.strip().lower().encode()):
@@ -39,6 +40,15 @@ def verified(identity: str, signed: str, secret: str) -> Mapping[str, str]:
     if time.time() > expires:
         raise NotSignedError("the identity has expired; the site must sign a new one")
     customer = {name: str(said[name])[:LONGEST] for name in FIELDS if said.get(name)}
+    if audience := _names(said.get("audience")):
+        customer["audience"] = ", ".join(audience)
     if "id" not in customer:
         raise NotSignedError('the identity has no "id"')
     return customer
+
+
+def _names(said: object) -> list[str]:
+    """The audiences, a name or a list of them."""
+    names = said if isinstance(said, list) else [said] if isinstance(said, str) else []
+    clean = (" ".join(str(name).replace(",", " ").split())[:LONGEST] for name in names[:MOST])
+    return [name for name in clean if name]

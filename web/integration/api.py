@@ -98,7 +98,12 @@ def ask(json_data: schemas.NewQuestion) -> schemas.Answer:
     """Ask a question; nothing of it is kept."""
     history = [base.Turn(turn.role, turn.text) for turn in json_data.history]
     try:
-        turn = kotae().try_out(json_data.question, strategy=json_data.strategy or None, history=history)
+        turn = kotae().try_out(
+            json_data.question,
+            strategy=json_data.strategy or None,
+            history=history,
+            audience=json_data.audience,
+        )
     except StrategyError as refused:
         raise HTTPError(400, str(refused)) from refused
     failed = ""
@@ -118,7 +123,8 @@ def ask(json_data: schemas.NewQuestion) -> schemas.Answer:
 @allowed("search")
 def search(query_data: schemas.Query) -> schemas.Passages:
     """Find passages."""
-    found = kotae().library.search(query_data.q, query_data.k)
+    audience = [name.strip() for name in query_data.audience.split(",")]
+    found = kotae().library.search(query_data.q, query_data.k, audience=audience)
     return schemas.Passages(
         passages=[
             schemas.Passage(

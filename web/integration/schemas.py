@@ -27,6 +27,9 @@ class NewQuestion(Asked):
     history: list[Turn] = Field(
         default=[], max_length=50, description="What was said before, the oldest first."
     )
+    audience: list[str] = Field(
+        default=[], max_length=20, description="Whose documents may answer, besides those for everybody."
+    )
 
 
 class Citation(BaseModel):
@@ -50,6 +53,11 @@ class Answer(BaseModel):
 class Query(BaseModel):
     q: str = Field(min_length=1, max_length=2000, description="What to search for.")
     k: int = Field(default=5, ge=1, le=50, description="How many passages.")
+    audience: str = Field(
+        default="",
+        max_length=2000,
+        description="Whose documents are found besides those for everybody; several with commas between them.",
+    )
 
 
 class Passage(BaseModel):

@@ -101,7 +101,11 @@ def answered_again(asked: Asked, strategy: str) -> tuple[Ended | None, str]:
     failed = ""
     try:
         turn = kotae().try_out(
-            asked.question, strategy=strategy, history=history, language=asked.answer.language or "en"
+            asked.question,
+            strategy=strategy,
+            history=history,
+            language=asked.answer.language or "en",
+            audience=kotae().conversations.opening(asked.answer.conversation_id).audience,
         )
         for event in turn:
             if isinstance(event, Failed):

@@ -18,7 +18,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot.conversations.conversation import Conversation, Message, UnknownConversation
+from bot.conversations.conversation import Conversation, Message, UnknownConversation, audience_of
 from bot.conversations.limits import Refused
 from bot.conversations.turn import Ended, Failed
 from bot.handoff.changes import INBOX, PEOPLE
@@ -235,7 +235,11 @@ def drafted(conversation: Conversation, strategy: str) -> Draft:
     fault = ""
     try:
         for event in kotae().try_out(
-            said[asked].text, strategy=strategy or None, history=history, language=conversation.language
+            said[asked].text,
+            strategy=strategy or None,
+            history=history,
+            language=conversation.language,
+            audience=audience_of(conversation.customer),
         ):
             if isinstance(event, Failed):
                 fault = event.text
