@@ -18,6 +18,9 @@ TESTS ?=
 WORKERS ?= 2
 BASE_DATA ?= data/public
 
+# Tiny models: threads would only wait for each other. Many processes are started: what they import is compiled once.
+TESTING := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
+
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
 
@@ -47,7 +50,7 @@ run: $(INSTALLED)  ## prepare the demo and start Kotae (HOST=, PORT=, DATA= are 
 
 test: $(TESTABLE)  ## install what tests need and run them all (TESTS=path for a part, WORKERS=2 at once)
 	@tests/prepare
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)  # tiny models: threads would only wait for each other
+	@$(TESTING) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: $(TESTABLE)  ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

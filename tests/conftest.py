@@ -22,6 +22,31 @@ from knowledge_base import library
 from tests.people import Admin, Customer, Operator
 from web.app import create_app
 
+# The files that take longest come first, so that no worker goes on alone at the end.
+LONGEST = (
+    "journeys/test_the_product_model.py",
+    "browser/test_accessibility.py",
+    "browser/test_console.py",
+    "training/test_apart.py",
+    "web/test_training_commands.py",
+    "browser/test_product_model.py",
+    "web/test_server.py",
+    "browser/test_people.py",
+    "browser/test_conversation.py",
+    "knowledge_base/test_library.py",
+    "bot/test_training.py",
+    "llm/test_real_server.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        path = item.path.as_posix()
+        return next((at for at, name in enumerate(LONGEST) if path.endswith(name)), len(LONGEST))
+
+    items.sort(key=place)
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
-from openpyxl import load_workbook
-
 from knowledge_base.errors import TooLarge
 from knowledge_base.readers import packed, tables
 from knowledge_base.readers.outline import Outline
@@ -22,6 +20,8 @@ WIDEST = 500  # columns
 
 
 def read(source: Source) -> Outline:
+    from openpyxl import load_workbook  # and with it much that only pictures need
+
     packed.check(source.data, source.name, source.limits)
     outline = Outline(named_by_heading=False)
     with warnings.catch_warnings():

@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+import sqlalchemy as sa
 from apiflask import APIFlask
 
 from bot.kotae import Kotae
@@ -149,6 +150,11 @@ def test_a_locked_database_is_a_sentence_and_nothing_is_lost(
 ) -> None:
     speaks(cites)
     customer.asks("When does it boil?")
+
+    @sa.event.listens_for(kotae.engine, "checkout")
+    def impatient(connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute("PRAGMA busy_timeout = 100")
+
     with closing(sqlite3.connect(kotae.settings.data / "kotae.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         reply = customer.asks("And in white?")
