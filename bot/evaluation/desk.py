@@ -20,26 +20,28 @@ from strategies.lora.pairs import Pair
 from strategies.lora.trust.grounding import EVERYWHERE, NAME
 
 MOST = 400  # answers that it is learned from; more say the same
-TRUSTED = 0.8  # of the texts that it had not seen, so many must be told rightly
+TRUSTED = 0.8  # so many of the texts that it had not seen, and of the desk's own, must be told rightly
 ENGLISH = "en"  # what a text is taken for that does not tell
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What is known of the desk's manner in one language: how many of its answers, and how many of the texts
-    that were kept for the proof were told rightly, 0.0 where nothing was learned.
+    """What is known of the desk's manner in one language: how many of its answers, the share of the texts
+    kept for the proof that were told rightly, and that of the desk's own among them; 0.0 where nothing was
+    learned.
     """
 
     language: str
     answers: int
     accuracy: float = 0.0
+    recognised: float = 0.0
 
     @property
     def unknown(self) -> str:
         """Why nobody is judged by it: "few" answers, or "unsure" about them; "" where answers are."""
         if self.answers < FEWEST:
             return "few"
-        return "" if self.accuracy >= TRUSTED else "unsure"
+        return "" if min(self.accuracy, self.recognised) >= TRUSTED else "unsure"
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Desk:
             some = sorted(answers, key=lambda answer: crc32(answer.encode()))[:MOST]
             prose = runs(passages.get(language, []), len(some))
             manner = learn(some, prose, hidden([*some, *prose]))
-            found = Learned(language, len(answers), manner.accuracy if manner else 0.0)
+            found = Learned(language, len(answers), *(manner.accuracy, manner.recognised) if manner else ())
             told.append(found)
             if manner and not found.unknown:
                 manners[language] = manner

@@ -191,13 +191,13 @@ class Drafts:
             shown = session.scalars(rows.limit(limit).offset(offset))
             return Page(tuple(map(_draft, shown)), total or 0)
 
-    def ids(self, begin: str) -> list[str]:
+    def ids(self, begin: str) -> Sequence[str]:
         """Those that begin so."""
         rows = sa.select(QuestionDraftRow.id).where(QuestionDraftRow.id.startswith(begin, autoescape=True))
         with reading(self._engine) as session:
             return list(session.scalars(rows))
 
-    def made(self, job: Job) -> list[Draft]:
+    def made(self, job: Job) -> Sequence[Draft]:
         """What came of a drafting."""
         rows = sa.select(QuestionDraftRow).where(QuestionDraftRow.batch == job.arguments["batch"])
         with reading(self._engine) as session:
@@ -290,7 +290,7 @@ class Drafts:
             if question := grown(whole, group.newest.message_id, self._turns):
                 yield Drafted(question, conversation_id=whole.id)
 
-    def _passages(self, documents: Collection[str]) -> list[list[Passage]]:
+    def _passages(self, documents: Collection[str]) -> Sequence[Sequence[Passage]]:
         """Those of each document that answers."""
         live = [one.id for one in self._library.documents() if not documents or one.id in documents]
         found = (self._library.passages(each) for each in live)

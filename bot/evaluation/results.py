@@ -87,6 +87,7 @@ def of_manner(result: Result, language: str) -> list[str]:
             n=one.answers,
             least=FEWEST,
             accuracy=f"{100 * one.accuracy:.0f}",
+            recognised=f"{100 * one.recognised:.0f}",
             trusted=f"{100 * TRUSTED:.0f}",
         )
         for one in result.manner.learned

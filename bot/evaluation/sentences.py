@@ -249,8 +249,9 @@ MANNER: Mapping[Language, Mapping[str, str]] = {
         "not seen it told {accuracy} % rightly.",
         "few": "{language}: not judged. {n} different answers of your desk are among the pairs; {least} are "
         "the least to learn its manner from.",
-        "unsure": "{language}: not judged. A classifier learned from {n} answers of your desk, and told only "
-        "{accuracy} % of the texts rightly that it had not seen; below {trusted} % it is not believed.",
+        "unsure": "{language}: not judged. A classifier learned from {n} answers of your desk; of the texts "
+        "that it had not seen it told {accuracy} % rightly, and of the desk's among them {recognised} %. "
+        "Below {trusted} % it is not believed.",
         "none": "Not judged: no pair of your desk is there. Its manner is learned from at least {least} "
         "different answers.",
     },
@@ -262,7 +263,8 @@ MANNER: Mapping[Language, Mapping[str, str]] = {
         "few": "{language}: 判定していません。ペアに含まれる窓口の回答は{n}種類です。話し方を学ぶには"
         "少なくとも{least}種類が必要です。",
         "unsure": "{language}: 判定していません。窓口の回答{n}件から分類器を学習しましたが、学習に使って"
-        "いない文章のうち正しく見分けたのは{accuracy} %だけでした。{trusted} %未満の場合は使用しません。",
+        "いない文章のうち正しく見分けたのは{accuracy} %、そのうち窓口の回答では{recognised} %でした。"
+        "{trusted} %未満の場合は使用しません。",
         "none": "判定していません。窓口のペアがありません。話し方を学ぶには、少なくとも{least}種類の回答が"
         "必要です。",
     },

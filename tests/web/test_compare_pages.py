@@ -214,6 +214,23 @@ def test_figures_stand_side_by_side_with_intervals_and_what_is_better(
     assert "Under which conditions" in said
 
 
+def test_the_desks_manner_is_judged_by_its_own_pairs_or_said_not_to_be(
+    operator: Operator, compares: Callable[..., str], kotae: Kotae
+) -> None:
+    path = compares("manuals", "parrot")
+    page = text(operator.opens(path).text)
+    assert "Not judged: no pair of your desk is there." in page
+    assert "The desk's manner" not in page
+    lines = [
+        {"question": f"Is part {n} sold?", "answer": f"Thanks for asking! Part {n} is. Enjoy {n} cups!"}
+        for n in ("one", "two", "red", "blue", "green", "old", "new")
+    ]
+    kotae.pairs.import_(BytesIO("\n".join(map(json.dumps, lines)).encode()), "desk.jsonl", by="ann")
+    page = text(operator.opens(path).text)
+    assert re.search(r"English: not judged\. \d different answers of your desk .* 20 are the least", page)
+    assert "話し方を学ぶには少なくとも20種類が必要です" in operator.opens(f"{path}/report?language=ja").text
+
+
 def test_an_admin_reads_the_same_in_japanese(operator: Operator, compares: Callable[..., str]) -> None:
     page = text(operator.opens(f"{compares('manuals', 'parrot')}?language=ja").text)
     assert "正解の事実を含む割合" in page

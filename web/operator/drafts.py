@@ -19,6 +19,7 @@ from web.current import kotae
 from web.operator import bp
 from web.operator.question_sets import known as known_set
 from web.operator.question_sets import question_fields, typed
+from web.sentences import told
 
 PAGE = 25
 COUNT = 20  # drafted at once, where nobody says how many
@@ -65,7 +66,7 @@ def begin_drafts(set_id: str) -> ResponseReturnValue:
             days=Days.back(days) if unanswered else None,
         )
     except DraftRefused as refused:
-        flash(_("Nothing is drafted: %(why)s.", why=refused), "danger")
+        flash(_("Nothing is drafted: %(why)s.", why=told(refused)), "danger")
     else:
         flash(_("Questions are being drafted. None is asked before somebody has accepted it."), "success")
     return redirect(url_for("operator.drafts", set_id=found.id))
@@ -86,7 +87,7 @@ def cancel_drafts(set_id: str) -> ResponseReturnValue:
 @requires("operator")
 def draft(draft_id: str) -> ResponseReturnValue:
     shown = known(draft_id)
-    return draft_page(shown, told(shown))
+    return draft_page(shown, as_typed(shown))
 
 
 @bp.post("/compare/drafts/<draft_id>")
@@ -103,9 +104,9 @@ def decide_draft(draft_id: str) -> ResponseReturnValue:
             kotae().drafts.accept(draft_id, by=current_user.email, entry=mended)
             flash(_("The question is in the set."), "success")
     except (BadQuestions, SetRefused) as refused:
-        return draft_page(shown, mended or told(shown), str(refused))
+        return draft_page(shown, mended or as_typed(shown), told(refused))
     except DraftRefused as refused:
-        flash(str(refused), "warning")
+        flash(told(refused), "warning")
     return redirect(url_for("operator.drafts", set_id=shown.set_id))
 
 
@@ -120,7 +121,7 @@ def draft_page(shown: Draft, entry: dict[str, Any], fault: str = "") -> Response
     return text, 400 if fault else 200
 
 
-def told(shown: Draft) -> dict[str, Any]:
+def as_typed(shown: Draft) -> dict[str, Any]:
     """The draft as the form has it."""
     return {**as_entry(shown.question), "history": in_turns(shown.question.history)}
 

@@ -15,6 +15,7 @@ from strategies.errors import StrategyError
 from web.auth import requires
 from web.current import kotae
 from web.operator import bp
+from web.sentences import told
 
 STEPS = {
     "": _l("Waiting"),
@@ -42,7 +43,7 @@ def ask_opinions(run_id: str) -> ResponseReturnValue:
             most=most if most and most > 0 else None,
         )
     except (EvaluationRefused, StrategyError) as refused:
-        flash(_("No model was asked: %(why)s.", why=str(refused).rstrip(".")), "danger")
+        flash(_("No model was asked: %(why)s.", why=told(refused)), "danger")
     else:
         flash(_("A model reads the answers."), "success")
     return redirect(url_for("operator.comparison", run_id=run.id, _anchor="opinions"))

@@ -46,21 +46,21 @@ def bring_questions() -> ResponseReturnValue:
             name = kotae().question_sets.make(name, by=current_user.email)
             flash(_("%(name)s is there. Write the first question.", name=name), "success")
         else:
-            told = kotae().question_sets.import_(
+            brought = kotae().question_sets.import_(
                 cast("BinaryIO", file.stream),
                 file.filename,
                 name or PurePath(file.filename).stem,
                 by=current_user.email,
                 held_out="held_out" in request.form,
             )
-            name = told.name
+            name = brought.name
             flash(
                 _(
                     "%(name)s: %(added)s new, %(changed)s changed, %(same)s as they were.",
                     name=name,
-                    added=told.added,
-                    changed=told.changed,
-                    same=told.same,
+                    added=brought.added,
+                    changed=brought.changed,
+                    same=brought.same,
                 ),
                 "success",
             )
