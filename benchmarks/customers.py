@@ -10,11 +10,10 @@ import json
 import statistics
 import tempfile
 import threading
+from contextlib import closing
 from pathlib import Path
 
-import httpx
-
-from benchmarks.server import UNLIMITED, Asked, ask, bring_the_demo, new_customer, serving
+from benchmarks.server import UNLIMITED, Asked, Customer, bring_the_demo, serving
 
 QUESTIONS = Path(__file__).parent.parent / "demo" / "questions" / "test.jsonl"
 
@@ -30,11 +29,10 @@ def crowd(address: str, customers: int, each: int, pool: list[str]) -> list[Aske
     gate = threading.Barrier(customers)
 
     def one(seat: int) -> None:
-        with httpx.Client(timeout=120) as client:
-            headers = new_customer(client, address)
+        with closing(Customer(address)) as customer:
             gate.wait()
             turns = range(seat * each, (seat + 1) * each)
-            asked.extend(ask(client, address, headers, pool[turn % len(pool)]) for turn in turns)
+            asked.extend(customer.ask(pool[turn % len(pool)]) for turn in turns)
 
     threads = [threading.Thread(target=one, args=(seat,)) for seat in range(customers)]
     for thread in threads:

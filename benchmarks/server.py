@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 
 import httpx
@@ -90,28 +91,43 @@ def new_customer(client: httpx.Client, address: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {begun['token']}"}
 
 
-def ask(client: httpx.Client, address: str, headers: dict[str, str], question: str) -> Asked:
-    """Ask and read the stream to its end."""
-    began, first, error, ended = time.perf_counter(), None, "", False
-    try:
-        with client.stream(
-            "POST", f"{address}/api/messages", json={"text": question}, headers=headers
-        ) as answer:
-            if answer.status_code != 200:
-                answer.read()
-                return Asked(
-                    None, time.perf_counter() - began, f"status {answer.status_code}: {answer.text[:200]}"
-                )
-            kind = ""
-            for line in answer.iter_lines():
-                if line.startswith("event: "):
-                    kind = line.removeprefix("event: ")
-                elif line.startswith("data: ") and kind == "token" and first is None:
-                    first = time.perf_counter() - began
-                elif line.startswith("data: ") and kind == "error":
-                    error = json.loads(line.removeprefix("data: ")).get("text", "error")
-                elif line.startswith("data: ") and kind == "end":
-                    ended = True
-    except httpx.HTTPError as broken:
-        error = repr(broken)
-    return Asked(first, time.perf_counter() - began, error or ("" if ended else "the stream ended early"))
+class Customer:
+    """A connection and a conversation of its own.
+
+    On the standard library's client: a hundred of them share the machine with the server that they measure,
+    and one that does more for its caller takes a third of it.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._connection = HTTPConnection(address.removeprefix("http://"), timeout=120)
+        self._headers = {"Content-Type": "application/json"}
+        with self._sent("/api/conversations", {"language": "en"}) as answer:
+            self._headers["Authorization"] = f"Bearer {json.load(answer)['token']}"
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def ask(self, question: str) -> Asked:
+        """Ask, and read the stream to its end."""
+        began, first, error, ended = time.perf_counter(), None, "", False
+        try:
+            with self._sent("/api/messages", {"text": question}) as answer:
+                if answer.status != 200:
+                    error = f"status {answer.status}: {answer.read(200).decode()}"
+                kind = b""
+                for line in answer:
+                    if line.startswith(b"event: "):
+                        kind = line[7:].strip()
+                    elif line.startswith(b"data: ") and kind == b"token" and first is None:
+                        first = time.perf_counter() - began
+                    elif line.startswith(b"data: ") and kind == b"error":
+                        error = json.loads(line[6:]).get("text", "error")
+                    elif line.startswith(b"data: ") and kind == b"end":
+                        ended = True
+        except (OSError, HTTPException) as broken:
+            error = repr(broken)
+        return Asked(first, time.perf_counter() - began, error or ("" if ended else "the stream ended early"))
+
+    def _sent(self, path: str, body: dict[str, str]) -> HTTPResponse:
+        self._connection.request("POST", path, json.dumps(body), self._headers)
+        return self._connection.getresponse()

@@ -7,12 +7,11 @@ import argparse
 import statistics
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
-import httpx
-
 from benchmarks.customers import questions
-from benchmarks.server import ask, bring_the_demo, new_customer, serving
+from benchmarks.server import Customer, bring_the_demo, serving
 
 
 def first_answer(data: Path, question: str) -> float:
@@ -20,10 +19,9 @@ def first_answer(data: Path, question: str) -> float:
     began = time.perf_counter()
     with serving(data) as server:
         address = server.ready()
-        with httpx.Client(timeout=60) as client:
-            headers = new_customer(client, address)
+        with closing(Customer(address)) as customer:
             ready = time.perf_counter() - began
-            asked = ask(client, address, headers, question)
+            asked = customer.ask(question)
         if asked.error or asked.first_token is None:
             raise RuntimeError(f"the first question was not answered: {asked.error}")
         return ready + asked.first_token
