@@ -267,7 +267,8 @@ class Kotae:
             if not self._pace.allows(conversation_id, client):
                 raise limits.TooMany(self.settings.say("too_many", question.language))
             said = (conversation_id, question.text, question.language, question_id)
-            if why:
+            upset = why is not None and why[0] == "upset"
+            if why and (not upset or self.handoffs.there()):
                 kept = self.handoffs.keep_aside(*said)
                 return Kept(kept, self.handoffs.ask(conversation_id, reason=why[0], detail=why[1]))
             if silent and (kept := self.handoffs.keep(*said)):
@@ -288,7 +289,8 @@ class Kotae:
         keep = partial(self._end_turn, conversation_id, question)
         self.shadows.begins()
         offers = partial(self.handoffs.offers, conversation_id)
-        return self._reply(speaker, question, keep, index_version, offers=offers)
+        offer_for = "upset" if upset else ""  # nobody is there: an answer, and a person beside it
+        return self._reply(speaker, question, keep, index_version, offers=offers, offer_for=offer_for)
 
     def try_out(
         self,
@@ -385,6 +387,7 @@ class Kotae:
         index_version: str,
         *,
         offers: Callable[[], bool] = lambda: True,
+        offer_for: str = "",
     ) -> Reply:
         return Reply(
             reply(
@@ -393,6 +396,7 @@ class Kotae:
                 say=self.settings.say,
                 keep=keep,
                 offers=offers,
+                offer_for=offer_for,
                 index_version=index_version,
                 seconds=self.settings.limits.answer_seconds,
             )

@@ -16,6 +16,7 @@ SPEAKERS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
+SOURCES: Final = {"en": "Sources", "ja": "出典"}
 LINK = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]*://|\bwww\.)[^\s<>()\[\]「」]*[^\s<>()\[\]「」.,;:!?。、]", re.IGNORECASE
 )
@@ -32,9 +33,9 @@ def spoken(messages: Iterable[Message], language: str) -> str:
     """Each message under who said it and when (UTC); an answer that was shown as a notice is that notice."""
     speakers = SPEAKERS.get(language, SPEAKERS["en"])
     said = [
-        f"{speakers[message.role]} · {message.at:%Y-%m-%d %H:%M} UTC\n{_words(message)}"
+        f"{speakers[message.role]} · {message.at:%Y-%m-%d %H:%M} UTC\n{words}"
         for message in messages
-        if _words(message)
+        if (words := _words(message, SOURCES.get(language, SOURCES["en"])))
     ]
     return "\n\n".join(said) + "\n"
 
@@ -49,5 +50,8 @@ def _without_links(message: Message) -> Message:
     )
 
 
-def _words(message: Message) -> str:
-    return "\n\n".join(part for part in (message.text.strip(), message.notice.strip()) if part)
+def _words(message: Message, sources: str) -> str:
+    """What was said, and on which documents it rests."""
+    rests_on = ", ".join(dict.fromkeys(shown.document for shown in message.citations))
+    parts = (message.text.strip(), message.notice.strip(), rests_on and f"{sources}: {rests_on}")
+    return "\n\n".join(part for part in parts if part)

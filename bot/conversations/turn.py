@@ -134,13 +134,15 @@ def reply(
     say: Say,
     keep: Keep,
     offers: Callable[[], bool] = lambda: True,
+    offer_for: str = "",
     index_version: str = "",
     seconds: float = float("inf"),
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[TurnEvent]:
     """One answer as a stream. `keep` is called once, also when the customer leaves part way through.
 
-    `offers` is asked whether a person is offered, when there is no answer.
+    `offers` is asked whether a person is offered, when there is no answer; `offer_for` is why one is offered
+    whatever the answer.
     """
     name, strategy = speaker
     said = Said(clock)
@@ -157,9 +159,14 @@ def reply(
             if said.nothing:
                 raise Empty(f"strategy {name!r} returned no text")
             record = replace(record, partial=False, error="")
+            if offer_for:
+                offered = Handoff(offer_for, say("handoff", question.language))
+                record = replace(record, handoff=offered.reason, notice=offered.text)
+                yield offered
         except Exception as fault:
             if isinstance(fault, NoAnswer) and said.nothing:
-                offer = Handoff("no_answer", say("handoff", question.language)) if _asked(offers) else None
+                offered_for = offer_for or ("no_answer" if _asked(offers) else "")
+                offer = Handoff(offered_for, say("handoff", question.language)) if offered_for else None
                 record = _abstained(record, fault, offer)
                 for event in (*fault.events, Token(say("no_answer", question.language))):
                     yield said.pass_on(event)

@@ -204,6 +204,11 @@ class Handoffs:
         with reading(self._engine) as session:
             return self._standing(session, conversation_id)
 
+    def there(self) -> bool:
+        """Whether it is within office hours, and somebody is there."""
+        with reading(self._engine) as session:
+            return self._there(session, self._clock())
+
     def offers(self, conversation_id: str) -> bool:
         """Whether a person is offered, should the bot have no answer now: it had none some times in a row."""
         if not self._rules.enabled:

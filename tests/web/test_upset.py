@@ -33,6 +33,17 @@ def test_an_upset_customer_waits_for_a_person_and_the_desk_sees_why(
     assert "upset" in operator.opens("/console/inbox/list").text
 
 
+def test_where_nobody_is_there_the_bot_answers_and_a_person_is_offered(
+    customer: Customer, operator: Operator
+) -> None:
+    reply = customer.asks("This is ridiculous! How do I descale it?")
+    assert reply.text == "This is ridiculous! How do I descale it?"
+    (offer,) = reply.named("handoff")
+    assert offer == {"reason": "upset", "text": "Would you like to talk to a person from our team?"}
+    assert customer.state["with"] == "bot"
+    assert "a person was offered" in operator.opens(f"/console/conversations/{customer.conversation}").text
+
+
 def test_a_language_that_is_not_switched_on_is_the_bots(customer: Customer, operator: Operator) -> None:
     operator.is_there()
     assert customer.asks("ふざけないでください。").text

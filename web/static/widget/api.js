@@ -46,7 +46,7 @@ export class Api {
   /** The page tells who its customer is: each has a conversation of their own. Returns whether it is another one now. */
   knows(page) {
     this.page = page;
-    const key = ["kotae", this.#site, named(page.identity)].filter(Boolean).join(":");
+    const key = ["kotae", this.#site, signed(page.identity).id].filter(Boolean).join(":");
     const changed = this.#key !== undefined && key !== this.#key;
     this.#key = key;
     this.#token = recall(key);
@@ -64,6 +64,11 @@ export class Api {
 
   get key() {
     return this.#key;
+  }
+
+  /** Of the customer, as their site tells it. */
+  get email() {
+    return signed(this.page.identity).email ?? "";
   }
 
   get hasConversation() {
@@ -252,12 +257,12 @@ function pause(milliseconds, signal) {
   });
 }
 
-/** The customer's id in what their site has signed. */
-function named(identity) {
+/** What their site has signed of the customer. */
+function signed(identity) {
   try {
-    return JSON.parse(identity || "{}").id ?? "";
+    return JSON.parse(identity || "{}") ?? {};
   } catch {
-    return "";
+    return {};
   }
 }
 

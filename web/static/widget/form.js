@@ -1,10 +1,11 @@
 /* A form that is asked in the conversation, such as how it was at its end. */
 import { say } from "./words.js";
 
-/** Show the template `id`, and `send(given)` what is filled in. Returns what `send` does, or nothing when the form is left. */
-export function fill(id, list, send) {
+/** Show the template `id` with what is known, and `send(given)` what is filled in. Returns what `send` does, or nothing when it is left. */
+export function fill(id, list, send, known = {}) {
   const item = document.getElementById(id).content.cloneNode(true).firstElementChild;
   const form = item.querySelector("form");
+  for (const [name, value] of Object.entries(known)) form.elements[name].value = value;
   list.append(item);
   item.scrollIntoView({ block: "end" });
   form.querySelector("input").focus();

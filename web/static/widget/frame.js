@@ -125,7 +125,8 @@ class Chat {
     page("menu").hidePopover();
     if (document.querySelector("[name=email]")) return;
     this.#follows = true;
-    const told = await fill("letter-form", this.#messages, (given) => this.api.mail(given.get("email").trim()));
+    const email = this.person.state.email || this.api.email;
+    const told = await fill("letter-form", this.#messages, (given) => this.api.mail(given.get("email").trim()), { email });
     this.composer.focus();
     if (!told) return;
     this.#add(Object.assign(document.createElement("li"), { className: "note", textContent: told, dir: "auto" }));
