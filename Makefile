@@ -16,6 +16,7 @@ PORT ?= 8420
 DATA ?= data
 TESTS ?=
 WORKERS ?= 2
+SEED ?= 1
 BASE_DATA ?= data/public
 
 # Tiny models: threads would only wait for each other. Many processes are started: what they import is compiled once.
@@ -48,9 +49,9 @@ setup: $(INSTALLED)  ## make the environment in .venv
 run: $(INSTALLED)  ## prepare the demo and start Kotae (HOST=, PORT=, DATA= are honoured)
 	@$(BIN)/kotae --data $(DATA) serve --demo --host $(HOST) --port $(PORT)
 
-test: $(TESTABLE)  ## install what tests need and run them all (TESTS=path for a part, WORKERS=2 at once)
+test: $(TESTABLE)  ## install what tests need and run them all (TESTS=path for a part, WORKERS=2 at once, SEED=1 for the order)
 	@tests/prepare
-	@$(TESTING) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	@$(TESTING) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --randomly-seed=$(SEED) $(TESTS)
 
 lint: $(TESTABLE)  ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

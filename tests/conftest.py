@@ -12,6 +12,8 @@ import pytest
 from apiflask import APIFlask
 from argon2 import PasswordHasher
 from flask import Flask
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 
@@ -21,6 +23,12 @@ from bot.settings import Settings
 from knowledge_base import library
 from tests.people import Admin, Customer, Operator
 from web.app import create_app
+
+# The same examples in every run, however slow the machine is; --hypothesis-profile=default looks for others.
+examples.register_profile(
+    "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+examples.load_profile("steady")
 
 # The files that take longest come first, so that no worker goes on alone at the end.
 LONGEST = (

@@ -689,7 +689,7 @@ def test_a_parser_that_stumbles_is_a_sentence_for_the_admin(upload):
 MANY = 60_000
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("content", "name"),
     [
