@@ -24,6 +24,9 @@ from strategies.base import Turn
 __all__ = ["Conversation", "Conversations", "Message", "Record", "Shown", "UnknownConversation"]
 
 
+AROUND = 40  # characters before a word that was looked for
+
+
 @dataclass(frozen=True)
 class Conversation:
     """A customer's conversation.
@@ -44,6 +47,7 @@ class Conversation:
     stars: int | None = None  # 1 to 5, for the whole of it
     stars_why: str = ""
     opening: str = ""  # the first question
+    said: str = ""  # elsewhere than there: a piece of what holds the words that were looked for
     count: int = 0  # messages
     strategies: tuple[str, ...] = ()  # who answered, by name
     ups: int = 0
@@ -181,7 +185,8 @@ class Conversations:
         with reading(self._engine) as session:
             found = list(session.scalars(rows.limit(limit)))
             told = _summaries(session, [row.id for row in found])
-            return [_conversation(row, **told[row.id]) for row in found]
+            said = _said_of(session, list(told), query) if query.strip() else {}
+            return [_conversation(row, said=said.get(row.id, ""), **told[row.id]) for row in found]
 
     def resolve(self, conversation_id: str) -> None:
         """What comes after starts afresh: earlier turns are no longer history."""
@@ -327,6 +332,32 @@ def _summaries(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]
         }
         for conversation_id, lines in messages.items()
     }
+
+
+def _said_of(session: Session, ids: Sequence[str], query: str) -> dict[str, str]:
+    """Of each conversation the first thing said that holds a word of the query; "" for its first question,
+    which stands there anyway.
+    """
+    holds = words.says(session.get_bind().dialect.name, query)
+    first = (
+        sa.select(sa.func.min(MessageRow.position))
+        .where(MessageRow.conversation_id.in_(ids), holds)
+        .group_by(MessageRow.conversation_id)
+    )
+    rows = sa.select(MessageRow.conversation_id, MessageRow.text).where(MessageRow.position.in_(first))
+    openings = _openings(session, ids)
+    return {
+        id_: "" if text == openings.get(id_) else excerpt(text, query) for id_, text in session.execute(rows)
+    }
+
+
+def excerpt(text: str, query: str) -> str:
+    """What stands around the first word of the query, as far as it stands there letter by letter."""
+    folded = text.casefold()
+    places = [at for word in query.casefold().split() if (at := folded.find(word)) >= 0]
+    begin = max(min(places, default=0) - AROUND, 0)
+    end = begin + 4 * AROUND
+    return f"{'…' if begin else ''}{text[begin:end].strip()}{'…' if end < len(text) else ''}"
 
 
 def _openings(session: Session, ids: Sequence[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
     create · rebuild          the tables, and what was said before there were any
     add                       what was said just now
     said_in                   the conditions for conversations in which every word of a query was said
+    says                      the condition for messages that say one of them
     clear                     SQLite writes the index anew without what was deleted from it
 
 A message is indexed in its own transaction, by whoever adds it (`record.add`) or when its row is flushed, and
@@ -77,10 +78,18 @@ def rebuild(connection: sa.Connection) -> None:
 
 def said_in(dialect: str, query: str) -> list[sa.ColumnElement[bool]]:
     """One condition for each word of the query; none for a query of blanks, an untrue one for mere signs."""
-    asked = [_asked(dialect, forms) for word in query.split() for forms in _forms(word)]
+    asked = list(_each(dialect, query))
     if not asked:
         return [sa.false()] if query.strip() else []
-    return [ConversationRow.id.in_(_conversations(dialect, each)) for each in asked]
+    said = sa.select(MessageRow.conversation_id)
+    return [
+        ConversationRow.id.in_(said.where(MessageRow.position.in_(_found(dialect, each)))) for each in asked
+    ]
+
+
+def says(dialect: str, query: str) -> sa.ColumnElement[bool]:
+    asked = (MessageRow.position.in_(_found(dialect, each)) for each in _each(dialect, query))
+    return sa.or_(sa.false(), *asked)
 
 
 def clear(engine: sa.Engine) -> None:
@@ -154,6 +163,11 @@ def _numbered(words: Sequence[str]) -> Iterator[str]:
 # ---- what is asked ----
 
 
+def _each(dialect: str, query: str) -> Iterator[str]:
+    """Each piece of the query in the language of the database."""
+    return (_asked(dialect, forms) for word in query.split() for forms in _forms(word))
+
+
 def _forms(word: str) -> Iterator[Sequence[Phrase]]:
     """For each piece of a word the phrases of which one was said: Wi-Fi is wifi, or wi and fi."""
     for script, piece in pieces(word):
@@ -171,11 +185,9 @@ def _asked(dialect: str, forms: Sequence[Phrase]) -> str:
     return " | ".join("(" + " <-> ".join(f"'{word}'" for word in phrase) + ":*)" for phrase in forms)
 
 
-def _conversations(dialect: str, asked: str) -> sa.Select[Any]:
-    said = sa.select(MessageRow.conversation_id)
+def _found(dialect: str, asked: str) -> sa.Select[Any]:
+    """The positions of the messages that say it."""
     if dialect == "sqlite":
-        found = sa.select(_INDEX.c.rowid).where(_INDEX.c.message_words.op("MATCH")(asked))
-    else:
-        wanted = sa.cast(asked, postgresql.TSQUERY)
-        found = sa.select(_INDEX.c.position).where(_INDEX.c.words.op("@@")(wanted))
-    return said.where(MessageRow.position.in_(found))
+        return sa.select(_INDEX.c.rowid).where(_INDEX.c.message_words.op("MATCH")(asked))
+    wanted = sa.cast(asked, postgresql.TSQUERY)
+    return sa.select(_INDEX.c.position).where(_INDEX.c.words.op("@@")(wanted))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from bot.conversations.conversation import Conversations
+from bot.conversations.conversation import Conversations, Record
 from bot.store import words, writing
 from bot.store.migrate import upgrade
 from bot.store.tables import ConversationRow, MessageRow
 from knowledge_base.database import open_engine
+from strategies.events import Answer
 
 SAID = {
     "kettle": "The Wi-Fi of my kettles shows E-204; firmware v2.3.1, order KT-48213, ann@example.com",
@@ -72,6 +73,19 @@ def test_what_nobody_said_finds_nothing(conversations: Conversations, query: str
 
 def test_a_query_of_blanks_asks_for_everything(conversations: Conversations) -> None:
     assert len(conversations.page("  　")) == len(SAID)
+
+
+def test_a_page_shows_where_the_words_were_said(conversations: Conversations) -> None:
+    conversation = conversations.start()
+    conversations.begin_turn(conversation.id, "Is it blue?", "en", turns=4, seconds=60)
+    answer = Answer("It is. " * 20 + "The zeppelin is blue as well. " + "Look. " * 40)
+    conversations.end_turn(conversation.id, Record("m1", answer, "en", "manuals"))
+    [found] = conversations.page("zeppelin")
+    assert found.said.startswith("…")
+    assert "The zeppelin is blue as well." in found.said
+    assert found.said.endswith("…")
+    [found] = conversations.page("blue")
+    assert found.said == ""  # it stands in the first question
 
 
 def test_words_that_were_changed_or_deleted_find_nothing(

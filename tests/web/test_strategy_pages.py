@@ -114,6 +114,9 @@ def test_any_change_of_the_history_is_one_click_back(operator: Operator, kotae: 
     operator.switches_to("manuals")
     operator.sends("/console/strategy/restore", change=str(change))
     assert kotae.switch.name() == "parrot"
+    assert "Back to what the configuration file says" in operator.opens("/console/strategy").text
+    operator.sends("/console/strategy/restore", change="0")
+    assert kotae.switch.name() == "manuals"
 
 
 def test_a_strategy_that_does_not_exist_has_no_page(operator: Operator) -> None:
