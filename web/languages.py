@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from babel.units import format_unit
 from flask import Flask, Response, request
 from flask_babel import Babel, get_locale
 
@@ -12,6 +13,7 @@ from web.sentences import told
 NAMES: Mapping[str, str] = {"en": "English", "ja": "日本語"}
 COOKIE = "language"
 A_YEAR = 365 * 24 * 3600
+KILO = 1000
 
 
 def chosen() -> str:
@@ -29,17 +31,28 @@ def current() -> str:
 
 
 def speak(app: Flask) -> None:
-    """Give the application its languages; templates know `language` and `languages`, and say what the layers
-    below wrote by `{{ sentence | told }}`.
+    """Give the application its languages; templates know `language` and `languages`, say what the layers
+    below wrote by `{{ sentence | told }}`, and how large something is by `{{ bytes | size }}`.
     """
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
     Babel(app, locale_selector=chosen)
     app.after_request(_remember)
     app.add_template_filter(told, "told")
+    app.add_template_filter(size, "size")
 
     @app.context_processor
     def languages() -> dict[str, object]:
         return {"language": current(), "languages": NAMES}
+
+
+def size(number: int) -> str:
+    """Bytes as they are read: "3.5 MB"."""
+    unit, length, of_it = "byte", "long", float(number)
+    for larger in ("kilobyte", "megabyte"):
+        if of_it >= KILO:
+            unit, length, of_it = larger, "short", of_it / KILO
+    shown = round(of_it, 0 if unit == "byte" or of_it >= 10 else 1)
+    return format_unit(shown, f"digital-{unit}", length=length, locale=get_locale() or "en")  # type: ignore[arg-type]
 
 
 def _remember(response: Response) -> Response:

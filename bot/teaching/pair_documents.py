@@ -13,13 +13,15 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from bot.conversations.question import language_of
 from bot.jobs import Progress, Task
 from bot.teaching.pairs import Kept, Pairs
 from knowledge_base.catalogue import Document
 from knowledge_base.library import Library
 
 KIND: Final = "pairs as documents"
-NAMES: Final = "Questions and answers ({language}).csv"
+NAMES: Final[Mapping[str, str]] = {"ja": "質問と回答 ({language}).csv"}  # read by customers, as a title
+ENGLISH: Final = "Questions and answers ({language}).csv"
 BY: Final = "pairs"
 
 
@@ -61,8 +63,13 @@ class PairDocuments:
     def _wanted(self) -> dict[str, bytes]:
         by_language: dict[str, list[Kept]] = {}
         for kept in self._pairs.answering():
-            by_language.setdefault(kept.pair.language or "en", []).append(kept)
-        return {NAMES.format(language=each): _table(kept) for each, kept in by_language.items()}
+            language = kept.pair.language or language_of(kept.pair.question, "en")
+            by_language.setdefault(language, []).append(kept)
+        return {name_of(language): _table(kept) for language, kept in by_language.items()}
+
+
+def name_of(language: str) -> str:
+    return NAMES.get(language, ENGLISH).format(language=language)
 
 
 def _table(kept: Sequence[Kept]) -> bytes:

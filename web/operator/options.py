@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
+from markupsafe import Markup
 
 from strategies.registry import SECRET, schema
 from web.admin.fields import BOUNDS, Field
@@ -36,7 +37,7 @@ def fields(kind: str, options: Mapping[str, Any]) -> list[Field]:
     return [
         Field(
             name,
-            name,
+            Markup("<code>{}</code>").format(name),
             field_kind(option),
             value=as_typed(options.get(name, option.get("default"))),
             about=told(option.get("description", "")),

@@ -11,6 +11,7 @@ from flask_babel import format_decimal
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
+from markupsafe import Markup
 
 from bot.answering import switch
 from bot.answering.switch import Change, NoWayBack
@@ -196,7 +197,9 @@ def restore_options(name: str) -> ResponseReturnValue:
     if version is None:
         abort(404)
     try:
-        kotae().switch.set_options(name, version.options, current_user.email, note="back")
+        kotae().switch.set_options(
+            name, version.options, current_user.email, note=_("back to an earlier version")
+        )
     except StrategyError as refused:
         flash(_("Could not go back: %(why)s.", why=sentences.told(refused)), "danger")
     else:
@@ -280,7 +283,7 @@ def changed(before: switch.Change | None, after: switch.Change) -> Iterator[str]
         for one in options.differences(
             overrides.get(name, {}), after.overrides.get(name, {}), _("as in the file")
         ):
-            yield f"{name}: {one.option} {one.before} → {one.after}"
+            yield Markup("{}: <code>{}</code> {} → {}").format(name, one.option, one.before, one.after)
     for label, was, now in (
         (_("share"), before.shares if before else {}, after.shares),
         (_("in the shadow"), before.shadows if before else {}, after.shadows),

@@ -21,7 +21,8 @@ from web.sentences import answers, desk, documents, options, records, trainings,
 VALUE = re.compile(r"%\((\w+)\)s")
 BETWEEN = ("\n", "; ")  # reasons that stand one behind the other
 MOST_PARTS = 4  # that one of ours is made of
-INSIDE = ("why", "state", "kind")  # what was put into one may be a sentence, too
+ANY = {"url": r"\S+?"}  # what a value may be made of; others of anything
+INSIDE = ("why", "state", "kind", "who", "where")  # what was put into one may be a sentence, too
 
 SENTENCES = (
     *documents.SENTENCES,
@@ -37,12 +38,16 @@ SENTENCES = (
 def told(sentence: object) -> str:
     """The sentence in the reader's language; several that stand one behind the other, each by itself."""
     text = str(sentence)
+    joints = [between for between in BETWEEN if between in text]
+    for between in joints:
+        said = [known(part) for part in text.split(between)]
+        if all(said):
+            return between.join(filter(None, said))
     whole = known(text)
     if whole is not None:
         return whole
-    for between in BETWEEN:
-        if between in text:
-            return between.join(one_by_one(text.split(between), between))
+    for between in joints[:1]:
+        return between.join(one_by_one(text.split(between), between))
     return text
 
 
@@ -71,8 +76,10 @@ def inside(name: str, value: str) -> str:
 
 @cache
 def patterns() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
-    """Each sentence with its longest piece that never changes; those that say the most of their own first."""
-    most = sorted(SENTENCES, key=lambda sentence: -len(VALUE.sub("", sentence)))
+    """Each sentence with its longest piece that never changes, in the order in which they are tried: those
+    that say the most of their own first, and those that begin with a value last.
+    """
+    most = sorted(SENTENCES, key=lambda one: (one.startswith("%"), -len(VALUE.sub("", one))))
     return tuple(
         (sentence, longest(sentence), re.compile(pattern_of(sentence), re.DOTALL)) for sentence in most
     )
@@ -87,7 +94,7 @@ def pattern_of(sentence: str) -> str:
     made, seen = [], set()
     for at, piece in enumerate(pieces_of(sentence)):
         if at % 2:
-            made.append(f"(?P={piece})" if piece in seen else f"(?P<{piece}>.+?)")
+            made.append(f"(?P={piece})" if piece in seen else f"(?P<{piece}>{ANY.get(piece, '.+?')})")
             seen.add(piece)
         else:
             made.append(re.escape(piece).replace("'", "['\"]"))

@@ -115,4 +115,7 @@ SENTENCES = (
     _l("strategy '%(by)s' refers to '%(name)s', but there is no strategy '%(name)s'; %(why)s"),
     _l("strategy '%(name)s' has an unknown option '%(option)s'; %(why)s"),
     _l("%(why)s; check base_url"),
+    _l("strategy '%(name)s': the model server %(url)s"),
+    _l("strategy '%(name)s': the model '%(model)s'"),
+    _l("the fine-tuning API at %(url)s"),
 )

@@ -40,4 +40,8 @@ SENTENCES = (
     _l("Its precision, like bfloat16; empty: float32 on a CPU, bfloat16 on a GPU."),
     _l("What it is given: a dictionary with question, history and passages, or the question."),
     _l("Words to say before the question."),
+    _l(
+        "Ask all, and let the one speak that takes its answer to be likeliest right; one that tells no "
+        "likelihood is taken to be certain."
+    ),
 )

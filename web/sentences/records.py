@@ -107,7 +107,6 @@ SENTENCES = (
     _l("took out %(what)s"),
     _l("accepted a draft"),
     _l("written"),
-    _l("back"),
     _l("rewrite"),
     _l("split"),
     _l("merge"),
@@ -115,4 +114,5 @@ SENTENCES = (
     _l("let index go"),
     _l("take back edit"),
     _l("place edit"),
+    _l("back"),
 )

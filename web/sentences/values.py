@@ -1,4 +1,4 @@
-"""What Pydantic says of a value that is none; it begins in lower case where a name stands before it."""
+"""What others say of a value that is none: Pydantic, in lower case behind a name, and a reader of JSON."""
 
 from web.sentences.marking import _l
 
@@ -25,4 +25,11 @@ SENTENCES = (
     _l("list should have at least %(least)s items after validation, not %(given)s"),
     _l("tuple should have at least %(least)s item after validation, not %(given)s"),
     _l("tuple should have at least %(least)s items after validation, not %(given)s"),
+    _l("Expecting property name enclosed in double quotes"),
+    _l("Expecting value"),
+    _l("Expecting ',' delimiter"),
+    _l("Expecting ':' delimiter"),
+    _l("Extra data"),
+    _l("Unterminated string starting at"),
+    _l("Invalid control character at"),
 )
