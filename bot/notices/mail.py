@@ -59,7 +59,7 @@ def send(message: EmailMessage, mail: Mail) -> str:
         raise Unavailable(f"the mail server {mail.host!r} refused: {_told(fault)}") from fault
     except OSError as fault:
         raise Unavailable(f"the mail server {mail.host!r} cannot be reached: {fault}") from fault
-    return "accepted"
+    return "the mail server accepted it"
 
 
 def _connection(mail: Mail) -> smtplib.SMTP:

@@ -14,6 +14,7 @@ from bot.notices.deliveries import UnknownDelivery, UnknownWebhook
 from web.admin import bp
 from web.auth import requires
 from web.current import kotae
+from web.sentences import told
 
 STATES = {"waiting": _l("waiting"), "done": _l("delivered"), "failed": _l("failed")}
 
@@ -45,10 +46,10 @@ def ping(name: str) -> ResponseReturnValue:
         abort(404)
     kotae().audit.note(current_user.email, "ping webhook", name)
     if answered.ok:
-        told = {"name": name, "said": answered.said, "ms": round(answered.ms)}
-        flash(_("%(name)s answered %(said)s after %(ms)s ms.", **told), "success")
+        answer = {"name": name, "said": answered.said, "ms": round(answered.ms)}
+        flash(_("%(name)s answered %(said)s after %(ms)s ms.", **answer), "success")
     else:
-        flash(f"{name}: {answered.said}", "danger")
+        flash(f"{name}: {told(answered.said)}", "danger")
     return redirect(url_for("admin.deliveries"))
 
 

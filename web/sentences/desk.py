@@ -86,6 +86,7 @@ SENTENCES = (
     _l("there is a canned answer '%(name)s' already"),
     _l("%(url)s answered %(status)s: it wants no more webhooks"),
     _l("%(url)s answered %(status)s"),
+    _l("the mail server accepted it"),
     _l("the mail server %(host)s refused: %(why)s"),
     _l("the mail server %(host)s cannot be reached: %(why)s"),
     _l("there is no answer %(name)s"),
