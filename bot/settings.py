@@ -302,8 +302,8 @@ class Helper(Section):
     base_url: str = Field(
         "",
         pattern=r"^(|https?://\S+)$",
-        description="An OpenAI-compatible server, up to /v1, that gives its opinion of two answers and drafts "
-        "questions; empty: nobody does.",
+        description="An OpenAI-compatible server, up to /v1, whose model gives its opinion of answers and "
+        "drafts questions; empty: nobody does.",
     )
     model: str = Field("", description="The model's name there.")
     api_key: SecretStr = Field(SecretStr(""), description="The server's key, when it wants one.")
@@ -364,8 +364,8 @@ class Settings(BaseSettings):
         default_factory=lambda: {
             "manuals": {"use": "rag", "inner": "quotes", "k": 8},
             "product": {"use": "lora"},
-            "both": {"use": "rag", "inner": "product"},
-            "best": {"use": "first_of", "of": ["product", "manuals"]},
+            "both": {"use": "rag", "inner": "product", "k": 8},
+            "best": {"use": "first_of", "of": ["both", "manuals"], "surest": True},
             "echo": {"use": "echo"},
         },
         min_length=1,
