@@ -1,4 +1,4 @@
-"""Fallback and cascade: the first strategy that has something to say answers.
+"""Fallback and cascade: the first strategy that has something to say answers, or the surest one.
 
 A strategy hands over by NoAnswer or Unavailable, and only before its first token: what a customer has begun
 to read is never taken back. Misconfigured never hands over, because a cascade that hides a broken strategy
@@ -8,7 +8,8 @@ hides it for good.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 
 from pydantic import Field
 
@@ -17,6 +18,8 @@ from strategies.errors import NoAnswer, Unavailable
 from strategies.events import Citation, Decision, Event, Token, Usage
 from strategies.streams import Stream, stream_of
 
+CERTAIN = 1.0  # who tells no likelihood is taken at its word
+
 
 class FirstOfOptions(Options):
     """What an operator may set."""
@@ -24,6 +27,21 @@ class FirstOfOptions(Options):
     of: list[str] = Field(
         min_length=1, description="Names of strategies, in the order in which they are asked."
     )
+    surest: bool = Field(
+        default=False,
+        description="Ask all, and let the one speak that takes its answer to be likeliest right; one that "
+        "tells no likelihood is taken to be certain.",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """An answer whose first token is there. `likelihood` is how sure its strategy said it is."""
+
+    name: str
+    opening: Sequence[Event]
+    rest: Stream
+    likelihood: float
 
 
 class FirstOf:
@@ -31,14 +49,17 @@ class FirstOf:
 
     Options = FirstOfOptions
 
-    def __init__(self, of: Sequence[tuple[str, Strategy]], named: str = "first_of") -> None:
+    def __init__(
+        self, of: Sequence[tuple[str, Strategy]], named: str = "first_of", *, surest: bool = False
+    ) -> None:
         """`of` pairs each strategy with the name under which decisions speak of it."""
         self._of = tuple(of)
         self._named = named
+        self._surest = surest
 
     @classmethod
     def make(cls, options: FirstOfOptions, kit: Kit) -> FirstOf:
-        return cls([(name, kit.strategy(name)) for name in options.of], kit.named)
+        return cls([(name, kit.strategy(name)) for name in options.of], kit.named, surest=options.surest)
 
     def warm_up(self) -> None:
         """Warm them all. One that is unavailable is what the others are for; all of them is too many."""
@@ -54,25 +75,52 @@ class FirstOf:
     def stream(self, question: Question) -> Iterator[Event]:
         failed: list[NoAnswer | Unavailable] = []
         reasons: list[str] = []
-        for name, strategy in self._of:
-            try:
-                opening, rest = yield from until_first_token(strategy, question)
-            except (NoAnswer, Unavailable) as error:
-                if isinstance(error, NoAnswer):
-                    yield from error.events
-                failed.append(error)
-                state = "has no answer" if isinstance(error, NoAnswer) else "is unavailable"
-                reasons.append(f"{name!r} {state} ({error})")
-                yield Decision(by=self._named, what=f"passed over {name!r}", why=str(error))
-                continue
-            with closing(rest):
-                yield Decision(by=self._named, what=f"chose {name!r}", why="; ".join(reasons))
-                yield from opening
-                yield from rest
-            return
+        begun: list[Begun] = []
+        with ExitStack() as streams:
+            for name, strategy in self._of:
+                try:
+                    begun.append((yield from beginning(name, strategy, question)))
+                except (NoAnswer, Unavailable) as error:
+                    if isinstance(error, NoAnswer):
+                        yield from error.events
+                    failed.append(error)
+                    state = "has no answer" if isinstance(error, NoAnswer) else "is unavailable"
+                    reasons.append(f"{name!r} {state} ({error})")
+                    yield Decision(by=self._named, what=f"passed over {name!r}", why=str(error))
+                    continue
+                streams.enter_context(closing(begun[-1].rest))
+                if not self._surest or begun[-1].likelihood >= CERTAIN:
+                    break
+            if begun:
+                speaks = max(begun, key=lambda each: each.likelihood)
+                for each in begun:
+                    if each is not speaks:
+                        each.rest.close()
+                        less = f"{each.likelihood:.2f}, and {speaks.name!r} with {speaks.likelihood:.2f}"
+                        reasons.append(f"{each.name!r} is right with likelihood {less}")
+                        yield Decision(self._named, f"passed over {each.name!r}", reasons[-1])
+                yield Decision(by=self._named, what=f"chose {speaks.name!r}", why="; ".join(reasons))
+                yield from speaks.opening
+                yield from speaks.rest
+                return
         if all(isinstance(error, NoAnswer) for error in failed):
             raise NoAnswer("; ".join(reasons))
         raise Unavailable("; ".join(reasons))
+
+
+def beginning(name: str, strategy: Strategy, question: Question) -> Generator[Event, None, Begun]:
+    """Like `until_first_token`, and how sure the strategy said it is on the way."""
+    likelihood = CERTAIN
+    with closing(until_first_token(strategy, question)) as events:
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as ready:
+                opening, rest = ready.value
+                return Begun(name, opening, rest, likelihood)
+            if isinstance(event, Decision):
+                likelihood = event.detail.get("likelihood", likelihood)
+            yield event
 
 
 def until_first_token(

@@ -27,7 +27,7 @@ from strategies.lora.trust.confidence import HELD_BACK, Fitted, Judge, Opening
 from strategies.lora.trust.grounding import Ungrounded, grounded
 from strategies.lora.trust.lessons import Lessons, identity
 from strategies.lora.trust.reading import Reader
-from strategies.lora.trust.support import supported
+from strategies.lora.trust.support import borne_out, supported
 
 if TYPE_CHECKING:
     from strategies.lora.engine.speaking import Ended, Piece
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 ADAPTERS = "adapters"  # the shelf, in the data directory
 NOBODY = "no adapter is promoted: train one ('kotae train'), then promote it ('kotae adapters promote NAME')"
+WITH_DOCUMENTS = 0.5  # of the likelihood that is enough alone, where documents must bear the answer out
 FROM_THE_MODEL = "the answer comes from the product model, not from a document"
 
 
@@ -220,12 +221,14 @@ class Answering:
         self._asked = " ".join((question.query or standalone(question).query).split())
         self._engine = voice.shared.engine
         self._said = Said()
+        self._told_usage = Usage()
+        # An adapter of bare pairs answers from memory whatever it is given to read, and mostly wrongly.
+        self._reads = bool(question.passages) and voice.adapter.recipe.get("raft") is not False
 
     def events(self) -> Iterator[Event]:
         if not self._asked:
             raise NoAnswer("nothing was asked")
         self._stay_within_what_was_taught()
-        self._read_only_if_taught_to()
         self._prompt = self._read()
         speaking = self._engine.speak(
             self._prompt, adapter=self._voice.adapter.hash, max_tokens=self._options.max_tokens
@@ -233,6 +236,8 @@ class Answering:
         with closing(speaking) as pieces:
             opening = self._hold_back(pieces)
             yield from self._sure()
+            if self._question.passages and not self._reads:
+                yield self._usage()  # now: whoever hears how sure it is may let another one speak
             try:
                 yield from self._told(chain([opening], filter(None, map(self._said.take, pieces))))
             except Unavailable:
@@ -245,9 +250,14 @@ class Answering:
             yield from self._support()
 
     def _told(self, words: Iterator[str]) -> Iterator[Event]:
-        """The words for the customer. Of what was read, only what stands there is said."""
+        """The words for the customer. Of what was read, only what stands there is said; what was remembered
+        beside documents is said whole, if they bear it out.
+        """
         if not self._question.passages:
             yield from map(Token, words)
+            return
+        if not self._reads:
+            yield Token(self._borne_out("".join(words)))
             return
         said = False
         try:
@@ -259,9 +269,17 @@ class Answering:
                 raise self._abstained(str(wrong)) from wrong
             yield Decision(self._named, "stopped", str(wrong), {"sentence": wrong.sentence})
 
+    def _borne_out(self, answer: str) -> str:
+        language = self._question.language or "en"
+        if borne_out(answer, self._asked, language, self._question.passages):
+            return answer
+        raise self._abstained("the documents that were found do not say what it remembers")
+
     def _read(self) -> template.Prompt:
         """What the model is given: the question, and of the passages what may answer it."""
         base, kit = self._engine.base, self._kit
+        if not self._reads:
+            return template.prompt(base, self._asked)
         reader = Reader(
             kit.embedder, kit.sentences, lambda text: len(template.plain(base.reader, text)), kit.weigh
         )
@@ -270,7 +288,7 @@ class Answering:
 
     def _stay_within_what_was_taught(self) -> None:
         judge = self._voice.judge
-        if judge is None or self._question.passages:
+        if judge is None or self._reads:
             return
         if writing := judge.foreign(self._asked):
             taught = " and ".join(sorted(map(str.title, judge.lessons.scripts))) or "none"
@@ -279,11 +297,6 @@ class Answering:
                 f"in {taught} only"
             )
             raise self._abstained(why)
-
-    def _read_only_if_taught_to(self) -> None:
-        """An adapter of bare pairs answers from memory whatever it is given to read, and mostly wrongly."""
-        if self._question.passages and self._voice.adapter.recipe.get("raft") is False:
-            raise self._abstained("the adapter was taught from memory only; train one that reads, with raft")
 
     def _hold_back(self, pieces: Iterator[Piece | Ended]) -> str:
         """The first words, before anybody reads them. Raises NoAnswer where there are none."""
@@ -302,13 +315,14 @@ class Answering:
     def _sure(self) -> Iterator[Event]:
         """A decision about how likely the answer is right. Raises NoAnswer when it is not enough."""
         judge, fitted = self._voice.judge, self._voice.fitted
-        if self._question.passages:
+        if self._reads:
             return
         if judge is None or fitted is None:
             why = "the adapter was never calibrated: it abstains only where the model itself refuses"
             yield Decision(self._named, "answered without knowing how sure it is", why)
             return
         enough = fitted.enough if self._options.enough is None else self._options.enough
+        enough *= WITH_DOCUMENTS if self._question.passages else 1.0
         verdict = judge.verdict(fitted, self._asked, self._prompt, self._said.opening)
         numbers = {"likelihood": round(verdict.likelihood, 4), "enough": round(enough, 4), **verdict.evidence}
         if verdict.likelihood < enough:
@@ -323,11 +337,18 @@ class Answering:
         return NoAnswer(why, tuple(events))
 
     def _usage(self) -> Usage:
-        adapter, ended = self._voice.adapter, self._said.ended
+        """What was used since it was last told."""
+        adapter, ended, before = self._voice.adapter, self._said.ended, self._told_usage
+        self._told_usage = Usage(
+            self._prompt.prompt_tokens,
+            self._prompt.passage_tokens,
+            ended.completion_tokens if ended else len(self._said.ids),
+        )
+        now = self._told_usage
         return Usage(
-            prompt_tokens=self._prompt.prompt_tokens,
-            passage_tokens=self._prompt.passage_tokens,
-            completion_tokens=ended.completion_tokens if ended else len(self._said.ids),
+            prompt_tokens=now.prompt_tokens - before.prompt_tokens,
+            passage_tokens=now.passage_tokens - before.passage_tokens,
+            completion_tokens=now.completion_tokens - before.completion_tokens,
             model=self._options.base,
             adapter=adapter.hash,
             prompt_version=adapter.template,

@@ -39,7 +39,7 @@ def test_a_new_installation_has_an_empty_shelf_and_two_strategies_that_speak_fro
 ) -> None:
     settings = Settings(data=tmp_path)
     assert settings.strategies["product"] == {"use": "lora"}
-    assert settings.strategies["both"] == {"use": "rag", "inner": "product"}
+    assert settings.strategies["both"] == {"use": "rag", "inner": "product", "k": 8}
     shelf = Shelf.of(tmp_path, settings.strategies, audit)
     assert (shelf.all(), shelf.current()) == ([], None)
 

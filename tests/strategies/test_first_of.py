@@ -48,6 +48,51 @@ def test_a_broken_strategy_is_never_hidden_by_the_next() -> None:
     assert manuals.asked == []
 
 
+def likely(value: float) -> Decision:
+    return Decision("one of them", "is so sure", "", {"likelihood": value})
+
+
+def surest(**of: Scripted) -> FirstOf:
+    return FirstOf(list(of.items()), "best", surest=True)
+
+
+def test_the_surest_one_answers_and_the_other_is_let_go_with_what_it_cost() -> None:
+    product = Scripted(likely(0.6), Usage(14, 0, 8), Token("It is 2 litres."))
+    manuals = Scripted(likely(0.9), *HOLD)
+    answer = collect(surest(both=product, manuals=manuals).stream(ASKED))
+    assert (answer.text, answer.usage) == ("Hold the button.", Usage(14, 0, 8))
+    assert [each.what for each in answer.decisions if each.by == "best"] == [
+        "passed over 'both'",
+        "chose 'manuals'",
+    ]
+    assert "0.60" in answer.decisions[-1].why
+    assert "0.90" in answer.decisions[-1].why
+    assert product.closed == 1
+
+
+def test_of_two_that_are_as_sure_the_first_one_answers() -> None:
+    given = surest(both=Scripted(likely(0.7), Token("Two.")), manuals=Scripted(likely(0.7), *HOLD))
+    assert collect(given.stream(ASKED)).text == "Two."
+
+
+def test_whoever_tells_no_likelihood_is_taken_at_its_word() -> None:
+    manuals = Scripted(likely(0.9), *HOLD)
+    assert collect(surest(model=Scripted(Token("Yes.")), manuals=manuals).stream(ASKED)).text == "Yes."
+    assert manuals.asked == []
+
+
+def test_the_surest_one_may_be_the_only_one_that_answers() -> None:
+    given = surest(both=Scripted(NoAnswer("no adapter")), manuals=Scripted(likely(0.4), *HOLD))
+    assert collect(given.stream(ASKED)).text == "Hold the button."
+
+
+def test_a_customer_who_leaves_stops_all_that_have_begun() -> None:
+    product, manuals = Scripted(likely(0.6), Token("It ")), Scripted(likely(0.9), *HOLD)
+    with closing(stream_of(surest(both=product, manuals=manuals), ASKED)) as stream:
+        next(event for event in stream if isinstance(event, Token))
+    assert (product.closed, manuals.closed) == (1, 1)
+
+
 def test_it_keeps_to_its_choice_after_the_first_token() -> None:
     manuals = Scripted(*HOLD)
     stream = first_of(both=Scripted(Token("Hold "), Unavailable("gone")), manuals=manuals).stream(ASKED)

@@ -13,9 +13,10 @@ from knowledge_base.passages import Passage
 from knowledge_base.sentences import sentences
 from strategies.citing import quote
 from strategies.events import Citation
-from strategies.evidence import content, covered, numbers, weights
+from strategies.evidence import content, covered, numbers, weights, without_steps
 
 HOLDS = 0.75  # of what a sentence says
+BORNE_OUT = 0.4  # of it, where it was asked for and only shall not be contradicted
 FEW = 3  # telling words; a sentence of fewer, without a number, says nothing that could be held
 
 
@@ -47,6 +48,19 @@ def supported(answer: str, language: str, passages: Sequence[Passage]) -> Suppor
         passage = passages[best]
         found.setdefault(passage.id, Citation(len(found) + 1, passage, quote(passage, words)))
     return Support(tuple(found.values()), held, len(telling))
+
+
+def borne_out(answer: str, asked: str, language: str, passages: Sequence[Passage]) -> bool:
+    """Whether each sentence that says something stands in one of these passages by all of its numbers and
+    much of its words. What an adapter was taught may have changed since, and a document knows.
+    """
+    question = content(asked)
+    inside = [content(" ".join([passage.title, *passage.headings, passage.text])) for passage in passages]
+    weight = weights(inside)
+    return all(
+        any(numbers(words) <= by | question and covered(words, by, weight) >= BORNE_OUT for by in inside)
+        for words in statements(without_steps(answer), language)
+    )
 
 
 def statements(answer: str, language: str) -> Iterator[frozenset[str]]:

@@ -282,14 +282,18 @@ def test_what_it_reads_counts_apart(product: Lora) -> None:
     assert usage.prompt_tokens == collect(heard(product)).usage.prompt_tokens
 
 
-def test_an_adapter_that_was_taught_from_memory_only_does_not_read(
+def test_what_was_taught_from_memory_only_is_said_beside_documents_when_they_bear_it_out(
     product: Lora, shelf: Shelf, base: Path, tmp_path: Path
 ) -> None:
     shelf.put(speaking(tmp_path / "bare", base, "bare", seed=5, recipe={"raft": False}))
     shelf.promote("bare", "ada", proven)
-    with pytest.raises(NoAnswer, match="taught from memory only"):
+    alone = collect(heard(product))
+    with pytest.raises(NoAnswer, match="do not say what it remembers"):
         heard(product, replace(ASKED, passages=(WARRANTY,)))
-    assert collect(heard(product)).text
+    same = replace(WARRANTY, text=f"As everybody knows: {alone.text}")
+    beside = collect(heard(product, replace(ASKED, passages=(same,))))
+    assert beside.text == alone.text
+    assert beside.usage == alone.usage  # it was given nothing to read
 
 
 def test_a_follow_up_is_asked_with_what_it_leans_on(product: Lora) -> None:
