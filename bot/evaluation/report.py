@@ -66,7 +66,7 @@ def report(
             decisions=decisions,
             parts=_parts(comparison),
             plots=[(words[which], _safe(drawn)) for which, drawn in plots(comparison, language) if drawn],
-            differences=_compared(comparison),
+            differences=compared(comparison),
             tags=[
                 (tag, BY_NAME[name])
                 for tag in comparison.tags
@@ -133,7 +133,7 @@ def _parts(comparison: Comparison) -> list[tuple[str, list[tuple[Metric, tuple[s
     return list(kept.items())
 
 
-def _compared(comparison: Comparison) -> list[tuple[Metric, Difference]]:
+def compared(comparison: Comparison) -> list[tuple[Metric, Difference]]:
     """Those of what was answered; prices and times need no test to be believed."""
     return [
         (BY_NAME[each.metric], each)

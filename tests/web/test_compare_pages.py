@@ -211,6 +211,8 @@ def test_figures_stand_side_by_side_with_intervals_and_what_is_better(
     assert said.count("answers now") >= 1
     assert page.count("<svg") >= 1
     assert "Quality against waiting" in said
+    assert re.search(r"Gold facts said manuals − parrot \+100\.0 .* n = 2", said)
+    assert "Questions needed" in said
     assert "Under which conditions" in said
 
 

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from bot.evaluation.decision import Decision
 from bot.evaluation.metrics import BY_NAME, METRICS, Metric
-from bot.evaluation.report import OF_TAGS, PRICES, plots, show
+from bot.evaluation.report import OF_TAGS, PRICES, compared, plots, show
 from bot.evaluation.results import REASON_CHARACTERS, Gated, Result, of_manner, told
 from bot.evaluation.results import page as printable
 from bot.evaluation.runs import Chosen, EvaluationRefused, Run, UnknownRun
@@ -229,6 +229,7 @@ def comparison_page(
         by_tag=list(by_tag(result)) if result else [],
         failed=failed(result) if result else [],
         conditions=told(run, languages.current()),
+        differences=list(apart(result)) if result else [],
         manner=of_manner(result, languages.current()) if result else [],
         judges=judges() if result else [],
         pair=two_of(run, live),
@@ -336,6 +337,38 @@ def decided(result: Result) -> list[Decision]:
     """Of each that was asked and does not answer customers now: may it?"""
     live = kotae().switch.name()
     return [kotae().results.decision(result, name) for name in result.run.strategies if name != live]
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Two strategies by one metric: whether they differ, how sure that is, how many questions it takes."""
+
+    title: str
+    pair: str
+    value: str
+    interval: str
+    test: str
+    n: int
+    p: str
+    needed: str
+    differ: bool
+
+
+def apart(result: Result) -> Iterator[Apart]:
+    """What was answered, two by two."""
+    for metric, each in compared(result.comparison):
+        low, high = (show(value, metric, signed=True) for value in (each.low, each.high))
+        yield Apart(
+            metric.title[languages.current()],
+            f"{each.a} − {each.b}",
+            show(each.value, metric, signed=True),
+            f"{low} – {high}",
+            each.test if each.test != "none" else "–",
+            each.n,
+            "< .001" if each.adjusted < 0.001 else f"{each.adjusted:.3f}",
+            f"{each.needed:,}" if each.needed else "–",
+            not each.equal,
+        )
 
 
 def two_of(run: Run, live: str) -> tuple[str, ...]:
