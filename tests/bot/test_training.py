@@ -229,7 +229,7 @@ def test_a_training_whose_server_was_killed_goes_on_from_its_checkpoint(
     desk: Desk, base: str, tmp_path: Path
 ) -> None:
     """With real processes: the server's, and the training's own, which must not outlive it."""
-    recipe = Recipe(**{**RECIPE, "epochs": 400, "patience": 400, "seconds": 2})
+    recipe = Recipe(**{**RECIPE, "epochs": 400, "patience": 400, "seconds": 5})
     job = desk.training.start("spring", base=base, by="ann", recipe=recipe)
     folder = Path(desk.training.run(job.id).folder)
     server = subprocess.Popen([sys.executable, "-m", "tests.bot.trainer", tmp_path], cwd=ROOT)
