@@ -9,6 +9,7 @@ import pytest
 
 from strategies.echo import Echo
 from strategies.errors import Unavailable
+from tests.strategies.llm.model_server import Reply, model_server
 from tests.web.test_command_line import WARRANTY, Terminal
 
 QUESTIONS = [
@@ -166,3 +167,44 @@ def test_the_demos_questions_come_once_and_nothing_that_an_operator_did_is_undon
     assert kotae.question_sets.question("demo calibration", asked.id).text == "Mine?"
     assert [one.name for one in kotae.question_sets.list()] == ["demo calibration"]
     kotae.close()
+
+
+def test_a_model_reads_the_answers_and_is_told_apart_with_its_cost(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal("documents", "add", str(terminal.write("warranty.md", WARRANTY)))
+    terminal("questions", "import", write(terminal))
+    terminal("evaluate", "--set", "kettle", "--strategies", "manuals,parrot")
+    nobody = terminal("evaluate", "--show", "last", "--judge")
+    assert nobody.exit_code == 1
+    assert "no chat model is configured that could do it" in nobody.stderr
+    with model_server(Reply(["EQUAL"], usage={"prompt_tokens": 90, "completion_tokens": 1})) as server:
+        monkeypatch.setenv("KOTAE_HELPER__BASE_URL", server.url)
+        monkeypatch.setenv("KOTAE_HELPER__MODEL", "wise-1")
+        monkeypatch.setenv("KOTAE_PRICES", json.dumps({"wise-1": {"prompt": 1000.0}}))
+        to = terminal.folder / "report.html"
+        told = terminal.json("evaluate", "--show", "last", "--judge", "--report", str(to))
+        [opinion] = told["opinions"]
+        assert (opinion["judge"], opinion["draws"], opinion["share"]["value"]) == ("wise-1", 3, None)
+        assert opinion["cost"] == pytest.approx(6 * 90 * 0.001)
+        assert "wise-1" in to.read_text(encoding="utf-8")
+        assert "What a model thinks, which decides nothing:" in terminal("evaluate", "--show", "last").stdout
+        assert len(server.asked) == 6
+
+
+def test_questions_are_drafted_looked_at_accepted_and_dropped(terminal: Terminal) -> None:
+    terminal("documents", "add", str(terminal.write("warranty.md", WARRANTY)))
+    terminal("questions", "import", write(terminal))
+    assert "kotae questions draft kettle" in terminal("questions", "drafts", "kettle").stdout
+    drafted = terminal.json("questions", "draft", "kettle", "-n", "2")
+    assert all(one["question"]["facts"][0][0] in one["passage"]["text"] for one in drafted)
+    assert "wait for a person" in terminal("questions", "draft", "kettle", "--unanswered", "7").stdout
+    waiting = terminal.json("questions", "drafts", "kettle")
+    assert [one["draft"] for one in waiting] == [one["draft"] for one in drafted]
+    kept = terminal.json("questions", "accept", waiting[0]["draft"][:8], "--held-out")
+    assert kept["questions"][0]["part"] == "held-out"
+    assert terminal.json("questions", "list")[0]["questions"] == 4
+    again = terminal("questions", "drop", waiting[0]["draft"])
+    assert again.exit_code == 1
+    assert "this draft was accepted by" in again.stderr
+    assert terminal("questions", "draft", "kettle", "--document", "nothing.md").exit_code == 1
