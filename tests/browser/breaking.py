@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
+
+SILENCE = 0.2  # seconds before it breaks: a browser forgets what it has not read by then
 
 
 class Line:
@@ -40,6 +43,7 @@ class Line:
                 near.sendall(piece)
                 if left is not None and (left := left - len(piece)) <= 0:
                     self.cuts += 1
+                    time.sleep(SILENCE)
                     return
 
     @staticmethod

@@ -15,7 +15,7 @@ from bot.kotae import Kotae
 from tests.browser.colleague import JAPANESE, OUTSIDE, SIDEWAYS, Arrive, Colleague
 from tests.browser.conftest import Visit
 from tests.browser.sites import served
-from tests.people import Customer
+from tests.people import PASSWORD, Customer
 
 FILTER = "# Water filter\n\nChange the water filter of the kettle every 60 days. A filter costs 9.50 euros.\n"
 DESCALING = "# Descaling\n\nDescale the kettle every month with two spoons of citric acid, then rinse it.\n"
@@ -135,7 +135,7 @@ def test_re_indexing_is_asked_about_and_the_old_index_answers_meanwhile(
 def test_an_operator_switches_sees_who_chose_and_goes_back_with_one_click(
     operator: Colleague, app: Flask
 ) -> None:
-    cards = operator.page.locator("section.card")
+    cards = operator.opens("strategy").page.locator("section.card")
     speaking = cards.filter(has_text="answers now")
     expect(speaking.get_by_role("heading")).to_have_text("manuals")
     expect(operator.page.get_by_text("Nothing was switched yet.")).to_be_visible()
@@ -157,7 +157,7 @@ def test_an_operator_switches_sees_who_chose_and_goes_back_with_one_click(
 def test_an_operator_reads_why_somebody_else_speaks_than_was_chosen(
     operator: Colleague, kotae: Kotae
 ) -> None:
-    expect(operator.page.get_by_role("status")).to_have_count(0)
+    expect(operator.opens("strategy").page.get_by_role("status")).to_have_count(0)
     kotae.switch.status = "'best' was chosen and cannot speak here: the model server does not answer"
     operator.opens("strategy")
     expect(operator.page.get_by_role("status")).to_have_text(kotae.switch.status)
@@ -291,9 +291,10 @@ def test_the_language_is_chosen_in_the_menu_and_kept(operator: Colleague) -> Non
 
 def test_an_operator_is_not_shown_the_way_to_the_library(operator: Colleague, admin: Colleague) -> None:
     everybodys = ["Overview", "Inbox", "Conversations", "Strategy", "Compare"]
-    expect(operator.page.locator("header .nav-link")).to_have_text([*everybodys, "Search"])
+    links = operator.opens("strategy").page.locator("header .nav-link")
+    expect(links).to_have_text([*everybodys, "Search"])
     headings = ["Library", "Product model", "Settings"]
-    expect(admin.page.locator("header .nav-link")).to_have_text([*everybodys, *headings])
+    expect(admin.opens("strategy").page.locator("header .nav-link")).to_have_text([*everybodys, *headings])
     admin.page.get_by_role("button", name="Library").click()
     library = admin.page.locator("header .dropdown-menu.show .dropdown-item")
     expect(library).to_have_text(["Documents", "Search", "Pairs"])
@@ -302,9 +303,16 @@ def test_an_operator_is_not_shown_the_way_to_the_library(operator: Colleague, ad
     expect(admin.page.get_by_role("button", name="Library")).to_have_class(re.compile("active"))
 
 
-def test_menu_and_forms_work_by_keyboard_alone(two_manuals: None, signed_in: Arrive) -> None:
-    operator = signed_in(width=360, height=740)
-    page, keys = operator.page, operator.page.keyboard
+def test_menu_and_forms_work_by_keyboard_alone(two_manuals: None, a_visitor: Visit, kotae: Kotae) -> None:
+    kotae.users.add("operator@example.com", PASSWORD, "operator")
+    visitor = a_visitor(width=360, height=740)
+    page, keys = visitor.page, visitor.page.keyboard
+    operator = Colleague(page, visitor.kotae, visitor.complaints).opens("sign-in")
+    expect(page.locator("[name=email]")).to_be_focused()
+    for text, key in (("operator@example.com", "Tab"), (PASSWORD, "Enter")):
+        keys.type(text)
+        keys.press(key)
+    page.wait_for_url("**/console/strategy")
     keys.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     for _ in range(2):

@@ -24,6 +24,7 @@ from tests.people import PASSWORD
 LONG = "Fill the tank 🫖 to **MAX**, press 「抽出」 for `3.5` seconds, and wait until the light is amber.\n\n"
 
 
+@pytest.mark.timeout(400)
 def test_a_line_that_breaks_again_and_again_loses_and_repeats_nothing(
     a_visitor: Visit, stage: Stage, address: str, house: Kotae
 ) -> None:
@@ -35,7 +36,7 @@ def test_a_line_that_breaks_again_and_again_loses_and_repeats_nothing(
             line.breaks = [dice.randint(1, 2500) for _ in range(8)]
             stage.says(*[part for _ in range(6) for part in (LONG, cites("a", "a"))])
             answer = visitor.asks("How?")
-            expect(answer.locator(".feedback")).to_be_visible(timeout=30_000)
+            expect(answer.locator(".feedback")).to_be_visible(timeout=90_000)  # eight times they come back
             kept = newest(house).messages[-1].text
             assert kept == LONG * 6
             expect(answer.locator(".said p")).to_have_count(6)
