@@ -247,10 +247,14 @@ class TestForgetting:
             one.name for one in files
         }
         before = kotae.library.version()
+        taught, marked = _adapter(tmp_path / "spring", "spring", "00"), []
+        kotae.shelf.all = lambda: [taught]  # type: ignore[assignment, list-item]
+        kotae.shelf.mark = lambda adapters, _why: marked.extend(adapters)  # type: ignore[method-assign]
 
         admin.sends(f"/console/conversations/{conversation}/erase", sure="1")
         told = admin.opens("/console/conversations").text
         assert "2 messages, 1 candidates, 1 pairs, 1 questions of question sets" in told
+        assert marked == [taught]  # it came of a training that was given their words
         kotae.jobs.drain()
         wipe(kotae.engine)
         assert with_their_words(kotae) == []
@@ -358,8 +362,8 @@ def _days():
     return Days.back(60)
 
 
-def _adapter(path: Path, name: str):
+def _adapter(path: Path, name: str, digest: str = ""):
     from types import SimpleNamespace
 
     path.mkdir()
-    return SimpleNamespace(path=path, called=name, hash=name)
+    return SimpleNamespace(path=path, called=name, hash=digest or name)
