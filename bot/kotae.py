@@ -148,10 +148,10 @@ class Kotae:
                 **work_of(library, self.remove),
                 training.KIND: lambda arguments, tell: self.training.work(arguments, tell),
                 looking.KIND: lambda _arguments, tell: looking.work(self.watches, self.jobs, tell),
-                runs.KIND: lambda arguments, tell: self.evaluations.work(arguments, tell),
+                runs.KIND: lambda arguments, tell: self._as_chosen(self.evaluations.work, arguments, tell),
                 opinions.KIND: lambda arguments, tell: self.opinions.work(arguments, tell),
                 drafts.KIND: lambda arguments, tell: self.drafts.work(arguments, tell),
-                routing.LEARN: lambda arguments, tell: self.routers.work(arguments, tell),
+                routing.LEARN: lambda arguments, tell: self._as_chosen(self.routers.work, arguments, tell),
                 DELIVER: self.deliveries.work,
                 PAIR_DOCUMENTS: self.pair_documents.work,
                 retention.KIND: self.retention.work,
@@ -358,6 +358,11 @@ class Kotae:
             self.shadows.ends()
         if others := self.switch.shadows(record.message_id):
             self.shadows.wish(Wish(record.message_id, question, others, record.index_version))
+
+    def _as_chosen(self, work: Work, arguments: Mapping[str, Any], tell: Progress) -> None:
+        """The work with the options that operators have set, also in a process that answers nobody."""
+        self.switch.current()
+        work(arguments, tell)
 
     def _conditions(self, strategies: Sequence[str]) -> dict[str, Any]:
         """What a reader of an evaluation's figures should know of this installation."""

@@ -98,6 +98,19 @@ def test_a_cache_is_cold_at_each_question(
     assert embedded.count("What does part number 5 cost?") == 2  # once in each run, though two ask for it
 
 
+def test_a_process_that_answers_nobody_asks_with_the_options_that_operators_set(kotae: Kotae) -> None:
+    file = io.BytesIO("\n".join(map(json.dumps, entries()[:1])).encode())
+    kotae.question_sets.import_(file, "prices.jsonl", "prices", by="ann")
+    kotae.switch.use("parrot", "ann")
+    kotae.switch.set_options("parrot", {"before": "Hm."}, "ann")
+    kotae.close()
+    beside = Kotae.open(kotae.settings)  # the command line, or a worker
+    run = beside.evaluations.start("prices", ["parrot"], by="ann")
+    beside.jobs.drain()
+    assert beside.evaluations.answers(beside.evaluations.run(run.id))["parrot"]["q0"].text.startswith("Hm.")
+    beside.close()
+
+
 def test_two_runs_of_one_strategy_answer_alike(kotae: Kotae, measured: Callable[..., Run]) -> None:
     one, other = (kotae.evaluations.answers(measured("manuals"))["manuals"] for _ in range(2))
     said = [
