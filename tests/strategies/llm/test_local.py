@@ -1,5 +1,6 @@
 """A model in this process: tiny, made on the spot, with random weights."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -48,6 +49,7 @@ def test_tokens_are_counted_apart(tiny_model: Path) -> None:
 
 def test_a_customer_who_leaves_stops_the_model_within_a_token(tiny_model: Path) -> None:
     made: list[int] = []
+    go = threading.Event()
 
     class Counting(Local):
         def _held(self) -> Any:
@@ -56,6 +58,7 @@ def test_a_customer_who_leaves_stops_the_model_within_a_token(tiny_model: Path) 
 
             def counted(*args: Any, **kwargs: Any) -> Any:
                 made.append(1)
+                assert len(made) < 20 or go.wait(60)
                 return forward(*args, **kwargs)
 
             model.forward = counted
@@ -66,9 +69,9 @@ def test_a_customer_who_leaves_stops_the_model_within_a_token(tiny_model: Path) 
     with closing(speaker.speak([Message("user", "Hello")])) as stream:
         next(stream)
     left_at = len(made)
+    go.set()
     assert eventually(lambda: speaker._turns._value == 2), "its turn is free again"
     assert len(made) <= left_at + 2
-    assert left_at < 100
 
 
 def test_who_comes_while_all_turns_are_taken_is_told_in_time(tiny_model: Path) -> None:
