@@ -16,6 +16,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as examples
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from werkzeug.routing import Rule
 
 from bot.access.users import Users
 from bot.kotae import Kotae
@@ -89,9 +90,18 @@ class Templates(BytecodeCache):
 
 @pytest.fixture(scope="session", autouse=True)
 def one_compilation() -> Iterator[None]:
-    """Templates are compiled once for all applications of the run."""
+    """Templates, and functions that build addresses, are compiled once for all applications of the run."""
+    compiled, builders = Rule._compile_builder, {}
+
+    def builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
+        if key not in builders:
+            builders[key] = compiled(rule, append_unknown)
+        return builders[key]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(Flask.jinja_options, "bytecode_cache", Templates())
+        patch.setattr(Rule, "_compile_builder", builder)
         yield
 
 
