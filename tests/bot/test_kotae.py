@@ -52,6 +52,9 @@ class FakeLibrary:
     def by_id(self, _ids: Sequence[str]) -> dict[str, Passage]:
         return {}
 
+    def search_for(self, _audience: Sequence[str]) -> Callable[..., list[Passage]]:
+        return lambda _query, **_more: []
+
     def warm_up(self) -> None:
         self.done.append(("warm up",))
 

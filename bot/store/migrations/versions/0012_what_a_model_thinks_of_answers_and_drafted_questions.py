@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("turned", sa.Boolean(), nullable=False),
         sa.Column("prompt_tokens", sa.Integer(), nullable=False),
         sa.Column("completion_tokens", sa.Integer(), nullable=False),
-        sa.Column("cost", sa.Float(), nullable=False),
+        sa.Column("cost", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(
             ["run_id"], ["evaluation_runs.id"], name=op.f("fk_evaluation_opinions_run_id"), ondelete="CASCADE"
         ),
