@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from flask import Flask
 from markdown_it import MarkdownIt
 from markupsafe import Markup
+
+
+EMPTY_HEADING = re.compile(r"<th([^>]*)></th>")
 
 
 @cache
@@ -16,8 +20,9 @@ def _renderer() -> MarkdownIt:
 
 
 def rendered(text: str) -> Markup:
-    """The text as HTML."""
-    return Markup(_renderer().render(text))  # noqa: S704 - the renderer escapes whatever it did not write itself
+    """The text as HTML; the empty corner of a table heads nothing."""
+    html = EMPTY_HEADING.sub(r"<td\1></td>", _renderer().render(text))
+    return Markup(html)  # noqa: S704 - the renderer escapes whatever it did not write itself
 
 
 def teach(app: Flask) -> None:

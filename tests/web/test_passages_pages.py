@@ -149,6 +149,14 @@ def test_markup_in_a_passage_stays_text(admin: Admin, kotae: Kotae, kettle: Docu
     assert "</textarea><b>" not in page
 
 
+def test_the_empty_corner_of_a_table_is_no_heading(admin: Admin, kotae: Kotae) -> None:
+    admin.uploads(("doses.md", b"# Doses\n\n| | 1 cup | 2 cups |\n|---|---|---|\n| Dose | 9 g | 18 g |\n"))
+    (document,) = kotae.library.documents()
+    page = admin.opens(f"/console/documents/{document.id}").text
+    assert "<th>1 cup</th>" in page
+    assert "<th></th>" not in page
+
+
 class TestPrintedPages:
     @pytest.fixture
     def guide(self, admin: Admin, kotae: Kotae) -> Document:
