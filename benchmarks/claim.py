@@ -292,7 +292,10 @@ def show(claim: Claim) -> None:
         )
     print("\n≤: what the passages in its prompt hold; no reader says more than it read.\n")
     for name, value in claim.more.items():
-        print(f"{name:<64}{value if isinstance(value, str) else f'{value:,.4g}'}")
+        print(f"{name:<64}{value if isinstance(value, str) else f'{value:,.4g}'}", flush=True)
+
+
+def show_elsewhere(claim: Claim) -> None:
     for name, told in claim.elsewhere.items():
         print(f"\n{name}")
         for column, value in told.items():
@@ -403,12 +406,16 @@ def measure(options: argparse.Namespace) -> None:
     claim = Claim(
         {name: row(verdicts[name]) for name in STRATEGIES},
         rag,
-        {} if options.demo_only else elsewhere(options.limit or 200, count),
+        {},
         {name: len(each) for name, each in asked.items()},
         more,
     )
     show(claim)
     write(options.out, claim, all_asked, answers, verdicts)
+    if not options.demo_only:
+        claim = replace(claim, elsewhere=elsewhere(options.limit or 200, count))
+        show_elsewhere(claim)
+        write(options.out, claim, all_asked, answers, verdicts)
     print(f"\nThe page, the plots and the figures are in {options.out}/")
 
 

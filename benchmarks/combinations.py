@@ -3,7 +3,9 @@
 `python -m benchmarks.combinations --adapter FOLDER` (or without: an adapter is trained first) has the router
 learn from an evaluation of the demo's calibration questions and of other wordings of the pairs that are
 trained on, and asks everybody what `benchmarks.claim` asks: held-out wordings of what the desk answered, what
-only the manuals tell, what nobody answers. Nothing is chosen by these.
+only the manuals tell, what nobody answers. Nothing is chosen by these. The router is asked for its choice
+under each budget; what comes of it is that strategy's answer, for two runs of a strategy differ by nothing.
+`cascade` is `both` with the manuals behind it.
 
 Prompt tokens are those that a language model would read: the product model's are its own; where the manuals
 answer, they are those of the prompt that RAG makes for a chat model, for the documents' own words need none.
@@ -12,6 +14,7 @@ answer, they are those of the prompt that RAG makes for a chat model, for the do
 import argparse
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +32,7 @@ from demo.pairs import DemoPair, pairs
 from demo.questions import questions
 from knowledge_base.database import now
 from strategies.base import Question, Turn
+from strategies.events import Decision
 from strategies.llm.prompt import prompt as chat_prompt
 from strategies.lora.bases.model import SHIPPED, load
 from strategies.lora.pairs import HeldOut, Pair, Taught
@@ -37,12 +41,21 @@ from strategies.router import Learnt, Router
 from strategies.router.fitting import fit
 from strategies.router.head import file_of, save
 from strategies.router.plan import curve, singles
+from strategies.streams import stream_of
 
-OF = ("manuals", "product", "best")
+OF = ("manuals", "both", "cascade")
 RAG_PASSAGES = 6  # what `rag` finds where nothing else is configured
-SHARES = (1.0, 0.5, 0.25, 0.1)  # of what the manuals' prompts take: the budgets
+SHARES = (1.0, 0.75, 0.5, 0.4, 0.3, 0.2, 0.1)  # of what the manuals' prompts take: the budgets
 SEED = 20261128  # of the wordings that the router learns from; the training's own are others
-ROUTER = {"KOTAE_STRATEGIES": json.dumps({"router": {"use": "router", "of": OF, "spend": "tokens"}})}
+ROUTER = {
+    "KOTAE_STRATEGIES": json.dumps(
+        {
+            "router": {"use": "router", "of": OF, "spend": "tokens"},
+            "cascade": {"use": "first_of", "of": ["both", "manuals"]},
+        }
+    ),
+    "KOTAE_LIMITS__ANSWER_SECONDS": "600",
+}
 
 Count = Callable[[AskedQuestion], int]  # the tokens of the prompt that RAG makes of a question
 Row = dict[str, Figure | float]
@@ -194,12 +207,26 @@ def measure(kotae: Kotae, limit: int) -> dict[str, Row]:
         router = kotae.strategies.get("router")
         assert isinstance(router, Router)
         router.look()
-        said = ask(kotae, asked, ("router",), f"the router at {share:.0%}")
         name = "router, no limit" if share == 1 else f"router, {share:.0%} of RAG's"
-        table[name] = row(outcomes(asked, said, count)["router"], rag)
+        table[name] = row(routed(router, asked, alone), rag)
     table["whoever always knew"] = row(always_knew(alone), rag)
     foretell(kotae, alone)
     return table
+
+
+def routed(
+    router: Router, asked: Sequence[AskedQuestion], alone: Mapping[str, Sequence[Outcome]]
+) -> list[Outcome]:
+    """What comes of the router's choices."""
+    return [alone[chosen(router, question)][at] for at, question in enumerate(asked)]
+
+
+def chosen(router: Router, question: AskedQuestion) -> str:
+    """Whom the router chooses, which is the first thing that it tells."""
+    with closing(stream_of(router, Question(question.text, question.history, (), question.language))) as told:
+        decision = next(told)
+    assert isinstance(decision, Decision)
+    return next(name for name in OF if decision.what == f"chose {name!r}")
 
 
 def always_knew(alone: Mapping[str, Sequence[Outcome]]) -> list[Outcome]:
