@@ -13,27 +13,34 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from knowledge_base.passages import Passage
 
 LONGEST = 160  # characters of a question
 SHORT = 60  # … of a cell or a subject
 MEASURE = (
-    r"[$¥€£]\s?\d[\d,]*(?:\.\d+)?"
-    r"|\d[\d,]*(?:\.\d+)?(?:\s?[–-]\s?\d[\d,]*(?:\.\d+)?)?\s?"
+    r"[$¥€£]\s?\d+(?:,\d+)*(?:\.\d+)?"
+    r"|\d+(?:,\d+)*(?:\.\d+)?(?:\s?[–-]\s?\d+(?:,\d+)*(?:\.\d+)?)?\s?"
     r"(?:%|°[CF]|℃|percent|milli(?:litres?|liters?|metres?|meters?)|centi(?:metres?|meters?)"
     r"|lit(?:re|er)s?|met(?:re|er)s?|kilograms?|grams?|seconds?|minutes?|hours?|days?|working days?|weeks?"
     r"|months?|years?|watts?|volts?|degrees?|dollars?|euros?|cups?|ml|mm|cm|kg|km|GHz|MHz|GB|MB|W|V|l|g|m)(?![A-Za-z])"
 )
 MEASURED = re.compile(rf"(?<![\w.,])(?:{MEASURE})")
 CODE = re.compile(r"(?<![\w-])[A-Z]{1,4}-?\d[\w-]*")
+HOW_MANY = re.compile(
+    r"\b(?:how (?:much|many|long|often|big|heavy|hot|far|fast|soon)|what (?:size|price|temperature)|costs?)\b"
+    r"|いくら|いくつ|何[^か]|どのくらい|どれくらい|いつまで",
+    re.IGNORECASE,
+)
 ASKS = re.compile(r"^[^\n]{6,}[?？]$")
 RULE = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
-LINE = re.compile(r"^(?:[-*]\s+)?(?P<key>[^:：|\n]{2,40})[:：]\s*(?P<value>[^\n]{1,60})$")
+LINE = re.compile(r"^(?:[-*]\s+)?(?P<key>[^:：|\n]{2,40})[:：]\s*(?P<value>[^\n]{1,30})$")
 STEP = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*])\s+")
 VALUES = ("value", "値", "内容", "仕様")
 BOLD = re.compile(r"\*\*(.+?)\*\*")
 
+UNCLEAR = re.compile(r"^(?:It|This)$|\b(?:and|is|are|was|comes?|arrives?|which|that)\b")
 MORE_OR_LESS = r"(?:only |about |up to |at least |at most |around |a |an )*"
 SUBJECT = r"(?P<subject>(?:The|A|An|Your|Our|Each|Every|It|This)\b[^,;:()]{0,60}?)"
 ENGLISH: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -76,17 +83,19 @@ class Asked:
     question: str
     fact: str
     words: str
+    precise: bool = True  # it asks for the very figure, and not for what there is to know
 
 
 def asked_of(passage: Passage) -> Iterator[Asked]:
     """What can be asked of a passage, the best first; nothing of one that holds no number, code or table."""
     found: dict[str, Asked] = {}
-    for asked in (
+    every = (
         *of_its_heading(passage),
         *of_its_tables(passage),
         *of_its_sentences(passage),
         *of_it(passage),
-    ):
+    )
+    for asked in sorted(every, key=lambda one: not one.precise):
         if len(asked.question) <= LONGEST and asked.fact not in asked.question:
             found.setdefault(asked.fact, asked)
     yield from found.values()
@@ -96,13 +105,16 @@ def asked_of(passage: Passage) -> Iterator[Asked]:
 
 
 def of_its_heading(passage: Passage) -> Iterator[Asked]:
-    """The question that stands above the passage, if the text has a figure in it."""
+    """The question that stands above the passage. What does not ask for a figure is hardly answered by one
+    that comes later than in the first sentence.
+    """
     heading = passage.headings[-1] if passage.headings else ""
     if not ASKS.match(heading):
         return
-    for sentence in sentences(passage):
+    precise = bool(HOW_MANY.search(heading))
+    for sentence in islice(sentences(passage), None if precise else 1):
         if (fact := figure(sentence)) and fact not in heading:
-            yield Asked(heading, fact, sentence)
+            yield Asked(heading, fact, sentence, precise)
             return
 
 
@@ -187,7 +199,7 @@ def in_english(sentence: str) -> Asked | None:
     for pattern, form in ENGLISH:
         if (found := pattern.match(sentence)) is not None:
             subject = found["subject"].strip()
-            if subject in ("It", "This"):  # nobody knows what is meant
+            if UNCLEAR.search(subject):
                 return None
             be = "are" if re.search(r"\sare\s", found[0]) else "is"
             state = re.search(r"(valid|kept|stored|open|covered|under warranty)", found[0])
@@ -217,9 +229,10 @@ def of_it(passage: Passage) -> Iterator[Asked]:
     for sentence in sentences(passage):
         if fact := figure(sentence):
             if passage.language == "ja":
-                yield Asked(f"「{passage.title}」の「{heading}」について教えてください。", fact, sentence)
+                asks = f"「{passage.title}」の「{heading}」について教えてください。"
             else:
-                yield Asked(f"What should I know about “{heading}” ({passage.title})?", fact, sentence)
+                asks = f"What should I know about “{heading}” ({passage.title})?"
+            yield Asked(asks, fact, sentence, precise=False)
             return
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -27,7 +26,7 @@ from bot.access import audit
 from bot.conversations.conversation import Conversations, UnknownConversation
 from bot.conversations.question import clean
 from bot.evaluation import facts
-from bot.evaluation.asked_of import LONGEST, asked_of
+from bot.evaluation.asked_of import LONGEST, Asked, asked_of
 from bot.evaluation.files import as_entry, read_question
 from bot.evaluation.growing import grown
 from bot.evaluation.helper import Helper, Helpers
@@ -351,20 +350,19 @@ class Drafted:
 
 
 def in_their_own_words(documents: Sequence[Sequence[Passage]]) -> Iterator[Drafted]:
-    """What the passages' own words ask, spread over the documents: one of each passage, then a second one."""
-    waiting = [
-        deque((passage, deque(asked_of(passage))) for passage in spread(passages)) for passages in documents
-    ]
-    while waiting:
-        for places in waiting:
-            while places:
-                passage, rest = places.popleft()
-                if rest:
-                    one = rest.popleft()
-                    places.append((passage, rest))
-                    yield _of(passage, one.question, one.fact, one.words)
-                    break
-        waiting = [places for places in waiting if places]
+    """What the passages' own words ask, of one document after the other."""
+    for row in zip_longest(*map(of_a_document, documents)):
+        for passage, one in filter(None, row):
+            yield _of(passage, one.question, one.fact, one.words)
+
+
+def of_a_document(passages: Sequence[Passage]) -> Iterator[tuple[Passage, Asked]]:
+    """Of passages far from one another first, and what asks for the very figure before all else."""
+    asked = [(passage, list(asked_of(passage))) for passage in spread(passages)]
+    for precise in (True, False):
+        rows = ([(passage, one) for one in found if one.precise is precise] for passage, found in asked)
+        for row in zip_longest(*rows):
+            yield from filter(None, row)
 
 
 def by_a_model(documents: Sequence[Sequence[Passage]], helper: Helper) -> Iterator[Drafted | None]:

@@ -355,15 +355,17 @@ class Apart:
 
 
 def apart(result: Result) -> Iterator[Apart]:
-    """What was answered, two by two."""
+    """What was answered, two by two; nothing of what came out the same at every question."""
     for metric, each in compared(result.comparison):
+        if each.test == "none":
+            continue
         low, high = (show(value, metric, signed=True) for value in (each.low, each.high))
         yield Apart(
             metric.title[languages.current()],
             f"{each.a} − {each.b}",
             show(each.value, metric, signed=True),
             f"{low} – {high}",
-            each.test if each.test != "none" else "–",
+            each.test,
             each.n,
             "< .001" if each.adjusted < 0.001 else f"{each.adjusted:.3f}",
             f"{each.needed:,}" if each.needed else "–",

@@ -59,9 +59,18 @@ def test_in_japanese_the_number_becomes_a_question_in_its_place(
 
 
 def test_a_heading_that_asks_is_the_question() -> None:
-    assert asked("Yes. It stays below 40 °C.", heading="Is the handle hot?") == [
-        ("Is the handle hot?", "40 °C")
-    ]
+    found = asked("Not very. It stays below 40 °C.", heading="How hot is the handle?")
+    assert found == [("How hot is the handle?", "40 °C")]
+    assert asked("It stays below 40 °C.", heading="Is the handle hot?") == [("Is the handle hot?", "40 °C")]
+
+
+def test_a_figure_that_comes_later_answers_no_question_why() -> None:
+    assert asked("The address was wrong. Try again after 2 hours.", heading="Why was my card declined?") == []
+
+
+def test_what_asks_for_the_very_figure_stands_first() -> None:
+    found = asked("Wait 15 minutes. The lamp costs $49.", heading="When it blinks")
+    assert [fact for _, fact in found] == ["$49", "15 minutes"]
 
 
 TABLE = "| Product | Warranty |\n| --- | --- |\n| Lamp | 2 years |\n| Bulb | none |\n| Cable | 18 months |"
