@@ -111,7 +111,7 @@ def alone(passage: Passage, each_side: int) -> Sequence[Passage]:  # noqa: ARG00
 SearchFor = Callable[[Collection[str], Collection[str]], Search]
 
 
-def nothing_found(_query: str, _k: int = 5) -> Sequence[Passage]:
+def nothing_found(query: str, k: int = 5) -> Sequence[Passage]:  # noqa: ARG001
     return ()
 
 

@@ -9,7 +9,6 @@ from flask import Flask
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-
 EMPTY_HEADING = re.compile(r"<th([^>]*)></th>")
 
 
