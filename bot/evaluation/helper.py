@@ -104,4 +104,4 @@ class Helpers:
         if not isinstance(made, Llm):
             known = ", ".join(self.names()) or "none is configured"
             raise Misconfigured(f"{strategy!r} is no `llm` strategy, whose model could be asked: {known}")
-        return Helper(made.speaker.model, made.speaker, self.prices)
+        return Helper(made.model.model, made.model, self.prices)

@@ -39,7 +39,7 @@ class Llm:
         return cls(speaker, instructions=options.instructions, max_tokens=options.max_tokens, named=kit.named)
 
     @property
-    def speaker(self) -> Speaker:
+    def model(self) -> Speaker:
         """Whoever speaks, for those who ask it something else than a customer's question."""
         return self._speaker
 
