@@ -17,6 +17,7 @@ import pytest
 from strategies.lora.testing import tiny_base
 from strategies.lora.training import apart
 from strategies.lora.training.apart import DONE, STOPPED, Teller, run_apart
+from strategies.lora.training.course import train
 from strategies.lora.training.work import CHECKPOINT, Told, TrainingFailed, TrainingStopped, Work
 from tests.strategies.lora.desk import Listener, never, work
 
@@ -52,7 +53,7 @@ def as_several(processes: int, folder: Path) -> list[dict[str, Any]]:
 @pytest.mark.timeout(400)
 def test_two_processes_train_as_one(base: Path, tmp_path: Path) -> None:
     recipe = {"epochs": 2, "batch": 6}
-    run_apart(work(tmp_path / "alone", base, **recipe).folder, heard := Listener(), never)
+    train(work(tmp_path / "alone", base, **recipe), heard := Listener(), never)
     two = work(tmp_path / "two", base, **recipe)
     said = as_several(2, two.folder)
     assert {one["done"] for one in said if "done" in one} == {str(two.adapter)}
