@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from pathlib import Path
 from threading import Event
 
@@ -188,7 +187,7 @@ def test_a_page_asks_for_its_customer(a_visitor: Visit, site: Site, address: str
     visitor.page.evaluate("kotae.ask(' When? ')")  # the frame is not even there
     expect(visitor.frame.locator(".customer .said")).to_have_text("When?")
     expect(visitor.last.locator(".feedback")).to_be_visible()
-    gate = threading.Event()
+    gate = Event()
     stage.says("Wait ", gate, "for it.")
     visitor.page.evaluate("kotae.ask('And then?')")
     expect(visitor.last.locator(".said")).to_have_text("Wait")

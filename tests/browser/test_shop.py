@@ -26,6 +26,16 @@ def test_the_shop_sells_in_the_readers_language(
     expect(page.locator("html")).to_have_attribute("lang", language)
 
 
+def test_a_question_of_the_shop_is_asked_with_a_click(a_visitor: Visit) -> None:
+    visitor = a_visitor().visits()
+    question = visitor.page.locator("[data-kotae-ask]").first
+    words = question.inner_text()
+    question.click()
+    expect(visitor.frame.locator(".customer .said")).to_have_text(words)
+    visitor.page.keyboard.press("Escape")
+    expect(question).to_be_focused()
+
+
 def test_the_chat_is_one_line_of_the_page(a_visitor: Visit) -> None:
     scripts = a_visitor().visits().page.locator("script")
     expect(scripts).to_have_count(1)

@@ -35,7 +35,7 @@ class Chat {
       stop: () => this.stop(),
     });
     this.person = new Person(this.api, { hears: (message) => this.#hear(message), changed: () => this.#offer() });
-    this.host = new Host(site, { opened: () => this.composer.focus(), knows: (told) => this.#knows(told) });
+    this.host = new Host(site, { opened: () => this.composer.focus(), knows: (told) => this.#knows(told), asks: (text) => this.#choose(text) });
     page("close").hidden = !this.host.present || inline !== undefined;
     page("close").addEventListener("click", () => this.host.close());
     page("new").addEventListener("click", () => this.restart());
@@ -324,9 +324,11 @@ class Chat {
     this.remember();
   }
 
+  /** A question that is offered, here or on the page around us; one that comes while an answer is written waits in the box. */
   #choose(text) {
     this.composer.focus();
-    if (!this.#waiting) this.ask(text);
+    if (this.#waiting) this.composer.edit("", text);
+    else this.ask(text);
   }
 
   #put({ id, text }) {

@@ -5,8 +5,8 @@ export class Host {
   #site;
   #met;
 
-  /** `opened` is called when the page shows the chat, `knows` when it tells of itself and its customer. */
-  constructor(site, { opened, knows }) {
+  /** `opened` is called when the page shows the chat, `knows` when it tells of itself and its customer, `asks` with a question of it. */
+  constructor(site, { opened, knows, asks }) {
     this.#site = site;
     if (!this.present) return;
     const { promise, resolve } = Promise.withResolvers();
@@ -18,6 +18,7 @@ export class Host {
       if (type === "page" || (type === "opened" && page.page)) knows(page);
       if (type === "page") resolve();
       if (type === "opened") opened();
+      if (type === "opened" && page.question) asks(String(page.question));
     });
     this.#tell("ready");
   }

@@ -89,6 +89,7 @@
   let frame = null;
   let ready = false;
   let opener = launcher; // where the focus goes back to
+  let question = ""; // that the page asks for its customer, until the frame takes it
 
   function parsed(text) {
     try {
@@ -118,16 +119,26 @@
   }
 
   function tell(type) {
-    if (ready) frame.contentWindow.postMessage({ kotae: type, ...told, page: location.href, title: document.title }, address.origin);
+    if (!ready) return;
+    frame.contentWindow.postMessage({ kotae: type, ...told, page: location.href, title: document.title, question }, address.origin);
+    if (type === "opened") question = "";
   }
 
   function emit(name, detail) {
     for (const hear of listeners[name] || []) hear(detail);
   }
 
+  /** Open the chat with a question, and ask it. */
+  function ask(text) {
+    question = String(text ?? "").trim();
+    open();
+  }
+
   function open() {
-    if (inline) return tell("opened");
-    if (panel.open) return;
+    if (inline || panel.open) {
+      if (inline || question) tell("opened");
+      return;
+    }
     const active = document.activeElement;
     opener = active && active !== host && active !== document.body ? active : launcher;
     if (!frame) load();
@@ -157,7 +168,7 @@
       frame.hidden = false;
       failed.hidden = true;
       tell("page");
-      if (panel.open && !inline) tell("opened");
+      if (panel.open && (!inline || question)) tell("opened");
     } else if (type === "close") close();
     else if (type === "message") {
       if (!panel.open && detail.role !== "customer") show(false, true);
@@ -181,7 +192,11 @@
   panel.addEventListener("close", closed);
   for (const part of [panel, launcher]) part.addEventListener("keydown", (event) => event.key === "Escape" && close());
   window.addEventListener("message", receive);
-  window.kotae = Object.freeze({ open, close, on, about: (about) => know({ about }), identify: (identity, signature) => know({ identity, signature }) });
+  document.addEventListener("click", ({ target }) => {
+    const asks = target.closest?.("[data-kotae-ask]");
+    if (asks) ask(asks.dataset.kotaeAsk || asks.textContent);
+  });
+  window.kotae = Object.freeze({ open, close, ask, on, about: (about) => know({ about }), identify: (identity, signature) => know({ identity, signature }) });
 
   show(false);
   function settle() {
