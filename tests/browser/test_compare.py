@@ -102,6 +102,8 @@ def test_every_page_fits_a_telephone_and_speaks_japanese(
     colleague = signed_in("operator", **options)
     run = kotae.evaluations.start("kettle", ["manuals", "parrot", "twin"], by="ann")
     until(lambda: kotae.evaluations.run(run.id).ended, 60)
+    kotae.drafts.begin("kettle", by="ann", count=1)
+    until(lambda: kotae.drafts.list(run.set_id).total == 1, 60)
     page = colleague.page
     for path in (
         "compare",
@@ -109,6 +111,7 @@ def test_every_page_fits_a_telephone_and_speaks_japanese(
         f"compare/{run.id}/answers",
         f"compare/{run.id}/answers/warranty",
         f"compare/sets/{run.set_id}",
+        f"compare/sets/{run.set_id}/drafts",
         f"compare/sets/{run.set_id}/questions/warranty",
         f"compare/{run.id}/report",
     ):
