@@ -76,7 +76,7 @@ def test_a_learning_that_fails_says_why_and_changes_nothing(kotae: Kotae, operat
     assert "a router is learning already" in operator.opens(twice.location).text
     kotae.evaluations.remove(run.id, by="x")  # before the worker comes to it
     kotae.jobs.drain()
-    (told,) = alerts(operator.opens("/console/router").text)
+    told, *_ = alerts(operator.opens("/console/router").text)
     assert "It has not learned: there is no evaluation" in told
     assert kotae.routers.standing("router").routing.head is None
 
