@@ -14,7 +14,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 from apiflask import APIBlueprint, HTTPError
-from flask import Response, current_app, request
+from flask import Response, current_app, make_response, request
 from flask_babel import gettext as _
 
 from bot.conversations import suggestions, transcript
@@ -209,7 +209,11 @@ def read_transcript() -> Response:
 
 @bp.post("/conversation/transcript")
 @bp.auth_required(auth.customer)
-@limiter.limit(lambda: cast(str, current_app.config["TRANSCRIPTS"]))
+@limiter.limit(
+    lambda: cast(str, current_app.config["TRANSCRIPTS"]),
+    deduct_when=lambda response: response.status_code == 202,
+    on_breach=lambda _limit: _enough_transcripts(),
+)
 @bp.input(schemas.SendTranscript)
 @bp.output(schemas.Sent, status_code=202)
 @bp.doc(responses=errors(400, 403, 404, 409, 429, 503))
@@ -226,6 +230,12 @@ def send_transcript(json_data: schemas.SendTranscript) -> schemas.Sent:
         raise HTTPError(409, _("There is nothing to send yet.")) from None
     except TooManyLetters:
         raise HTTPError(429, kotae().settings.say("transcript_limit", language)) from None
+
+
+def _enough_transcripts() -> Response:
+    """An hour is more than the moment that other limits ask to wait."""
+    sentence = kotae().settings.say("transcript_limit", languages.current())
+    return make_response({"error": sentence, "retry": False}, 429)
 
 
 def _signed(asked: schemas.NewConversation) -> Mapping[str, str]:
