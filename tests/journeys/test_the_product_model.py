@@ -17,7 +17,9 @@ from bot.kotae import Kotae
 from bot.settings import Settings
 from strategies.lora import pairs
 from strategies.lora.testing import FAMILIES, tiny_base
+from strategies.lora.training import apart, course
 from strategies.lora.training.recipe import Recipe
+from strategies.lora.training.work import Work
 
 DESK = {
     "How long does the battery of the lamp last?": "The battery lasts 12 hours.",
@@ -33,6 +35,17 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     base = tiny_base(tmp_path / "base", request.param)
     product = {"use": "lora", "base": str(base), "enough": 0.0, "max_tokens": 24}
     return Settings(data=tmp_path / "data", strategies={"product": product}, chat={"strategy": "product"})
+
+
+@pytest.fixture(autouse=True)
+def apart_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first family trains in a process of its own, as every one does; the others do the same in this one."""
+    if request.node.callspec.params["settings"] != FAMILIES[0]:
+        monkeypatch.setattr(
+            apart,
+            "run_apart",
+            lambda folder, told, stopped, threads=1: course.train(Work(folder), told, stopped),
+        )
 
 
 @pytest.fixture
