@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from bot.access import audit
 from bot.conversations.question import clean, language_of
 from bot.store import reading, writing
-from bot.store.tables import CandidateRow, MessageRow
+from bot.store.tables import CandidateQuestionRow, CandidateRow, MessageRow
 from bot.teaching.pairs import Kept, Pairs
 from knowledge_base.database import now
 from strategies.lora.pairs.redaction import redact
@@ -83,7 +83,8 @@ class Candidates:
         language: str = "",
         keep: Collection[str] = (),
     ) -> Candidate:
-        """Propose a pair; without an answer it waits for one. The same question and answer waits only once.
+        """Propose a pair; without an answer it waits for one. The same question and answer waits only once,
+        and an answer to one that waits for it becomes that one's.
 
         CandidateRefused when nothing is asked. Personal data is taken out, except the kinds in `keep`.
         """
@@ -101,20 +102,12 @@ class Candidates:
             )
             row = session.scalar(same.limit(1))
             if row is None:
-                row = CandidateRow(
-                    id=uuid4().hex,
-                    question=asked.text,
-                    answer=said.text,
-                    why=redact(clean(why)).text[:WHY_CHARACTERS],
-                    language=language or language_of(asked.text, "en"),
-                    by=by,
-                    message_id=message_id,
-                    conversation_id=_conversation_of(session, message_id),
-                    state="new",
-                    pair_id="",
-                    decided_by="",
-                    created_at=now(),
-                )
+                row = _unanswered(session, message_id) if said.text else None
+                row = row or CandidateRow(id=uuid4().hex, state="new", pair_id="", decided_by="")
+                row.question, row.answer, row.by, row.created_at = asked.text, said.text, by, now()
+                row.why = redact(clean(why)).text[:WHY_CHARACTERS]
+                row.language = language or language_of(asked.text, "en")
+                row.message_id, row.conversation_id = message_id, _conversation_of(session, message_id)
                 session.add(row)
                 audit.note(session, by, "add candidate", row.id, message=message_id, redacted=dict(taken))
             return _candidate(row)
@@ -180,6 +173,19 @@ class Candidates:
             row.state, row.decided_by, row.decided_at, row.pair_id = state, by, now(), pair_id
             audit.note(session, by, f"{state} candidate", candidate_id, pair=pair_id)
             return _candidate(row)
+
+
+def _unanswered(session: Session, message_id: str) -> CandidateRow | None:
+    """The candidate in which the question to this message waits for an answer, with others that mean it."""
+    return session.scalar(
+        sa.select(CandidateRow)
+        .join(CandidateQuestionRow, CandidateQuestionRow.candidate_id == CandidateRow.id)
+        .where(
+            CandidateQuestionRow.message_id == message_id,
+            CandidateRow.state == "new",
+            CandidateRow.answer == "",
+        )
+    )
 
 
 def _conversation_of(session: Session, message_id: str) -> str:

@@ -18,7 +18,7 @@ from bot.reports.overview import Days
 from bot.reports.unanswered import Group, Unanswered, UnansweredQuestions
 from bot.store import reading, writing
 from bot.store.tables import CandidateQuestionRow, CandidateRow, JobRow
-from bot.teaching.candidates import Candidates
+from bot.teaching.candidates import Candidates, State
 from bot.teaching.nearby import Nearby
 from knowledge_base.database import insert_new, now
 
@@ -78,6 +78,21 @@ class Proposals:
         for one in self._unanswered.of_messages(list(belongs)):
             piles.setdefault(belongs[one.message_id], []).append(one)
         return {candidate_id: Group.of(pile) for candidate_id, pile in piles.items()}
+
+    def standing(self, groups: Sequence[Group]) -> Sequence[State | None]:
+        """What became of the candidate of each group, where there is one."""
+        messages = [one.message_id for group in groups for one in group.asked]
+        rows = (
+            sa.select(CandidateQuestionRow.message_id, CandidateRow.state)
+            .join(CandidateRow, CandidateRow.id == CandidateQuestionRow.candidate_id)
+            .where(CandidateQuestionRow.message_id.in_(messages))
+        )
+        with reading(self._engine) as session:
+            of = {message_id: state for message_id, state in session.execute(rows)}  # noqa: C416 - rows, not pairs
+        return [
+            next((of[one.message_id] for one in group.asked if one.message_id in of), None)
+            for group in groups
+        ]
 
     def _known(self, groups: Sequence[Group]) -> Sequence[str]:
         """The candidate of each group, whatever was decided on it; "" where there is none."""

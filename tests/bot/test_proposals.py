@@ -14,7 +14,7 @@ from bot.store import writing
 from bot.store.tables import JobRow
 from bot.teaching.candidates import Candidate
 from bot.teaching.proposals import KIND
-from tests.people import Admin, Customer
+from tests.people import Admin, Customer, Operator
 
 
 @pytest.fixture
@@ -76,6 +76,23 @@ def test_who_asks_later_is_counted_and_makes_no_second_candidate(app: APIFlask, 
     an_hour_later(kotae)
     [candidate] = waiting(kotae)
     assert len(kotae.proposals.asked([candidate.id])[candidate.id].asked) == 3
+
+
+def test_an_operators_answer_goes_to_the_candidate_that_waits_for_it(
+    app: APIFlask, kotae: Kotae, operator: Operator, customer: Customer
+) -> None:
+    asks(app, "Do you ship to Norway?")
+    in_vain = customer.asks("Do you deliver to Norway")
+    an_hour_later(kotae)
+    assert "among the candidates" in operator.opens("/console/overview/unanswered").text
+    operator.sends(
+        f"/console/answers/{in_vain.id}/correct", question="Do you deliver to Norway?", answer="Yes."
+    )
+    [candidate] = waiting(kotae)
+    assert (candidate.answer, candidate.by) == ("Yes.", operator.email)
+    assert len(kotae.proposals.asked([candidate.id])[candidate.id].asked) == 2
+    kotae.candidates.accept(candidate.id, by="ada")
+    assert "a pair by now" in operator.opens("/console/overview/unanswered").text
 
 
 def test_what_was_rejected_does_not_come_back(app: APIFlask, kotae: Kotae) -> None:

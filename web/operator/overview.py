@@ -81,11 +81,12 @@ def overview_file() -> ResponseReturnValue:
 @requires("operator")
 def unanswered() -> ResponseReturnValue:
     days = chosen_days()
+    groups = kotae().unanswered.groups(days)
     return render_template(
         "console/unanswered.html",
         days=days,
         ranges={n: Days.back(n) for n in RANGES},
-        groups=kotae().unanswered.groups(days),
+        groups=list(zip(groups, kotae().proposals.standing(groups), strict=True)),
     )
 
 
