@@ -294,6 +294,29 @@ def test_short_work_does_not_wait_for_long_work_of_which_there_is_one(
     jobs.stop()
 
 
+def test_kinds_that_share_a_messenger_wait_for_one_another(engine: sa.Engine, tmp_path: Path) -> None:
+    began, go = threading.Event(), threading.Event()
+    together: list[str] = []
+
+    def measure(_arguments: object, _tell: object) -> None:
+        began.set()
+        go.wait(60)
+        together.append("measured")
+
+    work: dict[str, Work] = {"measure": measure, "read": lambda _, __: together.append("read")}
+    one = open_queue(tmp_path, "", "kotae-measure")
+    jobs = Jobs(engine, open_queue(tmp_path, ""), work, long={"measure": one, "read": one})
+    jobs.start()
+    jobs.enqueue("measure")
+    assert began.wait(60)
+    reading = jobs.enqueue("read")
+    assert jobs.get(reading.id).state == "queued"
+    go.set()
+    until(lambda: jobs.get(reading.id).state == "done")
+    assert together == ["measured", "read"]
+    jobs.stop()
+
+
 def put_into_hands(engine: sa.Engine, job_id: str, owner: str, silent_for: float) -> None:
     with writing(engine) as session:
         row = session.get(JobRow, job_id)
