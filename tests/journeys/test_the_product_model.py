@@ -39,7 +39,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 
 @pytest.fixture(autouse=True)
 def apart_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first family trains in a process of its own, as every one does; the others do the same in this one."""
+    """The first family trains in a process of its own, as every one does; the others train in this one."""
     if request.node.callspec.params["settings"] != FAMILIES[0]:
         monkeypatch.setattr(
             apart,

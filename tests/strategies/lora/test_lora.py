@@ -23,7 +23,7 @@ from strategies.lora.testing import tiny_base
 from strategies.lora.trust.support import supported
 from strategies.rag import Rag
 from strategies.registry import Strategies, kinds
-from strategies.testing import StrategyContract, kit
+from strategies.testing import StrategyContract, eventually, kit
 from tests.strategies.lora.adapters import speaking
 from tests.strategies.passages import SHIPPING, WARRANTY
 
@@ -310,6 +310,15 @@ def test_too_many_questions_are_refused_in_a_sentence(make: Callable[..., Lora],
     product.warm_up()
     streams = [product.stream(ASKED) for _ in range(8)]
     refused: list[str] = []
+    held, go = threading.Event(), threading.Event()
+
+    def hold() -> bool:
+        held.set()
+        return go.wait(60)
+
+    busy = threading.Thread(target=product._shared.engine._done, args=(hold,))
+    busy.start()
+    assert held.wait(60)
 
     def ask(stream) -> None:
         try:
@@ -320,9 +329,11 @@ def test_too_many_questions_are_refused_in_a_sentence(make: Callable[..., Lora],
     threads = [threading.Thread(target=ask, args=(stream,)) for stream in streams]
     for thread in threads:
         thread.start()
-    for thread in threads:
+    assert eventually(lambda: len(refused) == 6)
+    go.set()
+    for thread in (busy, *threads):
         thread.join()
-    assert refused
+    assert len(refused) == 6
     assert "already waiting" in refused[0]
 
 

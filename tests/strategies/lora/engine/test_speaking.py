@@ -470,6 +470,7 @@ def test_nobody_need_wait_where_nobody_may(ours: Base, engines: Callable[..., En
     speaker = Scripted(ours, {10: words(ours, "lamp")})
     engine._speaker = speaker
     assert text_of(list(engine.speak(asks()))) == "lamp"
+    assert eventually(lambda: not engine._speaking)
     speaker.go.clear()
     with ThreadPoolExecutor(1) as customers:
         first = customers.submit(lambda: list(engine.speak(asks())))
