@@ -56,7 +56,7 @@ class Query(BaseModel):
     audience: str = Field(
         default="",
         max_length=2000,
-        description="Whose documents are found besides those for everybody; several with commas between them.",
+        description="Whose documents are found besides those for everybody, separated by commas.",
     )
 
 
