@@ -165,8 +165,8 @@ class CandidateQueue(Section):
     asked: int = Field(
         2,
         ge=0,
-        description="In how many conversations a question must have gone unanswered before it waits among the "
-        "candidates by itself; 0: never.",
+        description="In how many conversations a question must have gone unanswered before it waits among "
+        "the candidates by itself; 0: never.",
     )
 
 

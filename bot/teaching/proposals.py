@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 
@@ -88,7 +88,7 @@ class Proposals:
             .where(CandidateQuestionRow.message_id.in_(messages))
         )
         with reading(self._engine) as session:
-            of = {message_id: state for message_id, state in session.execute(rows)}  # noqa: C416 - rows, not pairs
+            of = {message_id: cast(State, state) for message_id, state in session.execute(rows)}
         return [
             next((of[one.message_id] for one in group.asked if one.message_id in of), None)
             for group in groups

@@ -3,8 +3,8 @@
     adapter_model.safetensors   the weights, never a pickle      adapter_config.json   PEFT's
     card.json                   base, template, pairs, recipe, figures: `Card`
     proof.json                  questions with the trainer's own answers: `Canary`
-    confidence.json, questions.safetensors, known.jsonl          when to abstain: `trust.confidence`, and how
-                                                                 true what it foretells is: `trust.reliability`
+    confidence.json, questions.safetensors, known.jsonl          when to abstain: `trust.confidence`,
+                                                                 and how true that is: `trust.reliability`
     curve.jsonl, samples.jsonl                                   how training went
 
 The trainer writes it, the shelf puts it under the hash of all of it, and nothing in it ever changes.
