@@ -71,7 +71,8 @@ class Slow:
                     curve.write(json.dumps(asdict(one)) + "\n")
                 told(one)
             reached = len(self.said)
-        return on_paper(folder / "adapter", Work(folder).job.name)
+        work = Work(folder)
+        return work.adapter if work.adapter.exists() else on_paper(work.adapter, work.job.name)
 
     def reaches(self, step: int, loss: float, held_out: float | None = None) -> None:
         self.said.append(Told(step, 100, step / 10, loss, held_out, 1e-3, 100.0 - step))
