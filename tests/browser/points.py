@@ -1,6 +1,6 @@
 """What people do at the surfaces, point by point, and the marks of the journeys that do it.
 
-Every point has a journey, in English at a desk and in Japanese at a telephone; tests/test_journeys.py holds this.
+Every point has a journey, in English at a desk and in Japanese at a telephone: tests/test_journeys.py.
 """
 
 from __future__ import annotations
