@@ -139,15 +139,6 @@ class Conversations:
         with reading(self._engine) as session:
             return session.scalar(last) or 0
 
-    def language(self, conversation_id: str) -> str:
-        """The language in which it was started, or UnknownConversation."""
-        with reading(self._engine) as session:
-            chosen = sa.select(ConversationRow.language).where(ConversationRow.id == conversation_id)
-            language = session.scalar(chosen)
-        if language is None:
-            raise _unknown(conversation_id)
-        return language
-
     def opening(self, conversation_id: str) -> Opening:
         """What a question is read by, or UnknownConversation."""
         with database.reading(self._engine) as connection:
@@ -184,8 +175,10 @@ class Conversations:
             rows = rows.where(place < last.scalar_subquery())
         with reading(self._engine) as session:
             found = list(session.scalars(rows.limit(limit)))
-            told = _summaries(session, [row.id for row in found])
-            said = _said_of(session, list(told), query) if query.strip() else {}
+            ids = [row.id for row in found]
+            openings = _first(session, ids, MessageRow.role == "customer")
+            told = _summaries(session, ids, openings)
+            said = _said_of(session, ids, query, openings) if query.strip() else {}
             return [_conversation(row, said=said.get(row.id, ""), **told[row.id]) for row in found]
 
     def resolve(self, conversation_id: str) -> None:
@@ -208,7 +201,7 @@ class Conversations:
     def answer_to(self, conversation_id: str, question_id: str) -> Message | None:
         """What was last answered to a question; None when nothing was yet, or nobody asked it here."""
         with reading(self._engine) as session:
-            position = _position(session, conversation_id, question_id)
+            position = _position(session.connection(), conversation_id, question_id)
             if position is None:
                 return None
             after = _said(conversation_id).where(MessageRow.position > position)
@@ -228,7 +221,7 @@ class Conversations:
             ConversationRow.id == conversation_id, ConversationRow.answering_until > now()
         )
         with reading(self._engine) as session:
-            asked = _position(session, conversation_id, question_id) is not None
+            asked = _position(session.connection(), conversation_id, question_id) is not None
             return asked and session.scalar(claimed) is not None
 
     def begin_turn(
@@ -310,7 +303,9 @@ def _summary(messages: Sequence[Message]) -> dict[str, Any]:
     }
 
 
-def _summaries(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _summaries(
+    session: Session, ids: Sequence[str], openings: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
     """The same for a whole page, without reading every answer."""
     messages: dict[str, list[Any]] = {conversation_id: [] for conversation_id in ids}
     said = (
@@ -321,7 +316,6 @@ def _summaries(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]
     )
     for line in session.execute(said):
         messages[line.conversation_id].append(line)
-    openings = _openings(session, ids)
     return {
         conversation_id: {
             "opening": openings.get(conversation_id, ""),
@@ -334,21 +328,12 @@ def _summaries(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]
     }
 
 
-def _said_of(session: Session, ids: Sequence[str], query: str) -> dict[str, str]:
+def _said_of(session: Session, ids: Sequence[str], query: str, openings: Mapping[str, str]) -> dict[str, str]:
     """Of each conversation the first thing said that holds a word of the query; "" for its first question,
     which stands there anyway.
     """
-    holds = words.says(session.get_bind().dialect.name, query)
-    first = (
-        sa.select(sa.func.min(MessageRow.position))
-        .where(MessageRow.conversation_id.in_(ids), holds)
-        .group_by(MessageRow.conversation_id)
-    )
-    rows = sa.select(MessageRow.conversation_id, MessageRow.text).where(MessageRow.position.in_(first))
-    openings = _openings(session, ids)
-    return {
-        id_: "" if text == openings.get(id_) else excerpt(text, query) for id_, text in session.execute(rows)
-    }
+    holding = _first(session, ids, words.says(session.get_bind().dialect.name, query))
+    return {id_: "" if text == openings.get(id_) else excerpt(text, query) for id_, text in holding.items()}
 
 
 def excerpt(text: str, query: str) -> str:
@@ -360,10 +345,11 @@ def excerpt(text: str, query: str) -> str:
     return f"{'…' if begin else ''}{text[begin:end].strip()}{'…' if end < len(text) else ''}"
 
 
-def _openings(session: Session, ids: Sequence[str]) -> dict[str, str]:
+def _first(session: Session, ids: Sequence[str], which: sa.ColumnElement[bool]) -> dict[str, str]:
+    """The first of such messages in each of the conversations."""
     first = (
         sa.select(sa.func.min(MessageRow.position))
-        .where(MessageRow.conversation_id.in_(ids), MessageRow.role == "customer")
+        .where(MessageRow.conversation_id.in_(ids), which)
         .group_by(MessageRow.conversation_id)
     )
     rows = sa.select(MessageRow.conversation_id, MessageRow.text).where(MessageRow.position.in_(first))
@@ -374,10 +360,10 @@ def _said(conversation_id: str) -> sa.Select[MessageRow]:
     return sa.select(MessageRow).where(MessageRow.conversation_id == conversation_id)
 
 
-def _position(session: Session | sa.Connection, conversation_id: str, question_id: str) -> int | None:
+def _position(connection: sa.Connection, conversation_id: str, question_id: str) -> int | None:
     """Where a customer's question stands in its conversation, if it does."""
-    asked = _said(conversation_id).where(MessageRow.id == question_id, MessageRow.role == "customer")
-    return session.scalar(asked.with_only_columns(MessageRow.position))
+    found = connection.execute(statements.BY_ID, {"message": question_id}).one_or_none()
+    return found.position if found and found[:2] == (conversation_id, "customer") else None
 
 
 def _replace(connection: sa.Connection, conversation_id: str, question_id: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 import sqlalchemy as sa
 
-from bot.store.tables import ConversationRow, HandoffRow, MessageRow
+from bot.store.tables import SILENT, ConversationRow, HandoffRow, MessageRow
 
 LAST: Final = 2**31 - 1  # behind every message
 
@@ -24,7 +24,7 @@ _messages = cast(sa.Table, MessageRow.__table__).c
 
 _this = _conversations.id == sa.bindparam("conversation")
 _with_a_person = sa.exists().where(
-    _handoffs.conversation_id == _conversations.id, _handoffs.state.in_(("waiting", "person"))
+    _handoffs.conversation_id == _conversations.id, _handoffs.state.in_(SILENT)
 )
 _not_being_answered = sa.or_(
     _conversations.answering_until.is_(None), _conversations.answering_until < sa.bindparam("moment")

@@ -26,13 +26,13 @@ from bot import settings
 from bot.conversations import transcript
 from bot.conversations.conversation import UnknownConversation
 from bot.conversations.question import clean
-from bot.conversations.record import from_row
+from bot.conversations.record import add, from_row
 from bot.handoff import presence
 from bot.handoff.hours import Hours
 from bot.notices.deliveries import Deliveries
 from bot.notices.mail import BadAddress, address
 from bot.store import reading, writing
-from bot.store.tables import ConversationRow, HandoffRow, LookRow, MessageRow, UserRow
+from bot.store.tables import SILENT, ConversationRow, HandoffRow, LookRow, MessageRow, UserRow
 from knowledge_base.database import now
 
 With = Literal["bot", "waiting", "person"]
@@ -42,7 +42,6 @@ Reason = Literal["asked", "words", "topic", "upset", "operator"]
 OUTCOMES: Final = ("resolved", "unresolved", "spam")  # an operator chooses one of them
 RETURNED, WITHDRAWN, ENDED = "returned", "withdrawn", "ended"  # … or gave it back; the customer left it
 FRESH: Final = (*OUTCOMES, ENDED)  # after these the bot begins anew
-SILENT: Final = ("waiting", "person")  # … while the bot says nothing
 SUBJECT_CHARACTERS = 80
 
 
@@ -548,18 +547,8 @@ def _say(
     if owner == conversation_id:
         return message_id
     message_id = uuid4().hex if owner or not message_id else message_id
-    session.add(
-        MessageRow(
-            id=message_id,
-            conversation_id=conversation_id,
-            role=role,
-            by=by,
-            text=text,
-            language=language,
-            at=moment,
-        )
-    )
-    session.flush()
+    said = {"role": role, "by": by, "text": text, "language": language, "at": moment}
+    add(session.connection(), {"id": message_id, "conversation_id": conversation_id, **said})
     return message_id
 
 

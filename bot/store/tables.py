@@ -8,7 +8,7 @@ conversations ──< handoffs, notes, looks, deliveries, writings        users 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -371,6 +371,9 @@ class AppearanceRow(Base):
     tokens: Mapped[dict[str, Any]]
     by: Mapped[str]
     at: Mapped[datetime]
+
+
+SILENT: Final = ("waiting", "person")  # states of a handoff while which the bot says nothing
 
 
 class HandoffRow(Base):

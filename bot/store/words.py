@@ -6,8 +6,8 @@
     says                      the condition for messages that say one of them
     clear                     SQLite writes the index anew without what was deleted from it
 
-A message is indexed in its own transaction, by whoever adds it (`record.add`) or when its row is flushed, and
-leaves the index with its words or its row, whoever deletes it. English words are found by their beginnings,
+A message is indexed in its own transaction, by whoever adds it (`record.add`) or changes its row, and leaves
+the index with its words or its row, whoever deletes it. English words are found by their beginnings,
 whatever their ending; Japanese, which has no spaces, by any letters that stand side by side: it is cut into
 pairs of letters (返品送料: 返品 品送 送料 料), without a dictionary that would have to cut a question and a
 text alike.
@@ -54,8 +54,8 @@ _ADD = {
     ),
 }
 _DISCARD = {
-    "sqlite": "DELETE FROM message_words WHERE rowid = :position",
-    "postgresql": "DELETE FROM message_words WHERE position = :position",
+    "sqlite": sa.text("DELETE FROM message_words WHERE rowid = :position"),
+    "postgresql": sa.text("DELETE FROM message_words WHERE position = :position"),
 }
 Phrase = tuple[str, ...]
 
@@ -116,17 +116,12 @@ def _merge(engine: sa.Engine, index: str) -> None:
 # ---- where messages are written ----
 
 
-def _kept(_mapper: Mapper[Any], connection: sa.Connection, row: MessageRow) -> None:
-    add(connection, [(row.position, row.text)])
-
-
 def _changed(_mapper: Mapper[Any], connection: sa.Connection, row: MessageRow) -> None:
     if sa.inspect(row).attrs.text.history.has_changes():
-        connection.execute(sa.text(_DISCARD[connection.dialect.name]), {"position": row.position})
+        connection.execute(_DISCARD[connection.dialect.name], {"position": row.position})
         add(connection, [(row.position, row.text)])
 
 
-sa.event.listen(MessageRow, "after_insert", _kept)
 sa.event.listen(MessageRow, "after_update", _changed)
 
 

@@ -65,7 +65,7 @@ def test_a_new_conversation_is_empty_and_its_id_cannot_be_guessed(conversations:
 
 
 def test_an_unknown_conversation_is_an_error_everywhere(conversations: Conversations) -> None:
-    for look in (conversations.get, conversations.language, conversations.resolve):
+    for look in (conversations.get, conversations.opening, conversations.resolve):
         with pytest.raises(UnknownConversation, match="there is no conversation 'x'"):
             look("x")
 

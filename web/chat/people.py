@@ -58,7 +58,7 @@ def hear_people(query: schemas.After) -> Response:
     last = request.headers.get("Last-Event-ID", "")
     after = int(last) if schemas.is_cursor(last) else query.position
     if after is None:
-        kotae().conversations.language(conversation_id)  # or a 404
+        kotae().conversations.opening(conversation_id)  # or a 404
         after = kotae().conversations.position(conversation_id)
     streams: Streams = current_app.extensions["streams"]
     if not streams.enter():

@@ -164,7 +164,7 @@ def reply_to_customer(conversation_id: str) -> str | None:
 @bp.post("/inbox/<conversation_id>/note")
 @acts
 def note_for_colleagues(conversation_id: str) -> str | None:
-    kotae().conversations.language(conversation_id)  # or UnknownConversation
+    kotae().conversations.opening(conversation_id)  # or UnknownConversation
     kotae().inbox.note(conversation_id, current_user.email, request.form.get("text", ""))
     return None
 
@@ -196,7 +196,7 @@ def look_at_chat(conversation_id: str) -> str | None:
     """How far they have read, and whether they write."""
     read_to = request.form.get("read_to", 0, type=int)
     typing = {"1": True, "0": False}.get(request.form.get("typing", ""))
-    kotae().conversations.language(conversation_id)
+    kotae().conversations.opening(conversation_id)
     kotae().presence.looks(current_user.id, conversation_id, typing=typing, read_to=read_to)
     return None
 
