@@ -123,7 +123,7 @@ def ask(json_data: schemas.NewQuestion) -> schemas.Answer:
 @allowed("search")
 def search(query_data: schemas.Query) -> schemas.Passages:
     """Find passages."""
-    audience = [name.strip() for name in query_data.audience.split(",")]
+    audience = [name.strip() for name in query_data.audience.split(",") if name.strip()]
     found = kotae().library.search(query_data.q, query_data.k, audience=audience)
     return schemas.Passages(
         passages=[

@@ -37,6 +37,7 @@ ABOUT = {  # what our kinds do, in the operator's language; a stranger's speaks 
 }
 TRAFFIC_DAYS = 30
 MOST_SHOWN = 30  # changes of the switch
+WENT_BACK = "back to an earlier version"  # kept as a note, and told in the reader's language
 
 
 @dataclass(frozen=True)
@@ -197,9 +198,7 @@ def restore_options(name: str) -> ResponseReturnValue:
     if version is None:
         abort(404)
     try:
-        kotae().switch.set_options(
-            name, version.options, current_user.email, note=_("back to an earlier version")
-        )
+        kotae().switch.set_options(name, version.options, current_user.email, note=WENT_BACK)
     except StrategyError as refused:
         flash(_("Could not go back: %(why)s.", why=sentences.told(refused)), "danger")
     else:

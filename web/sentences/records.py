@@ -115,4 +115,5 @@ SENTENCES = (
     _l("take back edit"),
     _l("place edit"),
     _l("back"),
+    _l("back to an earlier version"),
 )
