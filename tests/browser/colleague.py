@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import base64
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from gettext import NullTranslations
+from pathlib import Path
 
+from babel.support import Translations
 from playwright.sync_api import Dialog, FilePayload, Locator, Page, expect
+
+import web
 
 JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")
 SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 OUTSIDE = """
 main => [...main.querySelectorAll("*")]
-  .filter((it) => it.checkVisibility() && !it.closest(".visually-hidden, thead, pre, .said table"))
+  .filter((it) => it.checkVisibility() && !it.closest(".visually-hidden, thead, pre, .said table, .table-responsive"))
   .filter((it) => it.getBoundingClientRect().right > innerWidth)
   .map((it) => it.outerHTML.slice(0, 80))
+"""
+LABELS = """
+main => [...main.querySelectorAll("h1, h2, thead th, label, button, summary, dt, dd, .badge, .alert")]
+  .filter((it) => it.checkVisibility() && !it.closest(".text-break, [data-name]"))
+  .map((it) => it.cloneNode(true))
+  .map((it) => (it.querySelectorAll("code, kbd, input, select").forEach((own) => own.remove()), it.textContent.trim()))
+  .filter((text) => /\\p{L}/u.test(text))
 """
 DROP = """
 ([form, files]) => {
@@ -36,6 +49,13 @@ class Colleague:
     page: Page
     kotae: str
     complaints: list[str] = field(default_factory=list)  # of the browser's console
+    language: str = "en"
+
+    def reads(self, english: str, **values: object) -> str:
+        """What the console says there in the language of whoever reads it."""
+        told = catalogue(self.language).gettext(english) % values
+        assert self.language == "en" or JAPANESE.search(told), f"not in {self.language}: {english}"
+        return told
 
     def opens(self, path: str) -> Colleague:
         self.page.goto(f"{self.kotae}/console/{path}")
@@ -60,8 +80,18 @@ class Colleague:
         return self.page.get_by_role("row").filter(has_text=source)
 
     def presses(self, button: str, within: Locator | None = None) -> Colleague:
-        (within or self.page.get_by_role("main")).get_by_role("button", name=button).click()
+        name = self.reads(button)
+        (within or self.page.get_by_role("main")).get_by_role("button", name=name).click()
         return self
+
+    def follows(self, link: str, within: Locator | None = None) -> Colleague:
+        name = self.reads(link)
+        (within or self.page.get_by_role("main")).get_by_role("link", name=name, exact=True).click()
+        return self
+
+    def labelled(self, label: str, within: Locator | None = None) -> Locator:
+        """What is written or chosen under that label."""
+        return (within or self.page.get_by_role("main")).get_by_label(self.reads(label), exact=True)
 
     def answers_with(self, yes: bool) -> list[str]:
         """The next question of the browser; what it said is in the list as soon as it was put."""
@@ -74,8 +104,24 @@ class Colleague:
         self.page.once("dialog", answer)
         return questions
 
-    def is_told(self, sentence: str) -> None:
-        expect(self.page.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
+    def is_told(self, sentence: str, **values: object) -> None:
+        told = self.reads(sentence, **values)
+        expect(self.page.get_by_role("alert").filter(has_text=told)).to_be_visible()
+
+    def looks_whole(self, *names: str) -> None:
+        """Nothing stands outside of the page, and all but names is in the reader's language."""
+        main = self.page.locator("main")
+        assert self.page.evaluate(SIDEWAYS) == 0, self.page.url
+        assert main.evaluate(OUTSIDE) == [], self.page.url
+        if self.language == "ja":
+            foreign = [label for label in main.evaluate(LABELS) if not JAPANESE.search(label)]
+            assert [label for label in foreign if label not in names] == [], self.page.url
+
+
+@functools.cache
+def catalogue(language: str) -> NullTranslations:
+    """The console's sentences."""
+    return Translations.load(Path(web.__file__).parent / "translations", [language])
 
 
 Arrive = Callable[..., Colleague]

@@ -172,7 +172,7 @@ def signed_in(a_visitor: Visit, kotae: Kotae) -> Arrive:
         assert token
         signs_in = {"csrf_token": token[1], "email": email, "password": PASSWORD}
         assert browser.post(form, form=signs_in, max_redirects=0).status == 302
-        return Colleague(visitor.page, visitor.kotae, visitor.complaints)
+        return Colleague(visitor.page, visitor.kotae, visitor.complaints, visitor.language)
 
     return arrives
 
