@@ -1,14 +1,18 @@
 """What combining buys: the model before the documents, and a router that chooses, beside each one alone.
 
 `python -m benchmarks.combinations --adapter FOLDER` (or without: an adapter is trained first) has the router
-learn from an evaluation of the demo's calibration questions and of other wordings of the pairs that are
-trained on, and asks everybody what `benchmarks.claim` asks: held-out wordings of what the desk answered, what
-only the manuals tell, what nobody answers. Nothing is chosen by these. The router is asked for its choice
-under each budget; what comes of it is that strategy's answer, for two runs of a strategy differ by nothing.
-`cascade` is `both` with the manuals behind it.
+learn from an evaluation of the demo's calibration questions, of wordings of what the desk answered (one made
+of each that is trained on, and the one that the training's thresholds were chosen by) and of the near misses
+that are kept for calibration, and asks everybody what `benchmarks.claim` asks: held-out wordings of what the
+desk answered, what only the manuals tell, what nobody answers. Nothing is chosen by these. The router is
+asked for its choice under each budget; what comes of it is that strategy's answer, for two runs of a strategy
+differ by nothing. `cascade` is `both` with the manuals behind it.
 
 Prompt tokens are those that a language model would read: the product model's are its own; where the manuals
 answer, they are those of the prompt that RAG makes for a chat model, for the documents' own words need none.
+
+It takes some twelve minutes on a core of its own; with `--limit 20` three. `--docs` puts the table into
+docs/combinations.md.
 """
 
 import argparse
@@ -22,13 +26,14 @@ import numpy as np
 
 from benchmarks.claim import ask, environment, group
 from benchmarks.claim_questions import foreign, known, rivals, some, untaught
-from benchmarks.desk import desk
+from benchmarks.desk import chosen_by, desk
+from benchmarks.libraries import ROOT
 from bot.answering.routing import examples_of
 from bot.evaluation.metrics import Verdict, judge
 from bot.evaluation.statistics import Figure, figure
 from bot.evaluation.values import Answered, AskedQuestion
 from bot.kotae import Kotae
-from demo.pairs import DemoPair, pairs
+from demo.pairs import DemoPair, pairs, unanswerable
 from demo.questions import questions
 from knowledge_base.database import now
 from strategies.base import Question, Turn
@@ -45,7 +50,8 @@ from strategies.streams import stream_of
 
 OF = ("manuals", "both", "cascade")
 RAG_PASSAGES = 6  # what `rag` finds where nothing else is configured
-SHARES = (1.0, 0.75, 0.5, 0.4, 0.3, 0.2, 0.1)  # of what the manuals' prompts take: the budgets
+SHARES = (1.0, 0.5, 0.4, 0.3, 0.2, 0.1)  # of what the manuals' prompts take: the budgets
+LEARNED = 5  # times as many questions are learned from as are asked of each kind
 SEED = 20261128  # of the wordings that the router learns from; the training's own are others
 ROUTER = {
     "KOTAE_STRATEGIES": json.dumps(
@@ -57,15 +63,36 @@ ROUTER = {
     "KOTAE_LIMITS__ANSWER_SECONDS": "600",
 }
 
+PAGE = ROOT / "docs" / "combinations.md"
+BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
+KNEW = "whoever always knew"
+UNSAID = ("prompt tokens",)  # the share of RAG's says it
+LESS = ("wrong said", "of RAG's", "ms")  # … is better
+HEADS = {
+    "known": "the desk's",
+    "untaught": "the manuals'",
+    "foreign refused": "refused rightly",
+    "of RAG's": "prompt tokens, of RAG's {rag}",
+}
+
 Count = Callable[[AskedQuestion], int]  # the tokens of the prompt that RAG makes of a question
 Row = dict[str, Figure | float]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`questions` is how many the router learned from, `rag` the tokens of RAG's prompts."""
+
+    table: dict[str, Row]
+    questions: int
+    rag: float
 
 
 # ---- what the router learns from ----
 
 
 def learned_from() -> list[AskedQuestion]:
-    """Calibration questions, and other wordings of what was trained on; nothing that is held out."""
+    """Calibration questions and other wordings of what was taught; nothing that a figure comes from."""
     calibration = [
         AskedQuestion(
             one.id,
@@ -80,7 +107,32 @@ def learned_from() -> list[AskedQuestion]:
         for one in questions("calibration")
         if one.language == "en"
     ]
-    return [*calibration, *other_wordings()]
+    return [*calibration, *other_wordings(), *wordings_that_chose(), *near_misses()]
+
+
+def wordings_that_chose() -> list[AskedQuestion]:
+    """The held-out wording of each fact that went along with the training; no figure comes from these."""
+    return [
+        AskedQuestion(
+            f"chose/{pair.fact}",
+            pair.question,
+            "en",
+            facts=(pair.keys,),
+            wrong=rivals(pair),
+            tags=("known",),
+        )
+        for pair in chosen_by()
+        if pair.language == "en"
+    ]
+
+
+def near_misses() -> list[AskedQuestion]:
+    """What no pair answers, however near it comes to one."""
+    return [
+        AskedQuestion(f"miss/{one.id}", one.question, "en", answerable=False, tags=("foreign", *one.tags))
+        for one in unanswerable("calibration")
+        if one.language == "en"
+    ]
 
 
 def other_wordings() -> list[AskedQuestion]:
@@ -170,11 +222,11 @@ def row(of: Sequence[Outcome], rag: float) -> Row:
 # ---- the measurement ----
 
 
-def train(kotae: Kotae, count: Count) -> None:
+def train(kotae: Kotae, count: Count, limit: int) -> None:
     """By the way of an operator: a question set, an evaluation, a training; the tokens are put in here."""
-    asked = learned_from()
+    asked = some(learned_from(), LEARNED * limit)
     kotae.question_sets.put("learned", asked, by="bench", note="written")
-    started = kotae.evaluations.start("learned", OF, by="bench")
+    started = kotae.evaluations.start("learned", ["manuals", "both"], by="bench")
     kotae.jobs.run(started.job.id)
     run = kotae.evaluations.run(started.id)
     if run.job.state != "done":
@@ -190,14 +242,29 @@ def train(kotae: Kotae, count: Count) -> None:
         }
         for name, told in answers.items()
     }
-    learnt = Learnt(examples_of(given, counted, OF), given.held_out)
+    counted["cascade"] = {
+        each: cascaded(both, counted["manuals"][each]) for each, both in counted["both"].items()
+    }
+    learnt = Learnt(examples_of(given, counted, OF, router.signs), given.held_out)
     embed = kotae.library.embedder.embed_documents
     save(fit(learnt, embed, router.conditions(), now(), "learned"), file_of(kotae.settings.data, "router"))
 
 
-def measure(kotae: Kotae, limit: int) -> dict[str, Row]:
+def cascaded(both: Answered, manuals: Answered) -> Answered:
+    """What `cascade` answers, without asking again: both stay as they are."""
+    if not both.abstained:
+        return replace(both, strategy="cascade")
+    return replace(
+        manuals,
+        strategy="cascade",
+        prompt_tokens=both.prompt_tokens + manuals.prompt_tokens,
+        ms=both.ms + manuals.ms,
+    )
+
+
+def measure(kotae: Kotae, limit: int) -> Measured:
     count = rag_prompt(kotae)
-    train(kotae, count)
+    train(kotae, count, limit)
     asked = [*some(known(), limit), *some(untaught(), limit), *some(foreign(), limit)]
     alone = outcomes(asked, ask(kotae, asked, OF, "each alone"), count)
     rag = float(np.mean([one.tokens for one in alone["manuals"]]))
@@ -209,9 +276,9 @@ def measure(kotae: Kotae, limit: int) -> dict[str, Row]:
         router.look()
         name = "router, no limit" if share == 1 else f"router, {share:.0%} of RAG's"
         table[name] = row(routed(router, asked, alone), rag)
-    table["whoever always knew"] = row(always_knew(alone), rag)
+    table[KNEW] = row(always_knew(alone), rag)
     foretell(kotae, alone)
-    return table
+    return Measured(table, kotae.routers.standing("router").questions, rag)
 
 
 def routed(
@@ -223,10 +290,14 @@ def routed(
 
 def chosen(router: Router, question: AskedQuestion) -> str:
     """Whom the router chooses, which is the first thing that it tells."""
-    with closing(stream_of(router, Question(question.text, question.history, (), question.language))) as told:
+    with closing(stream_of(router, put(question))) as told:
         decision = next(told)
     assert isinstance(decision, Decision)
     return next(name for name in OF if decision.what == f"chose {name!r}")
+
+
+def put(question: AskedQuestion) -> Question:
+    return Question(question.text, question.history, language=question.language)
 
 
 def always_knew(alone: Mapping[str, Sequence[Outcome]]) -> list[Outcome]:
@@ -239,11 +310,14 @@ def always_knew(alone: Mapping[str, Sequence[Outcome]]) -> list[Outcome]:
 
 def foretell(kotae: Kotae, alone: Mapping[str, Sequence[Outcome]]) -> None:
     """How often a strategy is right where the router took it to be so likely right."""
+    router = kotae.strategies.get("router")
+    assert isinstance(router, Router)
     standing = kotae.routers.standing("router")
     head = standing.routing.head
     assert head is not None
-    vectors = np.array([kotae.library.embedder.embed_query(one.question.text) for one in alone[OF[0]]])
-    likely = np.array([head.likely(vector) for vector in vectors])
+    embed = kotae.library.embedder.embed_query
+    asked = [one.question for one in alone[OF[0]]]
+    likely = np.array([head.likely(np.array(embed(one.text)), router.signs(put(one))) for one in asked])
     print(f"\nlearned from {standing.questions} questions; foretold → right, of so many")
     for at, name in enumerate(head.strategies):
         right = np.array([one.verdict.right for one in alone[name]], float)
@@ -260,32 +334,69 @@ def foretell(kotae: Kotae, alone: Mapping[str, Sequence[Outcome]]) -> None:
         print(f"  {'router':<10}{plan.spend:8.0f} tokens  right {plan.quality:.3f}")
 
 
-def show(table: Mapping[str, Row]) -> None:
-    columns = list(next(iter(table.values())))
-    print(f"\n{'':<26}" + "".join(f"{column:>20}" for column in columns))
+# ---- the table ----
+
+
+def show(measured: Measured) -> str:
+    """As docs/combinations.md has it; what is best among the single strategies and the routers is bold."""
+    table = measured.table
+    columns = [name for name in next(iter(table.values())) if name not in UNSAID]
+    heads = [HEADS.get(name, name).format(rag=f"{measured.rag:,.0f}") for name in columns]
+    lines = [f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
     for name, told in table.items():
-        print(f"{name:<26}" + "".join(f"{cell(value):>20}" for value in told.values()))
+        cells = " | ".join(cell(column, told[column], best(table, column)) for column in columns)
+        lines.append(f"| {f'`{name}`' if name in OF else name} | {cells} |")
+    return "\n".join(lines)
 
 
-def cell(value: Figure | float) -> str:
-    return str(value) if isinstance(value, Figure) else f"{value:.3f}" if value < 10 else f"{value:,.0f}"
+def best(table: Mapping[str, Row], column: str) -> float:
+    values = [float_of(told[column]) for name, told in table.items() if name != KNEW]
+    return min(values) if column in LESS else max(values)
+
+
+def float_of(value: Figure | float) -> float:
+    return value.value if isinstance(value, Figure) else value
+
+
+def cell(column: str, value: Figure | float, best_one: float) -> str:
+    number = float_of(value)
+    told = f"{number:.3f}".lstrip("0") if 0 < number < 1 else f"{number:,.0f}"
+    return f"**{told}**" if column != "ms" and number == best_one else told
+
+
+def into_docs(table: str) -> None:
+    """In place of the table that is there."""
+    page = PAGE.read_text("utf-8")
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", "utf-8")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--adapter", type=Path, help="an adapter's folder, instead of training one")
-    parser.add_argument("--limit", type=int, default=0, help="ask at most so many questions of each kind")
+    parser.add_argument(
+        "--limit",
+        type=int,
+        default=0,
+        help=f"ask at most so many of each kind, and learn from {LEARNED} times so many",
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    parser.add_argument("--docs", action="store_true", help="put the table into docs/combinations.md")
     options = parser.parse_args()
     with environment(ROUTER), desk("", options.adapter) as installed:
-        table = measure(installed.kotae, options.limit)
-    show(table)
+        measured = measure(installed.kotae, options.limit)
+    print(f"\nlearned from {measured.questions} questions\n\n{show(measured)}")
+    if options.docs:
+        into_docs(show(measured))
     if options.json:
         told = {
             name: {
                 column: vars(value) if isinstance(value, Figure) else value for column, value in each.items()
             }
-            for name, each in table.items()
+            for name, each in measured.table.items()
         }
         options.json.write_text(json.dumps(told, indent=2), "utf-8")
 

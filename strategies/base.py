@@ -74,6 +74,18 @@ class Renewed(Protocol):
         """What speaks in it just now, as a name that is never used again; `""` while nobody does."""
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """A strategy that can tell before it speaks how things stand with a question: how well the documents
+    match it, how near it is to what was taught. A router learns what that means for who is right.
+    """
+
+    def signs(self, question: Question) -> Mapping[str, float]:
+        """Numbers by their names, cheap beside an answer; fewer of them, or none, where it cannot tell.
+        Raises StrategyError.
+        """
+
+
 class Options(BaseModel):
     """The options of one kind of strategy: validation, the documentation page and the operator's form come
     from it.

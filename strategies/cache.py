@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -25,6 +25,7 @@ from knowledge_base.database import now
 from strategies.base import Kit, Options, Question
 from strategies.events import Decision, Event, Token, Usage, add
 from strategies.sameness import Sense, agree, sense
+from strategies.signs import signs_of
 from strategies.streams import stream_of
 
 Floats = NDArray[np.float32]
@@ -98,6 +99,10 @@ class Cached:
             yield event
         if self._now() == of and whole(said):
             self._keep(Kept(question.text, question.language, meant, vector, of, tuple(said), self._clock()))
+
+    def signs(self, question: Question) -> Mapping[str, float]:
+        """What the inner strategy tells."""
+        return signs_of(self._inner, question)
 
     def forget(self) -> None:
         """Every answer."""

@@ -7,7 +7,7 @@ hides it for good.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from pydantic import Field
 from strategies.base import Kit, Options, Question, Strategy
 from strategies.errors import NoAnswer, Unavailable
 from strategies.events import Citation, Decision, Event, Token, Usage
+from strategies.signs import signs_of_all
 from strategies.streams import Stream, stream_of
 
 CERTAIN = 1.0  # who tells no likelihood is taken at its word
@@ -71,6 +72,10 @@ class FirstOf:
                 down.append(f"{name!r} is unavailable ({error})")
         if len(down) == len(self._of):
             raise Unavailable("; ".join(down))
+
+    def signs(self, question: Question) -> Mapping[str, float]:
+        """What each of them tells."""
+        return signs_of_all(self._of, question)
 
     def stream(self, question: Question) -> Iterator[Event]:
         failed: list[NoAnswer | Unavailable] = []

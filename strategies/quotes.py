@@ -8,7 +8,7 @@ its column heads.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, ClassVar
 
@@ -19,7 +19,16 @@ from knowledge_base.passages import Passage
 from strategies.base import Embedder, Kit, Options, Question, Weigh, alike
 from strategies.errors import NoAnswer
 from strategies.events import Citation, Decision, Event, Token
-from strategies.quoting import Asked, Candidate, candidates, certainty, fitted, likelihood, words
+from strategies.quoting import (
+    OF_THE_QUESTION,
+    Asked,
+    Candidate,
+    candidates,
+    certainty,
+    fitted,
+    likelihood,
+    words,
+)
 
 ALIKE = 0.8  # two sentences that share so much of their words say the same
 ROW = re.compile(r"\s*\|(.*)\|\s*$")
@@ -90,6 +99,22 @@ class Quotes:
         chosen = choose(found, self._options.sentences, self._options.share)
         yield Decision(self._named, f"quoted {len(chosen)} of {len(found)} sentences", "", detail)
         yield from told(chosen)
+
+    def signs(self, question: Question) -> Mapping[str, float]:
+        """The evidence that the passages answer, what follows from it, and how much would be quoted."""
+        asked = self._asked(question.query or question.text)
+        vectors = self._sentences(question.passages)
+        found = candidates(asked, question.passages, vectors, fitted().sentence)
+        if not found:
+            return {}
+        evidence = certainty(asked, found, question.passages, vectors)
+        odds = float(fitted().answerable.odds(evidence))
+        quoted = len(choose(found, self._options.sentences, self._options.share))
+        return {
+            "odds": odds,
+            "sentences": float(quoted),
+            **dict(zip(OF_THE_QUESTION, map(float, evidence), strict=True)),
+        }
 
     def _asked(self, text: str) -> Asked:
         return Asked(text, np.asarray(self._embedder.embed_query(text), np.float32), self._weigh(text))

@@ -7,7 +7,7 @@ own model. What it says is followed sentence by sentence, and the citations are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -21,6 +21,7 @@ from strategies.citing import cite
 from strategies.errors import NoAnswer, Unavailable
 from strategies.events import Decision, Event
 from strategies.followups import standalone
+from strategies.signs import signs_of
 from strategies.streams import stream_of
 
 
@@ -96,6 +97,20 @@ class Rag:
         told = replace(question, passages=passages, query=asked.query)
         with closing(stream_of(self._inner, told)) as said:
             yield from cite(said, passages, self._named)
+
+    def signs(self, question: Question) -> Mapping[str, float]:
+        """How well the best passage matches, and what the inner strategy tells of those that were found."""
+        query = standalone(question).query
+        found = self._found(query, question.audience)
+        if not found:
+            return {}
+        told = replace(question, passages=self._with_neighbours(found), query=query)
+        return {
+            "passage meaning": max(passage.dense or 0.0 for passage in found),
+            "search score": found[0].score,
+            "search margin": found[0].evidence.get("margin", 0.0),
+            **signs_of(self._inner, told),
+        }
 
     def _found(self, query: str, audience: Collection[str]) -> Sequence[Passage]:
         for_them = self._search_for(audience) if audience and self._search_for else self._search

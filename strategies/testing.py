@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ from strategies.base import Kit, Neighbours, Question, Strategy, Turn, unversion
 from strategies.errors import Misconfigured, NoAnswer, Unavailable
 from strategies.events import Citation, Decision, Event, Token, Usage, collect
 from strategies.evidence import content, covered, weights
+from strategies.signs import signs_of
 from strategies.streams import stream_of
 
 DIMENSION = 64
@@ -263,6 +265,11 @@ class StrategyContract:
     @pytest.mark.parametrize("odd", ODD_QUESTIONS.values(), ids=ODD_QUESTIONS)
     def test_it_survives_an_odd_question(self, warm: Strategy, question: Question, odd: str) -> None:
         answered_or_abstained(warm, replace(question, text=odd))
+
+    def test_what_it_tells_beforehand_are_numbers(self, warm: Strategy, question: Question) -> None:
+        for asked in (question, *(replace(question, text=odd) for odd in ODD_QUESTIONS.values())):
+            told = signs_of(warm, asked)
+            assert all(isinstance(name, str) and math.isfinite(value) for name, value in told.items())
 
     def test_it_survives_a_question_without_passages(self, warm: Strategy, question: Question) -> None:
         answered_or_abstained(warm, replace(question, passages=()))

@@ -219,7 +219,10 @@ class Routers:
         conditions = router.conditions()
         if fault := changed(run, answers, router.options.of, conditions):
             raise RouterRefused(f"{fault} since the evaluation; evaluate again, and learn from that")
-        examples = list(examples_of(questions, answers, router.options.of))
+        examples = []
+        for example in examples_of(questions, answers, router.options.of, router.signs):
+            tell("looking at the questions", 0.5 * len(examples) / len(questions))
+            examples.append(example)
         try:
             learnt = Learnt(examples, questions.held_out)
         except TooFew as few:
@@ -229,9 +232,9 @@ class Routers:
         def embed(texts: list[str]) -> list[list[float]]:
             found: list[list[float]] = []
             for start in range(0, len(texts), TOGETHER):
-                tell("embedding the questions", 0.6 * start / len(texts))
+                tell("embedding the questions", 0.5 + 0.2 * start / len(texts))
                 found += self._embedder.embed_documents(texts[start : start + TOGETHER])
-            tell("learning", 0.6)
+            tell("learning", 0.7)
             return found
 
         return fit(learnt, embed, conditions, now(), source)
@@ -249,10 +252,13 @@ def changed(
 
 
 def examples_of(
-    questions: OpenQuestions, answers: Mapping[str, Mapping[str, Answered]], of: Sequence[str]
+    questions: OpenQuestions,
+    answers: Mapping[str, Mapping[str, Answered]],
+    of: Sequence[str],
+    signs: Callable[[Question], Mapping[str, float]] = lambda _question: {},
 ) -> Iterator[Example]:
-    """Each question with how every strategy did. One at which a strategy failed, or that it was not asked,
-    teaches nothing of what it knows.
+    """Each question with how every strategy did, and what they tell of it beforehand. One at which a strategy
+    failed, or that it was not asked, teaches nothing of what it knows.
     """
     for question in questions:
         given = {name: answers[name].get(question.id) for name in of}
@@ -260,7 +266,8 @@ def examples_of(
             attempts = {name: attempt(question, answer) for name, answer in given.items() if answer}
             asked = standalone(Question(question.text, question.history)).query
             about = " ".join("|".join(fact) for fact in question.facts)
-            yield Example(asked, attempts, about=about or asked)
+            told = signs(Question(asked, language=question.language, query=asked))
+            yield Example(asked, attempts, about=about or asked, signs=told)
 
 
 def attempt(question: AskedQuestion, answer: Answered) -> Attempt:

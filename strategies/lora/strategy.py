@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
@@ -153,6 +153,22 @@ class Lora:
     def speaker(self) -> str:
         """The adapter that speaks just now."""
         return self._watch.hash()
+
+    def signs(self, question: Question) -> Mapping[str, float]:
+        """How near the question is to what was taught; beside documents also whether they bear out what was
+        taught there. Nothing is spoken for it.
+        """
+        if self._shared is None:
+            self.warm_up()
+        asked = " ".join((question.query or standalone(question).query).split())
+        with self._watch.speaker() as voice:
+            if voice is None or voice.judge is None or not asked:
+                return {}
+            told, answer = voice.judge.beforehand(asked)
+        if question.passages:
+            held = borne_out(answer, asked, question.language or "en", question.passages)
+            told["borne out"] = float(held)
+        return told
 
     def stream(self, question: Question) -> Iterator[Event]:
         if self._shared is None:

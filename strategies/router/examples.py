@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal, overload
 
 from strategies.lora.pairs.splits import HeldOutRead
@@ -42,13 +42,14 @@ class Example:
     """A question as it is searched for, with an attempt of each strategy by its name.
 
     Wordings of one thing share `about`: they are kept together when the head is judged by questions that it
-    did not see.
+    did not see. `signs` are what the strategies told of it before anybody spoke.
     """
 
     text: str
     attempts: Mapping[str, Attempt]
     part: Literal["open", "held-out"] = "open"
     about: str = ""
+    signs: Mapping[str, float] = field(default_factory=dict)
 
 
 class Learnt(Sequence[Example]):

@@ -1,4 +1,5 @@
-"""Learns from examples which strategy answers what: a logistic regression on the embedding, for each.
+"""Learns from examples which strategy answers what: a logistic regression for each, on the question's
+embedding and on what the strategies tell of the question before anybody speaks.
 
 How strongly the weights are held back is chosen by cross-validation, and everything that is said of a head's
 quality afterwards is said of questions that the regressions in question had not seen. Newton's method in
@@ -7,18 +8,19 @@ numpy: scikit-learn would be a dependency of every installation, for one functio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strategies.router.examples import Learnt
-from strategies.router.head import UNITS, Conditions, Evidence, Head
+from strategies.router.head import UNITS, Conditions, Evidence, Head, Scale
 
 Floats = NDArray[np.float64]
 
-STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # of the ridge that holds the weights back
+STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 100.0)  # of the ridge that holds the vector's weights back
+OF_SIGNS = (1.0, 10.0, 30.0)  # … and those of the signs
 FOLDS = 5
 STEPS = 50
 AT_ONCE = 500  # questions that are compared with all others
@@ -39,11 +41,15 @@ def fit(
     vectors = np.asarray(embed([example.text for example in learnt]), np.float64)
     attempts = [[example.attempts[name] for name in strategies] for example in learnt]
     right = np.array([[attempt.right for attempt in row] for row in attempts], np.float64)
+    scale = Scale.of([example.signs for example in learnt])
+    signs = np.array([scale.row(example.signs) for example in learnt])
+    rows = np.column_stack([vectors, signs])
+    ridges = list(tried(vectors.shape[1], len(scale.names)))
     folds = folded([example.about or example.text for example in learnt])
     weights, likely = [], []
     for column in right.T:
-        strength, unseen = best_strength(vectors, column, folds)
-        weights.append(regression(vectors, column, strength))
+        ridge, unseen = best_ridge(rows, column, folds, ridges)
+        weights.append(regression(rows, column, ridge))
         likely.append(unseen)
     near = nearness(vectors, folds)
     spent = {
@@ -60,7 +66,15 @@ def fit(
         made_at=at,
         learned_from=learnt.hash,
         source=source,
+        scale=scale,
     )
+
+
+def tried(dimension: int, signs: int) -> Iterator[Floats]:
+    """(dimension + signs,): how strongly each weight may be held back."""
+    for of_signs in OF_SIGNS if signs else OF_SIGNS[:1]:
+        for strength in STRENGTHS:
+            yield np.array([strength] * dimension + [of_signs] * signs)
 
 
 def folded(groups: Sequence[str]) -> NDArray[np.int64]:
@@ -70,19 +84,21 @@ def folded(groups: Sequence[str]) -> NDArray[np.int64]:
     return np.array([fold[group] for group in groups])
 
 
-def best_strength(vectors: Floats, right: Floats, folds: NDArray[np.int64]) -> tuple[float, Floats]:
-    """The strength that foretells unseen questions best, and what it foretells for each."""
-    tried = {strength: unseen(vectors, right, folds, strength) for strength in STRENGTHS}
-    best = min(tried, key=lambda strength: surprise(tried[strength], right))
-    return best, tried[best]
+def best_ridge(
+    rows: Floats, right: Floats, folds: NDArray[np.int64], ridges: Sequence[Floats]
+) -> tuple[Floats, Floats]:
+    """The ridge that foretells unseen questions best, and what it foretells for each."""
+    foretold = [unseen(rows, right, folds, ridge) for ridge in ridges]
+    best = min(range(len(ridges)), key=lambda at: surprise(foretold[at], right))
+    return ridges[best], foretold[best]
 
 
-def unseen(vectors: Floats, right: Floats, folds: NDArray[np.int64], strength: float) -> Floats:
+def unseen(rows: Floats, right: Floats, folds: NDArray[np.int64], ridge: Floats) -> Floats:
     """How likely each is right, by weights that were learned from the other folds."""
     likely = np.zeros(len(right))
     for fold in np.unique(folds):
         here = folds == fold
-        likely[here] = sigmoid(odds(vectors[here], regression(vectors[~here], right[~here], strength)))
+        likely[here] = sigmoid(odds(rows[here], regression(rows[~here], right[~here], ridge)))
     return likely
 
 
@@ -92,11 +108,11 @@ def surprise(likely: Floats, right: Floats) -> float:
     return float(-np.log(told).mean())
 
 
-def regression(vectors: Floats, right: Floats, strength: float) -> Floats:
-    """(dimension + 1,): the weights of a logistic regression, the bias last and hardly held back."""
-    rows = np.column_stack([vectors, np.ones(len(vectors))])
-    ridge = np.full(rows.shape[1], strength)
-    ridge[-1] = 0.01
+def regression(given: Floats, right: Floats, held: Floats | float) -> Floats:
+    """(columns + 1,): the weights of a logistic regression, held back so strongly; the bias last, hardly."""
+    rows = np.column_stack([given, np.ones(len(given))])
+    ridge = np.full(rows.shape[1], 0.01)
+    ridge[:-1] = held
     weights = np.zeros(rows.shape[1])
     for _ in range(STEPS):
         likely = sigmoid(rows @ weights)
@@ -109,9 +125,8 @@ def regression(vectors: Floats, right: Floats, strength: float) -> Floats:
     return weights
 
 
-def odds(vectors: Floats, weights: Floats) -> Floats:
-    """Log odds for rows of vectors."""
-    found: Floats = vectors @ weights[:-1] + weights[-1]
+def odds(rows: Floats, weights: Floats) -> Floats:
+    found: Floats = rows @ weights[:-1] + weights[-1]
     return found
 
 

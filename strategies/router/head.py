@@ -1,15 +1,16 @@
 """What a router has learned, and what it was learned under: one file, never changed, replaced whole.
 
-A safetensors file: the weights, the vectors of the questions (to know a question that is unlike any of them),
-and for each question what the head foretold before it had seen it, from which the curve is drawn. The words
-of the questions are not in it. Its metadata say from what it was learned, by content hash.
+A safetensors file: the weights (of the question's vector, and of what the strategies tell of it), the vectors
+of the questions (to know a question that is unlike any of them), and for each question what the head foretold
+before it had seen it, from which the curve is drawn. The words of the questions are not in it. Its metadata
+say from what it was learned, by content hash.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -25,7 +26,9 @@ from strategies.router.examples import Spend
 Floats = NDArray[np.float64]
 
 FOLDER = "routers"  # in the data directory
-VERSION = 1
+VERSION = 2
+FAR = 4.0  # deviations; a sign beyond counts no more
+NOTHING_TOLD: Mapping[str, float] = {}
 UNITS: tuple[Spend, ...] = ("ms", "cost", "tokens")
 
 
@@ -55,9 +58,44 @@ class Evidence:
 
 
 @dataclass(frozen=True, eq=False)
+class Scale:
+    """Signs by their names, and how they lay where it learned: what is told becomes so many deviations from
+    the usual, and what is not told counts as usual.
+    """
+
+    names: tuple[str, ...] = ()
+    middle: Floats = field(default_factory=lambda: np.zeros(0))
+    spread: Floats = field(default_factory=lambda: np.ones(0))
+
+    @classmethod
+    def of(cls, told: Sequence[Mapping[str, float]]) -> Scale:
+        """Of what differs among these questions; what two strategies tell alike is taken once."""
+        columns = {
+            name: np.array([each[name] for each in told if name in each])
+            for name in sorted({name for each in told for name in each}, key=lambda name: (len(name), name))
+        }
+        once: dict[bytes, str] = {}
+        for name, column in columns.items():
+            if column.std() > 0:
+                once.setdefault(column.tobytes(), name)
+        names = tuple(sorted(once.values()))
+        return cls(
+            names,
+            np.array([columns[name].mean() for name in names]),
+            np.array([columns[name].std() for name in names]),
+        )
+
+    def row(self, told: Mapping[str, float]) -> Floats:
+        """(names,)"""
+        values = [told.get(name, usual) for name, usual in zip(self.names, self.middle, strict=True)]
+        found: Floats = np.clip((np.array(values) - self.middle) / self.spread, -FAR, FAR)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
 class Head:
     strategies: tuple[str, ...]
-    weights: Floats  # (strategies, dimension + 1), the bias last
+    weights: Floats  # (strategies, dimension + signs + 1), the bias last
     questions: Floats  # (questions, dimension)
     near: float  # a question that is farther from all of them is unlike any
     evidence: Evidence
@@ -65,13 +103,13 @@ class Head:
     made_at: datetime
     learned_from: str  # content hash of the examples
     source: str = ""
+    scale: Scale = field(default_factory=Scale)
     hash: str = field(default="", compare=False)  # of the file, once there is one
 
-    def likely(self, vector: Floats) -> Floats:
-        """(strategies,): how likely each answers this question rightly."""
-        found: Floats = 1 / (
-            1 + np.exp(-np.clip(self.weights[:, :-1] @ vector + self.weights[:, -1], -40, 40))
-        )
+    def likely(self, vector: Floats, signs: Mapping[str, float] = NOTHING_TOLD) -> Floats:
+        """(strategies,): how likely each answers this question rightly, by what they tell of it, too."""
+        row = np.concatenate([vector, self.scale.row(signs)])
+        found: Floats = 1 / (1 + np.exp(-np.clip(self.weights[:, :-1] @ row + self.weights[:, -1], -40, 40)))
         return found
 
     def nearest(self, vector: Floats) -> float:
@@ -106,12 +144,15 @@ def save(head: Head, file: Path) -> None:
         "likely": evidence.likely,
         "right": evidence.right,
         "near": evidence.near,
+        "middle": head.scale.middle,
+        "spread": head.scale.spread,
         **{f"spent {unit}": evidence.spent[unit] for unit in UNITS},
     }
     told = {
         "version": VERSION,
         "strategies": head.strategies,
         "near": head.near,
+        "signs": head.scale.names,
         "conditions": asdict(head.conditions),
         "made_at": head.made_at.isoformat(),
         "learned_from": head.learned_from,
@@ -152,6 +193,7 @@ def load(file: Path) -> Head | None:
             made_at=datetime.fromisoformat(told["made_at"]),
             learned_from=told["learned_from"],
             source=told["source"],
+            scale=Scale(tuple(told["signs"]), tensors["middle"], tensors["spread"]),
             hash=hashlib.sha256(content).hexdigest(),
         )
     except (SafetensorError, ValueError, KeyError, TypeError) as error:

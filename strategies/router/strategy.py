@@ -16,9 +16,9 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from strategies.followups import standalone
 from strategies.router.examples import Spend
 from strategies.router.head import BrokenHead, Conditions, Head, file_of, load
 from strategies.router.plan import Plan, plans, within
+from strategies.signs import signs_of_all
 from strategies.streams import stream_of
 
 log = logging.getLogger(__name__)
@@ -137,6 +138,10 @@ class Router:
             yield from opening
             yield from rest
 
+    def signs(self, question: Question) -> Mapping[str, float]:
+        """What its strategies tell of the question before anybody speaks."""
+        return signs_of_all(self._of.items(), question)
+
     # ---- how it stands ----
 
     def routing(self) -> Routing:
@@ -212,7 +217,8 @@ class Router:
             return name, f"it is stale: {routing.fault}", {"fallback": name}
         asked = question.query or standalone(question).query
         vector = np.asarray(self._kit.embedder.embed_query(asked), np.float64)
-        likely, near = head.likely(vector), head.nearest(vector)
+        told = self.signs(replace(question, text=asked, history=(), query=asked))
+        likely, near = head.likely(vector, told), head.nearest(vector)
         spent = head.mean_spent(self.options.spend)
         name = head.strategies[plan.choice(likely, spent, known=near >= head.near)]
         detail = {

@@ -25,6 +25,7 @@ from web.sentences import told
 STATES = {"queued": _l("Waiting"), "running": _l("Learning")}
 STEPS = {
     "reading the answers": _l("reading the answers"),
+    "looking at the questions": _l("looking at the questions"),
     "embedding the questions": _l("embedding the questions"),
     "learning": _l("learning"),
     "keeping it": _l("keeping it"),

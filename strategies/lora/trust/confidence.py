@@ -51,6 +51,7 @@ EVIDENCE = (
     "telling words",  # log of how many there are
     "latin",
 )
+WORDING = EVIDENCE[8:12]
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,19 @@ class Judge:
         """The writing of a question when nothing was taught in it; `""` when something was."""
         asked = script(question)
         return asked if asked and asked not in self.lessons.scripts else ""
+
+    def beforehand(self, question: str) -> tuple[dict[str, float], str]:
+        """What is known before it speaks, with the names of EVIDENCE, and the answer that was taught to the
+        nearest question.
+        """
+        near = self.lessons.near(np.asarray(self._embed(question), np.float32), FACTS)
+        others = [found.cosine for found in near[1:]]
+        told = {
+            "near": near[0].cosine,
+            "ahead": near[0].cosine - max(others, default=0.0),
+            **dict(zip(WORDING, self._wording(question, self.lessons.facts[near[0].at], ""), strict=True)),
+        }
+        return told, self.lessons.answers[near[0].at]
 
     def verdict(self, fitted: Fitted, question: str, prompt: template.Prompt, opening: Opening) -> Verdict:
         row = self.evidence(question, prompt, opening)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -32,6 +33,7 @@ from strategies.lora.trust.confidence import CONFIDENCE, EVIDENCE, Fitted, Judge
 from strategies.lora.trust.lessons import KNOWN, VECTORS, Lessons, script
 from strategies.testing import WordVectors, kit
 from tests.strategies.lora.adapters import speaking
+from tests.strategies.passages import passage
 
 PAIRS = Taught(
     [
@@ -236,6 +238,34 @@ def ask(base: Path, calibrated: Path, tmp_path: Path) -> Callable[..., Lora]:
         return Lora.make(LoraOptions(**told), doors or kit(data=tmp_path, named="product"))
 
     return made
+
+
+def test_before_it_speaks_it_tells_how_near_a_question_is_to_what_was_taught(
+    ask: Callable[..., Lora],
+) -> None:
+    product = ask()
+    product.warm_up()
+    known = product.signs(Question("How long does the battery of the lamp last?"))
+    other = product.signs(Question("How long does the engine of the tractor 900 last?"))
+    assert known["near"] > other["near"]
+    assert (known["missing word"], other["missing word"]) == (0, 1)
+    assert "borne out" not in known
+
+
+def test_beside_documents_it_tells_whether_they_bear_out_what_was_taught(ask: Callable[..., Lora]) -> None:
+    product = ask()
+    asked = Question("How long does the battery of the lamp last?", language="en")
+    bears, denies = (
+        replace(asked, passages=(passage(f"The battery of the lamp lasts {hours} hours."),))
+        for hours in (12, 20)
+    )
+    assert product.signs(bears)["borne out"] == 1
+    assert product.signs(denies)["borne out"] == 0
+
+
+def test_nothing_is_told_where_nobody_is_promoted(base: Path, tmp_path: Path) -> None:
+    nobody = Lora.make(LoraOptions(base=str(base)), kit(data=tmp_path, named="product"))
+    assert nobody.signs(Question("How long does the battery last?")) == {}
 
 
 ASKED = Question("How long does the battery of the lamp last?")
