@@ -168,6 +168,14 @@ class Switch:
         """A configured strategy, warm. Raises StrategyError."""
         return ready_in(self._strategies, name)
 
+    def lay_over(self) -> None:
+        """Let the options hold that operators have set, without warming anybody: for who only looks."""
+        with self._changing:
+            overrides = self.chosen().overrides
+            if overrides != self._overrides:
+                self._strategies.adopt(self._strategies.with_options(laid_over(self._tables, overrides)))
+                self._overrides = overrides
+
     # ---- the operator's side ----
 
     def use(self, name: str, by: str, note: str = "") -> Change:

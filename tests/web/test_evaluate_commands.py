@@ -108,6 +108,26 @@ def test_two_strategies_are_compared_and_the_table_says_who_is_better(terminal: 
     assert terminal.json("evaluate", "--show", shown["run"][:8])["run"] == shown["run"]
 
 
+def test_an_evaluation_is_held_against_the_options_that_are_live_and_not_against_those_of_the_file(
+    terminal: Terminal,
+) -> None:
+    terminal("documents", "add", str(terminal.write("warranty.md", WARRANTY)))
+    terminal("questions", "import", write(terminal))
+    assert terminal("strategy", "set", "parrot", "before=Well.").exit_code == 0
+    done = terminal("evaluate", "--set", "kettle", "--strategies", "manuals,parrot")
+    assert done.exit_code == 0, done.stderr
+
+    def rules() -> set[str]:
+        [decision] = terminal.json("evaluate", "--show", "last")["decisions"]
+        return {reason["rule"] for reason in decision["reasons"]}
+
+    answers = terminal.json("evaluate", "--show", "last")["answers"]
+    assert any(one["text"].startswith("Well.") for one in answers), "asked with the live options"
+    assert "changed" not in rules(), "measured and live are the same"
+    terminal("strategy", "set", "parrot")
+    assert "changed" in rules(), "the file's options hold again"
+
+
 def test_a_file_is_asked_without_a_set_of_its_own_first(terminal: Terminal) -> None:
     told = terminal.json("evaluate", "--questions", write(terminal), "--strategies", "parrot", "--limit", "2")
     assert (told["set"], told["questions"], told["state"], told["decisions"]) == ("kettle", 2, "done", [])

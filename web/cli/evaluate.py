@@ -80,6 +80,7 @@ def evaluate(
     if sum(map(bool, (set_name, file, resume, shown))) != 1:
         raise click.UsageError("name a set with --set, a file with --questions, or a run with --resume")
     with installation.open() as kotae:
+        kotae.switch.lay_over()
         if shown:
             run = kotae.evaluations.run(whole_id(kotae, shown))
         elif resume:

@@ -48,6 +48,7 @@ def train(installation: Installation, set_name: str, run_id: str, router: str) -
             "say what to learn from: a question set with --set, or an evaluation with --run"
         )
     with installation.open() as kotae:
+        kotae.switch.lay_over()
         name = the_one(kotae, router)
         run = whole_id(kotae, run_id) if run_id else ""
         waited(kotae, kotae.routers.begin(name, by=somebody(), run_id=run, set_name=set_name), "learned")
@@ -61,6 +62,7 @@ def train(installation: Installation, set_name: str, run_id: str, router: str) -
 def show(installation: Installation, router: str) -> None:
     """What it learned from, whether that still holds, and how good the answers are for what is spent."""
     with installation.open() as kotae:
+        kotae.switch.lay_over()
         standing = kotae.routers.standing(the_one(kotae, router))
     installation.show(told(standing), in_words(standing))
 
@@ -72,6 +74,7 @@ def show(installation: Installation, router: str) -> None:
 def budget(installation: Installation, spend: str, router: str) -> None:
     """Set what an answer may spend on average: a number, or "none" for whatever is best."""
     with installation.open() as kotae:
+        kotae.switch.lay_over()
         limit = None if spend == "none" else number(spend)
         standing = kotae.routers.spend(the_one(kotae, router), limit, by=somebody())
     installation.show(told(standing), in_words(standing))
