@@ -37,6 +37,22 @@ class Pair:
     b: Answered
 
 
+@dataclass(frozen=True)
+class Thought:
+    """What a model thinks of two strategies' answers to one question."""
+
+    judge: str
+    a: str
+    b: str
+    choice: Choice
+    turned: bool
+
+    @property
+    def preferred(self) -> str:
+        """Whose answer it is; "" of a draw, and of what could not be understood."""
+        return {"a": self.a, "b": self.b}.get(self.choice, "")
+
+
 class Opinions:
     """What models think of the answers of this installation's runs."""
 
@@ -95,6 +111,16 @@ class Opinions:
             for row in session.scalars(rows):
                 piles.setdefault((row.a, row.b, row.judge), []).append(_opinion(row))
         return [count(pile, *named) for named, pile in piles.items()]
+
+    def thoughts(self, run_id: str) -> dict[str, list[Thought]]:
+        """What was found so far, by question."""
+        rows = sa.select(OpinionRow).where(OpinionRow.run_id == run_id).order_by(OpinionRow.position)
+        found: dict[str, list[Thought]] = {}
+        with reading(self._engine) as session:
+            for row in session.scalars(rows):
+                thought = Thought(row.judge, row.a, row.b, cast("Choice", row.choice), row.turned)
+                found.setdefault(row.question_id, []).append(thought)
+        return found
 
     # ---- the job ----
 

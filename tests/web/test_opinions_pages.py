@@ -72,6 +72,32 @@ def test_each_pair_is_read_in_both_orders_and_what_turns_is_a_draw(
     assert "they take no part in the decision above" in page
 
 
+def test_each_opinion_stands_at_its_question_and_leads_there(
+    operator: Operator, reads: Callable[..., str], server: ModelServer, kotae: Kotae, compared: str
+) -> None:
+    parrot = [Reply(["SECOND"]), Reply(["FIRST"])]  # the parrot, wherever it stands
+    turns, lost = [Reply(["FIRST"])] * 2, [Reply(["I like tea"])] * 2
+    server.replies[:] = [*parrot, *turns, *lost]
+    reads()
+    answers = f"/console/compare/{compared}/answers?one=manuals&other=parrot"
+    page = text(operator.opens(answers).text)
+    assert page.count(f"{JUDGE} prefers parrot") == 1
+    assert "its preference turned with the order" in page
+    assert f"{JUDGE} was not understood" in page
+    assert "What a model thinks decides nothing." in page
+    for show, found in (("prefers-second", 1), ("prefers-first", 0), ("prefers-wrong", 1)):
+        assert f"{found} of 3 questions" in text(operator.opens(f"{answers}&show={show}").text)
+    asked = kotae.evaluations.questions(kotae.evaluations.run(compared))[0].id
+    alone = text(operator.opens(f"/console/compare/{compared}/answers/{asked}").text)
+    assert f"{JUDGE} prefers parrot (manuals · parrot)" in alone
+
+
+def test_without_an_opinion_nobody_can_ask_for_one(operator: Operator, compared: str) -> None:
+    page = operator.opens(f"/console/compare/{compared}/answers").text
+    assert "a model prefers" not in page
+    assert operator.opens(f"/console/compare/{compared}/answers?show=prefers-first").status_code == 200
+
+
 def test_what_the_judge_costs_is_told(reads: Callable[..., str], kotae: Kotae, compared: str) -> None:
     page = text(reads())
     (found,) = kotae.opinions.of(compared)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from bot.evaluation.differing import Piece, marked
 from bot.evaluation.metrics import Verdict
+from bot.evaluation.opinions import Thought
 from bot.evaluation.results import Result
 from bot.evaluation.runs import Run
 from bot.evaluation.values import Answered, AskedQuestion
@@ -34,8 +35,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Pair:
+    """A question with both answers, and what models think of the two."""
+
     question: AskedQuestion
     sides: tuple[Side, ...]
+    thoughts: Sequence[Thought] = ()
+
+    def prefers(self, at: int) -> bool:
+        """Whether some model prefers this side's answer."""
+        return any(thought.preferred == self.sides[at].name for thought in self.thoughts)
 
 
 @dataclass(frozen=True)
@@ -54,16 +62,33 @@ class Wanted:
         return (self.one, self.other) if self.other else (self.one,)
 
 
-Takes = Callable[[Sequence[Side]], bool]
+Takes = Callable[[Pair], bool]
 
 WHICH: Mapping[str, tuple[object, Takes]] = {
     "": (_l("all answers"), bool),
-    "first": (_l("the first right, the second not"), lambda sides: right(sides[0]) > right(sides[-1])),
-    "second": (_l("the second right, the first not"), lambda sides: right(sides[0]) < right(sides[-1])),
-    "neither": (_l("neither right"), lambda sides: not any(map(right, sides))),
-    "wrong": (_l("something wrong was said"), lambda sides: any(side.verdict.wrong for side in sides)),
-    "differ": (_l("answers differ"), lambda sides: sides[0].answer.text != sides[-1].answer.text),
-    "failed": (_l("failed"), lambda sides: any(side.verdict.failed for side in sides)),
+    "first": (
+        _l("the first right, the second not"),
+        lambda pair: right(pair.sides[0]) > right(pair.sides[-1]),
+    ),
+    "second": (
+        _l("the second right, the first not"),
+        lambda pair: right(pair.sides[0]) < right(pair.sides[-1]),
+    ),
+    "neither": (_l("neither right"), lambda pair: not any(map(right, pair.sides))),
+    "wrong": (_l("something wrong was said"), lambda pair: any(side.verdict.wrong for side in pair.sides)),
+    "differ": (
+        _l("answers differ"),
+        lambda pair: pair.sides[0].answer.text != pair.sides[-1].answer.text,
+    ),
+    "failed": (_l("failed"), lambda pair: any(side.verdict.failed for side in pair.sides)),
+}
+OF_MODELS: Mapping[str, tuple[object, Takes]] = {
+    "prefers-first": (_l("a model prefers the first"), lambda pair: pair.prefers(0)),
+    "prefers-second": (_l("a model prefers the second"), lambda pair: pair.prefers(-1)),
+    "prefers-wrong": (
+        _l("a model prefers what is not right"),
+        lambda pair: any(pair.prefers(at) and not right(side) for at, side in enumerate(pair.sides)),
+    ),
 }
 
 
@@ -76,14 +101,16 @@ def right(side: Side) -> bool:
 def comparison_answers(run_id: str) -> ResponseReturnValue:
     run = known(run_id)
     result = kotae().results.of(run_id)
-    wanted = asked_for(run)
-    found = list(pairs(result, wanted))
+    thoughts = kotae().opinions.thoughts(run_id)
+    which = {**WHICH, **(OF_MODELS if thoughts else {})}
+    wanted = asked_for(run, which)
+    found = list(pairs(result, wanted, thoughts))
     start = (wanted.page - 1) * PAGE
     return render_template(
         "console/comparison_answers.html",
         run=run,
         wanted=wanted,
-        which={name: label for name, (label, _takes) in WHICH.items()},
+        which={name: label for name, (label, _takes) in which.items()},
         tags=list(result.comparison.tags),
         found=len(found),
         total=len(result.questions),
@@ -101,10 +128,13 @@ def comparison_question(run_id: str, question_id: str) -> ResponseReturnValue:
     if question is None:
         abort(404)
     sides = [side for name in run.strategies if (side := side_of(result, name, question.id)) is not None]
-    return render_template("console/comparison_question.html", run=run, question=question, sides=sides)
+    thoughts = kotae().opinions.thoughts(run_id).get(question.id, [])
+    return render_template(
+        "console/comparison_question.html", run=run, question=question, sides=sides, thoughts=thoughts
+    )
 
 
-def asked_for(run: Run) -> Wanted:
+def asked_for(run: Run, known_ones: Collection[str]) -> Wanted:
     """The reader's choice, out of what there is."""
     live = kotae().switch.name()
     others = [name for name in run.strategies if name != live]
@@ -121,25 +151,25 @@ def asked_for(run: Run) -> Wanted:
     return Wanted(
         one,
         other,
-        which if which in WHICH else "",
+        which if which in known_ones else "",
         request.args.get("tag", ""),
         request.args.get("q", "").strip()[:200],
         max(request.args.get("page", 1, type=int), 1),
     )
 
 
-def pairs(result: Result, wanted: Wanted) -> Iterator[Pair]:
+def pairs(result: Result, wanted: Wanted, thoughts: Mapping[str, Sequence[Thought]]) -> Iterator[Pair]:
     """What the reader asked for, in the order of the set."""
-    takes = WHICH[wanted.show][1]
+    takes = {**WHICH, **OF_MODELS}[wanted.show][1]
     for question in result.questions:
         if wanted.tag and wanted.tag not in question.tags:
             continue
         sides = [side for name in wanted.names if (side := side_of(result, name, question.id)) is not None]
-        if len(sides) < len(wanted.names) or not takes(sides):
+        if len(sides) < len(wanted.names) or (wanted.query and not said(wanted.query, question, sides)):
             continue
-        if wanted.query and not said(wanted.query, question, sides):
-            continue
-        yield Pair(question, side_by_side(sides))
+        of_both = [one for one in thoughts.get(question.id, ()) if {one.a, one.b} == set(wanted.names)]
+        if takes(pair := Pair(question, tuple(sides), of_both)):
+            yield replace(pair, sides=side_by_side(sides))
 
 
 def said(query: str, question: AskedQuestion, sides: Sequence[Side]) -> bool:

@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from bot.evaluation.drafts import by_a_model
+from bot.evaluation.helper import Helpers
+from bot.evaluation.judging import prefer
+from bot.evaluation.values import Answered, AskedQuestion
+from bot.settings import Helper
 from strategies.base import Question, Strategy
 from strategies.errors import Misconfigured
 from strategies.events import Token, collect
 from strategies.llm import Llm, LlmOptions
 from strategies.rag import Rag
+from strategies.registry import Strategies
 from strategies.streams import stream_of
 from strategies.testing import MemorySearch, StrategyContract, kit, said
 from tests.strategies.llm.real_server import serving
@@ -65,6 +71,15 @@ def test_a_customer_who_leaves_does_not_keep_it_busy(server: str, tiny_model: Pa
         said(Llm.make(LlmOptions(model=str(tiny_model), base_url=server, max_tokens=16), kit()), ASKED)
     )
     assert time.monotonic() - began < 10
+
+
+def test_a_model_that_babbles_has_no_opinion_and_drafts_nothing(server: str, tiny_model: Path) -> None:
+    helper = Helpers(Helper(base_url=server, model=str(tiny_model)), Strategies({}, kit()), {}).get()
+    question = AskedQuestion("w", "How long is the warranty?", "en", facts=(("24 months",),))
+    opinion = prefer(question, Answered("w", "a", "24 months."), Answered("w", "b", "Good day."), helper)
+    assert (opinion.choice, opinion.turned) == ("unread", False)
+    assert opinion.prompt_tokens > 200, "and yet it is paid for"
+    assert list(by_a_model([[WARRANTY]], helper)) == [None]
 
 
 def test_a_model_that_it_does_not_have_is_a_sentence(server: str) -> None:
