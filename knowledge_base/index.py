@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.errors import Unavailable
+from knowledge_base.nearby import FEW, Nearby
 
 Floats = NDArray[np.float32]
 PATIENCE_SECONDS = 20.0  # with a server: between two bytes of an answer
@@ -77,6 +79,7 @@ class Chroma:
         self._patience = patience
         self._client: Any = None
         self._file = (0, 0)
+        self._copies: dict[str, Copy] = {}  # by collection, of a ChromaDB that is ours alone
 
     def connect(self) -> None:
         self.close()
@@ -93,7 +96,9 @@ class Chroma:
                 metadata={"identity": identity},
                 configuration={"hnsw": {"space": "cosine"}},
             )
-        return ChromaVectors(collection, self._place)
+        # What is on a server may be changed by other processes as well.
+        copy = None if self._address else self._copies.setdefault(name, Copy())
+        return ChromaVectors(collection, self._place, copy)
 
     def names(self) -> set[str]:
         with _sentences(self._place):
@@ -102,6 +107,7 @@ class Chroma:
     def drop(self, name: str) -> None:
         from chromadb.errors import NotFoundError
 
+        self._copies.pop(name, None)
         with _sentences(self._place), suppress(NotFoundError):
             self._client.delete_collection(name)
         self._sweep()
@@ -110,6 +116,7 @@ class Chroma:
         return not self._address and self._file != self._identity()
 
     def close(self) -> None:
+        self._copies = {}
         client, self._client = self._client, None
         if client is not None:
             with suppress(Exception):  # a folder that was removed cannot be closed in order
@@ -173,38 +180,97 @@ class Chroma:
         return self._address or str(self._folder)
 
 
+class Copy:
+    """What a collection holds, in memory: read when it is first searched, and left again when it is too much.
+
+    Whoever writes to the collection holds `changing`, so that the copy is never behind.
+    """
+
+    def __init__(self) -> None:
+        self.nearby: Nearby | None = None
+        self.changing = threading.RLock()
+        self._too_many = False
+
+    def read(self, collection: Any) -> Nearby | None:
+        """The copy; None where a query of ChromaDB's is the better way."""
+        if self.nearby is None and not self._too_many:
+            with self.changing:
+                if self.nearby is None and not self._grown(collection.count()):
+                    self.nearby = Nearby()
+                    held = collection.get(include=["embeddings", "metadatas"])
+                    documents = [str(about["document"]) for about in held["metadatas"]]
+                    if documents:
+                        self.nearby.add(held["ids"], np.asarray(held["embeddings"], np.float32), documents)
+        return self.nearby
+
+    def changed(self, collection: Any) -> None:
+        """The collection has more or less than before."""
+        if self.nearby is None or len(self.nearby) > FEW:
+            self.nearby = None
+            self._grown(collection.count())
+
+    def _grown(self, count: int) -> bool:
+        self._too_many = count > FEW
+        return self._too_many
+
+
 class ChromaVectors:
-    def __init__(self, collection: Any, place: str) -> None:
+    """`copy` is a collection's that no other process writes to."""
+
+    def __init__(self, collection: Any, place: str, copy: Copy | None = None) -> None:
         self._collection = collection
         self._place = place
+        self._copy = copy
 
     def add(self, ids: Sequence[str], vectors: Floats, document_id: str) -> None:
-        with _sentences(self._place):
+        with self._changing() as nearby:
             for start in range(0, len(ids), AT_ONCE):
-                some = ids[start : start + AT_ONCE]
+                some, theirs = ids[start : start + AT_ONCE], vectors[start : start + AT_ONCE]
                 self._collection.upsert(
-                    ids=list(some),
-                    embeddings=vectors[start : start + AT_ONCE],
-                    metadatas=[{"document": document_id}] * len(some),
+                    ids=list(some), embeddings=theirs, metadatas=[{"document": document_id}] * len(some)
                 )
+                if nearby is not None:
+                    nearby.add(some, theirs, [document_id] * len(some))
 
     def remove(self, document_id: str) -> None:
-        with _sentences(self._place):
+        with self._changing() as nearby:
             self._collection.delete(where={"document": document_id})
+            if nearby is not None:
+                nearby.remove(document_id)
 
     def discard(self, ids: Sequence[str]) -> None:
-        with _sentences(self._place):
+        with self._changing() as nearby:
             for start in range(0, len(ids), AT_ONCE):
-                self._collection.delete(ids=list(ids[start : start + AT_ONCE]))
+                some = list(ids[start : start + AT_ONCE])
+                self._collection.delete(ids=some)
+                if nearby is not None:
+                    nearby.discard(some)
 
     def search(self, vector: Sequence[float], k: int) -> list[tuple[str, float]]:
-        query = np.asarray([vector], np.float32)
+        query = np.asarray(vector, np.float32)
         with _sentences(self._place):
-            found = self._collection.query(query_embeddings=query, n_results=k, include=["distances"])
+            if self._copy and (nearby := self._copy.read(self._collection)) is not None:
+                return nearby.search(query, k)
+            found = self._collection.query(query_embeddings=query[None], n_results=k, include=["distances"])
         return [
             (id_, 1.0 - distance)
             for id_, distance in zip(found["ids"][0], found["distances"][0], strict=True)
         ]
+
+    @contextmanager
+    def _changing(self) -> Iterator[Nearby | None]:
+        """While the collection is changed: its copy, to be changed alike, where there is one."""
+        with _sentences(self._place):
+            if self._copy is None:
+                yield None
+                return
+            with self._copy.changing:
+                try:
+                    yield self._copy.nearby
+                except Exception:
+                    self._copy.nearby = None  # what was changed is not known: it is read again
+                    raise
+                self._copy.changed(self._collection)
 
     def ids(self, document_id: str = "") -> set[str]:
         which = {"document": document_id} if document_id else None

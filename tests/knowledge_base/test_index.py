@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from knowledge_base import index, nearby
 from knowledge_base.catalogue import create
 from knowledge_base.database import open_engine
 from knowledge_base.errors import Unavailable
@@ -84,6 +85,70 @@ def test_more_vectors_than_one_request_takes(collections: Collections) -> None:
     assert vectors.ids() == set(ids)
     vectors.discard(ids)
     assert vectors.ids() == set()
+
+
+@pytest.mark.parametrize("few", [nearby.FEW, 3], ids=["looked at one by one", "asked of ChromaDB"])
+def test_what_is_written_between_two_searches_is_found_by_the_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(index, "FEW", few)
+    chroma = Chroma(tmp_path)
+    chroma.connect()
+    vectors, others = chroma.open("kotae-one", "two@1/2"), chroma.open("kotae-one", "two@1/2")
+    vectors.add(["east", "a", "b", "c"], np.array([EAST, NORTH, NORTH, NORTH]), "compass")
+    assert _ids(vectors.search([1.0, 0.0], 1)) == ["east"]
+    others.discard(["east"])
+    others.add(["northeast"], np.array([NORTHEAST]), "map")
+    assert _ids(vectors.search([1.0, 0.0], 1)) == ["northeast"]
+    others.add(["northeast"], np.array([-NORTHEAST]), "map")
+    others.add(["again"], np.array([EAST]), "map")
+    assert _ids(vectors.search([1.0, 0.0], 9))[::4] == ["again", "northeast"]
+    vectors.remove("map")
+    assert set(_ids(others.search([1.0, 0.0], 9))) == {"a", "b", "c"}
+    chroma.drop("kotae-one")
+    assert chroma.open("kotae-one", "two@1/2").search([1.0, 0.0], 9) == []
+    chroma.close()
+
+
+def test_one_by_one_the_nearest_are_those_that_chromadb_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = np.random.default_rng(7)
+    many = numbers.normal(size=(400, 8)).astype(np.float32) * 3  # of any length
+    chroma = Chroma(tmp_path)
+    chroma.connect()
+    vectors = chroma.open("kotae-one", "eight@1/8")
+    vectors.add([f"passage {n}" for n in range(400)], many, "compass")
+    asked = [list(map(float, one)) for one in many[:20] + 0.3]
+    looked = [vectors.search(one, 7) for one in asked]
+    monkeypatch.setattr(index, "FEW", 3)
+    vectors.add(["far"], -many[:1], "map")
+    for one, nearest in zip(asked, looked, strict=True):
+        by_chroma = vectors.search(one, 7)
+        assert _ids(nearest) == _ids(by_chroma)
+        assert [cosine for _, cosine in nearest] == pytest.approx(
+            [cosine for _, cosine in by_chroma], abs=1e-5
+        )
+    chroma.close()
+
+
+def test_after_a_write_that_broke_off_the_search_goes_by_what_chromadb_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chroma = Chroma(tmp_path)
+    chroma.connect()
+    vectors = chroma.open("kotae-one", "two@1/2")
+    vectors.add(["north"], np.array([NORTH]), "compass")
+    assert _ids(vectors.search([1.0, 0.0], 1)) == ["north"]
+    monkeypatch.setattr(index, "AT_ONCE", 1)
+    with pytest.raises(NoVectors):
+        vectors.add(["east", ""], np.array([EAST, EAST]), "map")  # ChromaDB takes no empty id
+    assert _ids(vectors.search([1.0, 0.0], 1)) == ["east"]
+    chroma.close()
+
+
+def _ids(found: list[tuple[str, float]]) -> list[str]:
+    return [id_ for id_, _ in found]
 
 
 def test_chromadb_keeps_vectors_over_a_restart_and_leaves_no_folder_of_a_dropped_collection(
