@@ -11,8 +11,8 @@ differ by nothing. `cascade` is `both` with the manuals behind it.
 Prompt tokens are those that a language model would read: the product model's are its own; where the manuals
 answer, they are those of the prompt that RAG makes for a chat model, for the documents' own words need none.
 
-It takes some twelve minutes on a core of its own; with `--limit 20` three. `--docs` puts the table into
-docs/combinations.md.
+It takes a quarter of an hour on a shared core; with `--limit 8` a minute and a half, which proves that it
+runs and no more. `--docs` puts the table into docs/combinations.md.
 """
 
 import argparse

@@ -166,6 +166,7 @@ class Cached:
             "answered as before",
             f"the same question was answered at {kept.at:%Y-%m-%d %H:%M}: {kept.asked!r}",
             {
+                "as": kept.asked,
                 "likeness": round(float(kept.vector @ vector), 4),
                 "index": kept.of[1],
                 "saved_tokens": spent.prompt_tokens + spent.passage_tokens + spent.completion_tokens,

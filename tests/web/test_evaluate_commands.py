@@ -212,6 +212,19 @@ def test_a_model_reads_the_answers_and_is_told_apart_with_its_cost(
         assert len(server.asked) == 6
 
 
+def test_a_set_is_asked_of_the_answer_cache_before_anybody_uses_it(terminal: Terminal) -> None:
+    other = {**QUESTIONS[0], "id": "w2", "question": "how long is the warranty", "facts": [["24 months"]]}
+    terminal("questions", "import", write(terminal, *QUESTIONS, other))
+    done = terminal("questions", "repeats", "kettle")
+    assert done.exit_code == 1
+    assert (
+        "Of 4 questions 1 were answered from the cache, 1 of them with the answer to another" in done.stdout
+    )
+    assert "'how long is the warranty' as 'How long is the warranty?'" in done.stdout
+    assert "The cache should not be used: at most 5 % are allowed." in done.stdout
+    assert terminal("questions", "repeats", "nothing").exit_code == 1
+
+
 def test_questions_are_drafted_looked_at_accepted_and_dropped(terminal: Terminal) -> None:
     terminal("documents", "add", str(terminal.write("warranty.md", WARRANTY)))
     terminal("questions", "import", write(terminal))

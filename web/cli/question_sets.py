@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from web.cli.pairs import shortened
-from web.cli.shell import Group, Installation, Sentence, here, somebody, table
+from web.cli.progress import bar
+from web.cli.shell import FAILED, Group, Installation, Sentence, here, somebody, table
 from web.cli.waiting import waited
 
 if TYPE_CHECKING:
     from bot.evaluation.drafts import Draft
     from bot.evaluation.files import Format
+    from bot.evaluation.repeats import Repeats
     from bot.evaluation.values import AskedQuestion
     from bot.kotae import Kotae
 
@@ -190,6 +192,28 @@ def drop(installation: Installation, ids: tuple[str, ...]) -> None:
 
 @questions.command()
 @click.argument("name")
+@click.option("--alike", type=click.FloatRange(0, 1), help="As in the options of `cached`.")
+@here
+def repeats(installation: Installation, name: str, alike: float | None) -> None:
+    """Ask a set of the answer cache, one question after another: how often it answers again, and wrongly.
+
+    Nothing is switched, and no strategy is asked: what a right answer holds is known. The exit code is 1
+    where too many were answered wrongly for the cache to be used.
+    """
+    from bot.evaluation.repeats import measure
+
+    with installation.open() as kotae:
+        asked = kotae.question_sets.get(name).questions
+        embedder = kotae.library.embedder
+        found = measure(asked, embedder, alike=alike, walk=lambda each: iter(bar(each, "questions")))
+    told = asdict(found) | {"false": asdict(found.false), "passes": found.passes}
+    installation.show(told, "\n".join(repeated(found)))
+    if not found.passes:
+        raise click.exceptions.Exit(FAILED)
+
+
+@questions.command()
+@click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @here
 def remove(installation: Installation, name: str, yes: bool) -> None:
@@ -206,6 +230,20 @@ def remove(installation: Installation, name: str, yes: bool) -> None:
         {"removed": found.name, "questions": len(found.questions), "evaluations": asked},
         f"{found.name} is deleted.",
     )
+
+
+def repeated(found: Repeats) -> Iterator[str]:
+    from bot.evaluation.repeats import PASSES
+
+    if not found.asked:
+        yield "No question of it stands alone and tells what a right answer holds."
+        return
+    wrong = f"{len(found.wrong)} of them with the answer to another question"
+    shares = f"{100 * found.false.value:.1f} % (at most {100 * found.false.high:.1f} %)"
+    yield f"Of {found.asked} questions {found.again} were answered from the cache, {wrong}: {shares}."
+    yield from (f"  {question!r} as {before!r}" for question, before in found.wrong)
+    verdict = "The cache may be used" if found.passes else "The cache should not be used"
+    yield f"{verdict}: at most {100 * PASSES:g} % are allowed."
 
 
 def documents_of(kotae: Kotae, files: tuple[str, ...]) -> list[str]:
