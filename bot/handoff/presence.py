@@ -53,6 +53,12 @@ class Presence:
         with reading(self._engine) as session:
             return colleague(session, user_id, now())
 
+    def called(self, email: str) -> str:
+        """What customers call whoever has this address; "" where they have told no name."""
+        names = sa.select(PresenceRow.name).join(UserRow, UserRow.id == PresenceRow.user_id)
+        with reading(self._engine) as session:
+            return session.scalar(names.where(UserRow.email == email)) or ""
+
     def online(self) -> list[Colleague]:
         moment = now()
         people = (

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, ViewportSize, expect, sync_playwright
 
 from bot.kotae import Kotae
 from bot.settings import Mail, Settings
@@ -21,6 +21,7 @@ from tests.people import PASSWORD, TOKEN
 from web.app import create_app
 
 PATIENCE = 30_000  # milliseconds, for a page on a busy machine; nothing is waited for longer than it needs
+NARROW = 480  # pixels: a telephone's screen, and as high as one
 QUESTION_CHARACTERS = 200
 IDENTITY_SECRET = "the site's and ours"
 ARGUMENTS = [
@@ -130,10 +131,9 @@ def a_visitor(chromium: Browser, address: str) -> Iterator[Visit]:
     """Visitors with a browser each, whose console may hold no complaint but what a test expects."""
     visitors: list[Visitor] = []
 
-    def arrives(language: str = "en", width: int = 1280, height: int = 860, **options: Any) -> Visitor:
-        context = chromium.new_context(
-            viewport={"width": width, "height": height}, locale=language, reduced_motion="reduce", **options
-        )
+    def arrives(language: str = "en", width: int = 1280, height: int = 0, **options: Any) -> Visitor:
+        size = ViewportSize(width=width, height=height or (740 if width < NARROW else 860))
+        context = chromium.new_context(viewport=size, locale=language, reduced_motion="reduce", **options)
         context.set_default_timeout(PATIENCE)
         visitor = Visitor(context.new_page(), address, language)
         visitor.page.on("console", lambda message: visitor.complaints.extend(complaint(message)))
@@ -148,9 +148,23 @@ def a_visitor(chromium: Browser, address: str) -> Iterator[Visit]:
 
 
 @pytest.fixture
-def visitor(a_visitor: Visit) -> Visitor:
+def language() -> str:
+    """The customer's. A journey says its own: tests/browser/points.py."""
+    return "en"
+
+
+@pytest.fixture
+def width() -> int:
+    """Of the customer's screen, as `language`."""
+    return 1280
+
+
+@pytest.fixture
+def visitor(a_visitor: Visit, language: str, width: int) -> Iterator[Visitor]:
     """Somebody in the demo shop who has opened the chat."""
-    return a_visitor().visits().opens_the_chat()
+    visitor = a_visitor(language, width).visits().opens_the_chat()
+    yield visitor
+    visitor.is_at_ease()
 
 
 def complaint(message: ConsoleMessage) -> list[str]:

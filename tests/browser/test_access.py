@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit
+from bot.kotae import Kotae
+from tests.browser.conftest import NARROW, Visit
+from tests.browser.points import shows
 from tests.browser.stage import Stage, cites
 from tests.browser.visitor import Visitor
 
@@ -16,30 +17,44 @@ LARGE_ENOUGH = """
   .filter(({ box }) => box.width < 44 || box.height < 44)
   .map(({ name, box }) => `${name}: ${box.width}x${box.height}`)
 """
-SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
+@shows("does everything by keyboard")
 def test_everything_is_reached_by_keyboard_and_the_focus_goes_back_to_the_launcher(
-    a_visitor: Visit, stage: Stage
+    a_visitor: Visit, stage: Stage, house: Kotae, language: str, width: int
 ) -> None:
-    visitor = a_visitor().visits()
+    visitor = a_visitor(language, width).visits()
     keys = visitor.page.keyboard
     visitor.launcher.focus()
     keys.press("Enter")
     expect(visitor.box).to_be_focused()
-    stage.says("Hold Brew.", cites("Hold Brew.", "Hold Brew."))
-    keys.type("What now?")
+    keys.press("Shift+Tab")
+    (starter,) = house.settings.widget.questions(language)
+    expect(visitor.frame.get_by_role("button", name=starter)).to_be_focused()
+    stage.says("3.", cites("3. 4.", "3."))
     keys.press("Enter")
     expect(visitor.last.locator(".feedback")).to_be_visible()
+    expect(visitor.box).to_be_focused()
     for reached in ("Copy this answer", "This did not help", "This helped"):
         keys.press("Shift+Tab")
-        expect(visitor.last.get_by_role("button", name=reached)).to_be_focused()
+        expect(visitor.button(reached, visitor.last)).to_be_focused()
     keys.press("Shift+Tab")
     expect(visitor.last.locator("summary")).to_be_focused()
     keys.press("Enter")
     expect(visitor.last.locator(".passage")).to_be_visible()
     keys.press("Shift+Tab")
     expect(visitor.last.locator(".cite")).to_be_focused()
+    keys.press("Shift+Tab")
+    expect(visitor.button("Change this question")).to_be_focused()
+
+    visitor.button("More").focus()
+    keys.press("Enter")
+    keys.press("Tab")
+    expect(visitor.button("Talk to a person")).to_be_focused()
+    keys.press("Escape")
+    expect(visitor.frame.locator("#menu")).to_be_hidden()
+    expect(visitor.button("More")).to_be_focused()
+    visitor.is_at_ease()
     keys.press("Escape")
     expect(visitor.panel).to_be_hidden()
     expect(visitor.launcher).to_be_focused()
@@ -75,34 +90,31 @@ def test_every_target_is_large_enough_for_a_finger(a_visitor: Visit, stage: Stag
     assert visitor.frame.locator("body").evaluate(LARGE_ENOUGH) == []
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
-def test_a_small_screen_is_filled_and_nothing_sticks_out(
-    a_visitor: Visit, stage: Stage, language: str
+@shows("reads tables and code")
+def test_however_wide_something_is_that_is_read_the_chat_stays_as_wide_as_it_is(
+    visitor: Visitor, stage: Stage, width: int
 ) -> None:
-    visitor = a_visitor(language, width=360, height=740).visits().opens_the_chat()
-    wide = (
-        "| "
-        + " | ".join(f"Column{n}" for n in range(12))
-        + " |\n"
-        + "|---" * 12
-        + "|\n"
-        + "| 12345 " * 12
-        + "|"
-    )
+    columns = [f"| {' | '.join(f'Column{n}' for n in range(12))} |", "|---" * 12 + "|", "| 12345 " * 12 + "|"]
     stage.says(
-        f"{'Donaudampfschiff' * 12}\n\n{wide}\n\n```\n{'x' * 200}\n```\n", cites("a", "a", title="長" * 80)
+        f"{'Donaudampfschiff' * 12}\n\n{chr(10).join(columns)}\n\n```\n{'x' * 200}\n```\n",
+        cites("a", "a", title="長" * 80),
     )
     answer = visitor.asks("b" * 150)
     expect(answer.locator(".feedback")).to_be_visible()
-    assert visitor.panel.bounding_box() == {"x": 0, "y": 0, "width": 360, "height": 740}
-    assert visitor.frame.locator("html").evaluate(SIDEWAYS) == 0
-    assert visitor.frame.locator("#scroll").evaluate("it => it.scrollWidth - it.clientWidth") == 0
-    assert answer.locator(".table").evaluate("it => it.scrollWidth > it.clientWidth")
-    visitor.frame.locator("#close").click()
+    visitor.is_at_ease()
+    expect(answer.locator("th")).to_have_count(12)
+    for wide in (".table", "pre"):
+        assert answer.locator(wide).evaluate("it => it.scrollWidth > it.clientWidth")
+        assert answer.locator(wide).evaluate("it => (it.scrollLeft = 40) && it.scrollLeft") == 40
+        expect(answer.locator(wide)).to_have_attribute("tabindex", "0")  # it scrolls by keyboard, too
+    if width < NARROW:
+        assert visitor.panel.bounding_box() == {"x": 0, "y": 0, "width": width, "height": 740}
+    visitor.button("Close chat").click()
     expect(visitor.panel).to_be_hidden()
 
 
-def test_on_a_desktop_the_page_around_stays_in_use(visitor: Visitor) -> None:
+def test_on_a_desktop_the_page_around_stays_in_use(a_visitor: Visit) -> None:
+    visitor = a_visitor().visits().opens_the_chat()
     box = visitor.panel.bounding_box()
     assert box is not None
     assert 360 <= box["width"] <= 400

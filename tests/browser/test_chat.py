@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from threading import Event
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from bot.conversations.conversation import Conversation
+from bot.conversations.limits import Pace
 from bot.kotae import Kotae
 from strategies.errors import NoAnswer, Unavailable
 from strategies.events import Token
 from tests.browser.conftest import QUESTION_CHARACTERS, Visit
+from tests.browser.points import shows
 from tests.browser.stage import Stage, cites
 from tests.browser.visitor import Visitor
 
-PASSAGE = "Fill the tank to **MAX**. Hold **Brew** for 3 seconds until the light is amber. Then wait."
-QUOTE = "Hold **Brew** for 3 seconds until the light is amber."
+QUOTE = {
+    "en": "Hold **Brew** for 3 seconds until the light is amber.",
+    "ja": "**「抽出」**を3秒間、ランプが点くまで押します。",
+}
+PASSAGE = {
+    "en": f"Fill the tank to **MAX**. {QUOTE['en']} Then wait.",
+    "ja": f"タンクを**MAX**まで満たします。{QUOTE['ja']}そのまま待ちます。",
+}
 
 
 def newest(house: Kotae) -> Conversation:
@@ -33,38 +41,34 @@ def wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
+@shows("opens the chat and reads an answer while it is written", "opens a source at the quoted words")
 def test_a_customer_reads_an_answer_while_it_is_written_and_then_the_words_it_rests_on(
-    visitor: Visitor, stage: Stage
+    visitor: Visitor, stage: Stage, language: str
 ) -> None:
+    begins = {"en": "Hold **Brew** for ", "ja": "**「抽出」**を"}[language]
+    ends = {"en": "3 seconds.", "ja": "3秒押します。"}[language]
+    headings = {"en": ("Care", "Descaling"), "ja": ("お手入れ", "湯あか取り")}[language]
+    title = {"en": "Aroma One guide", "ja": "取扱説明書"}[language]
     more = Event()
-    stage.says(
-        "Hold **Brew** for ",
-        more,
-        "3 seconds.",
-        cites(PASSAGE, QUOTE, headings=("Care", "Descaling"), page=14),
-        "\n\nThen wait.",
-    )
-    answer = visitor.asks("How do I descale it?")
-    expect(answer.locator(".said")).to_have_text("Hold Brew for")
-    expect(answer.locator(".said strong")).to_have_text("Brew")
-    expect(visitor.frame.get_by_role("button", name="Stop answering")).to_be_visible()
+    cited = cites(PASSAGE[language], QUOTE[language], title=title, headings=headings, page=14)
+    stage.says(begins, more, ends, cited, "\n\n…")
+    answer = visitor.asks({"en": "How do I descale it?", "ja": "お手入れの方法は？"}[language])
+    expect(answer.locator(".said")).to_have_text(begins.replace("*", "").strip())
+    expect(answer.locator(".said strong")).to_have_text({"en": "Brew", "ja": "「抽出」"}[language])
+    expect(visitor.button("Stop answering")).to_be_visible()
 
     more.set()
-    expect(answer.locator(".said p").first).to_have_text("Hold Brew for 3 seconds.1")
-    expect(visitor.frame.get_by_role("button", name="Send")).to_be_visible()
+    expect(answer.locator(".said p").first).to_have_text(f"{begins}{ends}1".replace("*", ""))
+    expect(visitor.button("Send")).to_be_visible()
     source = answer.locator(".sources li")
-    expect(source.locator(".title")).to_have_text("Aroma One guide")
-    expect(source.locator(".path")).to_have_text("Care › Descaling › page 14")
+    expect(source.locator(".title")).to_have_text(title)
+    path = " › ".join((*headings, visitor.word("page {page}", page=14)))
+    expect(source.locator(".path")).to_have_text(path)
     expect(source.locator(".passage")).to_be_hidden()
 
-    answer.get_by_role("button", name="Source 1: Aroma One guide").click()
-    expect(source.locator(".passage")).to_have_text(
-        "Fill the tank to MAX. Hold Brew for 3 seconds until the light is amber. Then wait."
-    )
-    assert (
-        "".join(source.locator("mark").all_text_contents())
-        == "Hold Brew for 3 seconds until the light is amber."
-    )
+    visitor.button("Source {number}: {title}", answer, number=1, title=title).click()
+    expect(source.locator(".passage")).to_have_text(PASSAGE[language].replace("*", ""))
+    assert "".join(source.locator("mark").all_text_contents()) == QUOTE[language].replace("*", "")
     expect(source.locator("summary")).to_be_focused()
 
 
@@ -106,18 +110,24 @@ def test_stop_keeps_what_was_said(visitor: Visitor, stage: Stage, house: Kotae) 
     expect(visitor.last.get_by_text("Stopped here.")).to_be_visible()
 
 
-def test_a_thumb_down_with_a_reason_and_words_reaches_the_operator(visitor: Visitor, house: Kotae) -> None:
-    answer = visitor.asks("Is this right?")
-    answer.get_by_role("button", name="This did not help").click()
-    answer.get_by_label("Something is missing").check()
-    answer.get_by_label("In your own words").fill("Which colour?")
-    answer.get_by_role("button", name="Send").click()
-    expect(answer.get_by_text("Thank you.")).to_be_visible()
-    expect(answer.get_by_text("What was wrong?")).to_have_count(0)
+@shows("presses a thumb, with a reason and words")
+def test_a_thumb_down_with_a_reason_and_words_reaches_the_operator(
+    visitor: Visitor, house: Kotae, language: str
+) -> None:
+    words = {"en": "Which colour?", "ja": "色は何色ですか。"}[language]
+    answer = visitor.asks("1 + 1 = ?")
+    visitor.button("This did not help", answer).click()
+    expect(answer.get_by_text(visitor.word("What was wrong?"))).to_be_visible()
+    visitor.is_at_ease()
+    answer.get_by_label(visitor.word("Something is missing")).check()
+    answer.get_by_label(visitor.word("In your own words (optional)")).fill(words)
+    visitor.button("Send", answer).click()
+    expect(answer.get_by_text(visitor.word("Thank you."))).to_be_visible()
+    expect(answer.get_by_text(visitor.word("What was wrong?"))).to_have_count(0)
 
     rating = newest(house).messages[-1].rating
     assert rating is not None
-    assert (rating.value, rating.reason, rating.comment) == ("down", "incomplete", "Which colour?")
+    assert (rating.value, rating.reason, rating.comment) == ("down", "incomplete", words)
 
 
 def test_a_thumb_pressed_twice_is_taken_back_and_one_that_is_kept_is_there_after_a_reload(
@@ -168,22 +178,29 @@ def test_markup_in_a_question_an_answer_a_title_or_a_passage_is_text(visitor: Vi
     assert visitor.frame.locator("html").evaluate("html => html.ownerDocument.title") != "broken"
 
 
-def test_the_chat_survives_a_reload_and_a_new_one_begins_empty(visitor: Visitor, stage: Stage) -> None:
-    stage.says("It has a battery.")
-    visitor.asks("Does it have a battery?")
-    expect(visitor.last.locator(".said")).to_have_text("It has a battery.")
+@shows("finds the chat after a reload")
+def test_the_chat_survives_a_reload_and_a_new_one_begins_empty(
+    visitor: Visitor, stage: Stage, language: str
+) -> None:
+    asked, answered = {
+        "en": ("Does it have a battery?", "It has a battery."),
+        "ja": ("電池はありますか。", "電池があります。"),
+    }[language]
+    stage.says(answered)
+    visitor.asks(asked)
+    expect(visitor.last.locator(".said")).to_have_text(answered)
     visitor.page.reload()
     visitor.opens_the_chat()
-    expect(visitor.messages.locator(".said").nth(1)).to_have_text("Does it have a battery?")
-    expect(visitor.last.locator(".said")).to_have_text("It has a battery.")
+    expect(visitor.messages.locator(".said").nth(1)).to_have_text(asked)
+    expect(visitor.last.locator(".said")).to_have_text(answered)
 
-    visitor.asks("And a plug?")
+    visitor.asks("2")
     expect(visitor.last.locator(".feedback")).to_be_visible()
-    assert [turn.text for turn in stage.asked[-1].history] == ["Does it have a battery?", "It has a battery."]
+    assert [turn.text for turn in stage.asked[-1].history] == [asked, answered]
 
-    visitor.frame.get_by_role("button", name="Start a new chat").click()
+    visitor.button("Start a new chat").click()
     expect(visitor.messages).to_have_count(1)
-    visitor.asks("Hello again")
+    visitor.asks("3")
     expect(visitor.last.locator(".feedback")).to_be_visible()
     assert stage.asked[-1].history == ()
 
@@ -274,15 +291,19 @@ def test_a_connection_that_stays_lost_is_said_and_can_be_tried_again(a_visitor: 
     visitor.complaints.clear()
 
 
-def test_a_limit_is_said_in_the_operators_words(visitor: Visitor) -> None:
-    def refuse(route: Route) -> None:
-        route.fulfill(status=429, body=json.dumps({"error": "One moment: too many at once.", "retry": True}))
-
-    visitor.page.route("**/api/messages", refuse)
-    answer = visitor.asks("And? And? And?")
-    expect(answer.get_by_text("One moment: too many at once.")).to_be_visible()
-    expect(answer.get_by_role("button", name="Try again")).to_be_visible()
-    visitor.complaints.clear()
+@shows("is told about a limit")
+def test_a_limit_is_said_in_the_operators_words(
+    visitor: Visitor, house: Kotae, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    monkeypatch.setattr(house, "_pace", Pace(conversation=1, client=1000))
+    expect(visitor.asks("1?").locator(".feedback")).to_be_visible()
+    answer = visitor.asks("2?")
+    expect(answer.locator(".failed")).to_have_text(house.settings.say("too_many", language))
+    assert answer.inner_text().count("429") == 0
+    monkeypatch.undo()
+    visitor.button("Try again", answer).click()
+    expect(visitor.last.locator(".said")).to_have_text("2?")
+    visitor.complaints.clear()  # the browser's own word on a 429
 
 
 def test_a_conversation_that_is_gone_is_begun_anew_without_a_word(visitor: Visitor, stage: Stage) -> None:
@@ -300,15 +321,18 @@ def test_a_conversation_that_is_gone_is_begun_anew_without_a_word(visitor: Visit
     visitor.complaints.clear()
 
 
+@shows("is offered a person when nothing is found twice")
 def test_a_person_is_offered_in_the_operators_words_when_nothing_is_found_twice(
-    visitor: Visitor, stage: Stage, house: Kotae
+    visitor: Visitor, stage: Stage, house: Kotae, language: str
 ) -> None:
-    for question in ("What is the meaning of life?", "Of mine, then?"):
+    offered = visitor.button("Talk to a person", visitor.frame.locator(".handoff"))
+    for question, offers in (("1?", 0), ("2?", 1)):
         stage.says(NoAnswer("nothing was found"))
         answer = visitor.asks(question)
-        expect(answer.locator(".said")).to_have_text(house.settings.say("no_answer", "en"))
-    expect(answer.locator(".handoff p")).to_have_text(house.settings.say("handoff", "en"))
-    expect(answer.locator(".handoff").get_by_role("button", name="Talk to a person")).to_be_visible()
+        expect(answer.locator(".said")).to_have_text(house.settings.say("no_answer", language))
+        expect(answer.locator(".feedback")).to_be_visible()
+        expect(offered).to_have_count(offers)
+    expect(answer.locator(".handoff p")).to_have_text(house.settings.say("handoff", language))
     expect(answer.locator(".failed")).to_be_hidden()
 
 
@@ -329,17 +353,20 @@ def test_a_question_that_is_too_long_is_counted_and_not_sent(visitor: Visitor, s
     assert len(visitor.box.input_value()) == QUESTION_CHARACTERS + 1
 
 
-def test_offline_is_said_and_nothing_typed_is_lost(visitor: Visitor, stage: Stage) -> None:
-    visitor.box.fill("Do you ship to Oslo?")
+@shows("is told about being offline")
+def test_offline_is_said_and_nothing_typed_is_lost(visitor: Visitor, house: Kotae, language: str) -> None:
+    question = {"en": "Do you ship to Oslo?", "ja": "オスロにも届きますか。"}[language]
+    said = visitor.frame.get_by_text(house.settings.say("offline", language))
+    visitor.box.fill(question)
     visitor.page.context.set_offline(True)
-    expect(visitor.frame.get_by_text("You are offline.")).to_be_visible()
+    expect(said).to_be_visible()
+    visitor.is_at_ease()
     visitor.box.press("Enter")
-    expect(visitor.box).to_have_value("Do you ship to Oslo?")
+    expect(visitor.box).to_have_value(question)
     visitor.page.context.set_offline(False)
-    expect(visitor.frame.get_by_text("You are offline.")).to_be_hidden()
-    stage.says("Yes.")
+    expect(said).to_be_hidden()
     visitor.box.press("Enter")
-    expect(visitor.last.locator(".said")).to_have_text("Yes.")
+    expect(visitor.last.locator(".said")).to_have_text(question)
 
 
 def test_shift_and_enter_breaks_the_line(visitor: Visitor, stage: Stage) -> None:
@@ -349,20 +376,6 @@ def test_shift_and_enter_breaks_the_line(visitor: Visitor, stage: Stage) -> None
     visitor.box.press("Enter")
     expect(visitor.last.locator(".feedback")).to_be_visible()
     assert stage.asked[0].text == "one\ntwo"
-
-
-def test_a_japanese_customer_is_served_in_japanese(a_visitor: Visit, stage: Stage) -> None:
-    visitor = a_visitor("ja").visits().opens_the_chat()
-    stage.says(
-        "**「抽出」**を10~20秒、または30~40秒押します。",
-        cites("抽出を押します。", "抽出を押します。", title="取扱説明書", headings=("お手入れ",), page=3),
-    )
-    answer = visitor.asks("お手入れの方法は？")
-    expect(answer.locator(".said")).to_have_text("「抽出」を10~20秒、または30~40秒押します。1")
-    expect(answer.locator(".said strong")).to_have_text("「抽出」")
-    expect(answer.locator(".path")).to_have_text("お手入れ › 3 ページ")
-    expect(answer.get_by_role("button", name="役に立った")).to_be_visible()
-    expect(visitor.box).to_have_attribute("placeholder", "質問を入力…")
 
 
 def test_enter_that_ends_a_japanese_conversion_sends_nothing(a_visitor: Visit, stage: Stage) -> None:

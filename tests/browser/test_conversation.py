@@ -11,39 +11,56 @@ from threading import Event
 import pytest
 from playwright.sync_api import expect
 
+from bot.handoff.rules import Rules
 from bot.kotae import Kotae
+from bot.settings import Handoff
+from knowledge_base.passages import Passage
 from strategies.events import Citation, Token
 from tests.browser.breaking import breaking
 from tests.browser.conftest import Visit
+from tests.browser.points import shows
 from tests.browser.stage import Stage, cites
-from tests.browser.test_chat import newest, wait_until
+from tests.browser.test_chat import newest
 from tests.browser.visitor import Visitor
 from tests.manual import manual
 from tests.people import PASSWORD
 
+MANUAL = """# 電気ケトル
+
+## 湯あかの取り方
+水とクエン酸をひとさじ入れ、沸騰させて20分待ちます。そのあと水を捨て、きれいな水でもう一度沸かして捨てます。白くて硬い湯あかが残る
+ときは、もう一度繰り返してください。水の硬い地域では月に一度、それ以外の地域では年に二度で十分です。酢は匂いが何週間も残るため、使わ
+ないでください。湯あかが多いケトルは音が大きく、沸くのが遅く、電気も余計に使います。湯あかのランプは、三回続けてきれいに沸くと自然に
+消えますので、ボタンを押す必要はありません。
+
+## ふたの交換
+部品番号K-17の新しいふたを当店で注文し、カチッと音がするまで押し込みます。蝶番には二本のピンがあり、二本の指でつまんで古いふたを持ち
+上げます。小型モデルのふたは部品番号がK-12で、合いません。ふたの内側のパッキンは一体で、別売りはしていません。ふたが閉まらないと、
+ケトルは自動で切れません。古いふたはプラスチックとして捨ててください。ピンが折れたときは持ち手ごと交換になり、修理に一週間ほどかかります。
+"""
 LONG = "Fill the tank 🫖 to **MAX**, press 「抽出」 for `3.5` seconds, and wait until the light is amber.\n\n"
 
 
+@shows("loses the line in the middle of an answer")
 @pytest.mark.timeout(400)
 def test_a_line_that_breaks_again_and_again_loses_and_repeats_nothing(
-    a_visitor: Visit, stage: Stage, address: str, house: Kotae
+    a_visitor: Visit, stage: Stage, address: str, house: Kotae, language: str, width: int
 ) -> None:
-    dice = random.Random(7)
+    dice = random.Random(width)
     with breaking(address) as line:
-        visitor = a_visitor()
-        visitor.visits(f"{line.address}/shop?language=en").opens_the_chat()
-        for _ in range(3):
+        visitor = a_visitor(language, width)
+        visitor.visits(f"{line.address}/shop?language={language}").opens_the_chat()
+        for _ in range(2):
             line.breaks = [dice.randint(1, 2500) for _ in range(8)]
             stage.says(*[part for _ in range(6) for part in (LONG, cites("a", "a"))])
-            answer = visitor.asks("How?")
+            answer = visitor.asks("1?")
             expect(answer.locator(".feedback")).to_be_visible(timeout=90_000)  # eight times they come back
-            kept = newest(house).messages[-1].text
-            assert kept == LONG * 6
+            assert newest(house).messages[-1].text == LONG * 6
             expect(answer.locator(".said p")).to_have_count(6)
-            answer.get_by_role("button", name="Copy this answer").click()
             assert answer.locator(".cite").count() == 6
-        assert line.cuts >= 12
-    assert [message.role for message in newest(house).messages] == ["customer", "bot"] * 3
+        assert line.cuts >= 8
+    assert [message.role for message in newest(house).messages] == ["customer", "bot"] * 2
+    visitor.is_at_ease()
     visitor.complaints.clear()
 
 
@@ -60,19 +77,22 @@ def test_a_reload_in_the_middle_of_an_answer_goes_on_with_it(visitor: Visitor, s
     expect(visitor.messages).to_have_count(3)
 
 
-def test_two_tabs_show_the_same_chat(visitor: Visitor, stage: Stage) -> None:
-    expect(visitor.asks("Hello").locator(".feedback")).to_be_visible()
-    other = Visitor(visitor.page.context.new_page(), visitor.kotae).visits().opens_the_chat()
+@shows("has the chat in two tabs")
+def test_two_tabs_show_the_same_chat(visitor: Visitor, stage: Stage, language: str) -> None:
+    expect(visitor.asks("1").locator(".feedback")).to_be_visible()
+    other = Visitor(visitor.page.context.new_page(), visitor.kotae, language).visits().opens_the_chat()
     expect(other.messages).to_have_count(3)
+    first, last = {"en": ("First. ", "Last."), "ja": ("まず。", "最後に。")}[language]
     more = Event()
-    stage.says("First. ", more, "Last.")
-    visitor.asks("How long?")
-    expect(other.last.locator(".said")).to_have_text("First.")
+    stage.says(first, more, last)
+    visitor.asks("2?")
+    expect(other.last.locator(".said")).to_have_text(first.strip())
     more.set()
     for tab in (visitor, other):
-        expect(tab.last.locator(".said")).to_have_text("First. Last.")
+        expect(tab.last.locator(".said")).to_have_text(first + last)
         expect(tab.messages).to_have_count(5)
-    visitor.frame.get_by_role("button", name="Start a new chat").click()
+    other.is_at_ease()
+    visitor.button("Start a new chat").click()
     expect(other.messages).to_have_count(1)
 
 
@@ -82,107 +102,120 @@ def test_a_chat_that_begins_in_one_tab_is_in_the_other_too(visitor: Visitor) -> 
     expect(other.messages).to_have_count(3)
 
 
-def test_the_last_question_can_be_asked_in_other_words(visitor: Visitor, stage: Stage, house: Kotae) -> None:
-    expect(visitor.asks("Is it red?").locator(".feedback")).to_be_visible()
-    expect(visitor.asks("How havy is it?").locator(".feedback")).to_be_visible()
-    edit = visitor.frame.get_by_role("button", name="Change this question")
+@shows("asks the last question in other words")
+def test_the_last_question_can_be_asked_in_other_words(
+    visitor: Visitor, stage: Stage, house: Kotae, language: str
+) -> None:
+    first, wrong, right = {
+        "en": ("Is it red?", "How havy is it?", "How heavy is it?"),
+        "ja": ("赤いですか。", "重差は？", "重さは？"),
+    }[language]
+    expect(visitor.asks(first).locator(".feedback")).to_be_visible()
+    expect(visitor.asks(wrong).locator(".feedback")).to_be_visible()
+    edit = visitor.button("Change this question")
     expect(edit).to_have_count(1)
     edit.click()
-    expect(visitor.box).to_have_value("How havy is it?")
-    visitor.frame.get_by_role("button", name="Leave it").click()
+    expect(visitor.box).to_have_value(wrong)
+    visitor.is_at_ease()
+    visitor.button("Leave it").click()
     expect(visitor.box).to_have_value("")
     edit.click()
-    visitor.box.fill("How heavy is it?")
+    visitor.box.fill(right)
     visitor.box.press("Enter")
-    expect(visitor.frame.locator(".customer .said")).to_have_text(["Is it red?", "How heavy is it?"])
-    expect(visitor.last.locator(".said")).to_have_text("How heavy is it?")
-    assert [turn.text for turn in stage.asked[-1].history] == ["Is it red?", "Is it red?"]
+    expect(visitor.frame.locator(".customer .said")).to_have_text([first, right])
+    expect(visitor.last.locator(".said")).to_have_text(right)
+    assert [turn.text for turn in stage.asked[-1].history] == [first, first]
     assert [message.replaced for message in newest(house).messages] == [False] * 2 + [True] * 2 + [False] * 2
 
 
-def test_an_answer_is_copied_as_it_was_written(a_visitor: Visit, stage: Stage) -> None:
-    visitor = a_visitor(permissions=["clipboard-read", "clipboard-write"]).visits().opens_the_chat()
-    stage.says("Hold **Brew**.\n\n- one\n- two")
-    answer = visitor.asks("What now?")
-    answer.get_by_role("button", name="Copy this answer").click()
-    expect(answer.get_by_text("Copied.")).to_be_visible()
-    assert visitor.page.evaluate("navigator.clipboard.readText()") == "Hold **Brew**.\n\n- one\n- two"
-
-
-def test_an_answer_that_was_stopped_can_be_tried_again(visitor: Visitor, stage: Stage) -> None:
-    stage.says("Half of", Event())
-    answer = visitor.asks("And the rest?")
-    expect(answer.locator(".said")).to_have_text("Half of")
-    visitor.frame.get_by_role("button", name="Stop answering").click()
-    expect(answer.get_by_text("Stopped here.")).to_be_visible()
-    stage.clear()
-    stage.says("All of it.")
-    wait_until(lambda: visitor.page.title() != "")
-    answer.get_by_role("button", name="Try again").click()
-    expect(visitor.last.locator(".said")).to_have_text("All of it.")
-    expect(visitor.frame.locator(".message.customer")).to_have_count(1)
-
-
-def test_a_source_opens_in_its_document_and_what_stands_beside_it_can_be_asked(
-    visitor: Visitor, stage: Stage, house: Kotae
+@shows("stops an answer", "tries again", "copies an answer")
+def test_an_answer_that_was_stopped_can_be_tried_again_and_is_copied_as_it_was_written(
+    a_visitor: Visit, stage: Stage, language: str, width: int
 ) -> None:
-    document = house.library.receive(BytesIO(manual("Aroma Duo").encode()), "aroma-duo.md").document
-    house.library.ingest(document.id)
-    descaling, *_ = house.library.passages(document.id)
-    quote = "boil it, and wait for twenty minutes"
-    stage.says(Token("Boil it."), Citation(1, descaling, quote))
-    answer = visitor.asks("How do I descale it?")
+    clipboard = ["clipboard-read", "clipboard-write"]
+    visitor = a_visitor(language, width, permissions=clipboard).visits().opens_the_chat()
+    half, whole = {
+        "en": ("Half of", "All **of** it.\n\n- one\n- two"),
+        "ja": ("半分だけ", "**全部**です。\n\n- 一つ\n- 二つ"),
+    }[language]
+    stage.says(half, Event())
+    answer = visitor.asks("1 + 1 = ?")
+    expect(answer.locator(".said")).to_have_text(half)
+    visitor.button("Stop answering").click()
+    expect(answer.get_by_text(visitor.word("Stopped here."))).to_be_visible()
+    stage.clear()
+    stage.says(whole)
+    visitor.button("Try again", answer).click()
+    expect(visitor.last.locator("li")).to_have_count(2)
+    expect(visitor.frame.locator(".message.customer")).to_have_count(1)
+    visitor.button("Copy this answer", visitor.last).click()
+    expect(visitor.last.get_by_text(visitor.word("Copied."))).to_be_visible()
+    assert visitor.page.evaluate("navigator.clipboard.readText()") == whole
+    visitor.is_at_ease()
+
+
+@shows("opens a source at the quoted words", "goes on with a question that is suggested")
+def test_a_source_opens_in_its_document_and_what_stands_beside_it_can_be_asked(
+    visitor: Visitor, stage: Stage, a_manual: Passage, language: str
+) -> None:
+    quote, elsewhere, heading = {
+        "en": ("boil it, and wait for twenty minutes", "the number K-17", "Replacing the lid"),
+        "ja": ("沸騰させて20分待ちます", "部品番号K-17", "ふたの交換"),
+    }[language]
+    stage.says(Token(quote), Citation(1, a_manual, quote))
+    answer = visitor.asks({"en": "How do I descale it?", "ja": "湯あかの取り方は？"}[language])
     answer.locator("summary").click()
-    answer.get_by_role("button", name="Show it in the document").click()
-    page = visitor.frame.get_by_role("dialog", name="Aroma Duo")
-    expect(page).to_contain_text("the number K-17")
+    visitor.button("Show it in the document", answer).click()
+    page = visitor.frame.get_by_role("dialog", name=a_manual.title)
+    expect(page).to_contain_text(elsewhere)
     expect(page.locator("mark").first).to_be_in_viewport()
     assert "".join(page.locator("mark").all_text_contents()) == quote
+    visitor.is_at_ease()
     visitor.page.keyboard.press("Escape")
     expect(page).to_be_hidden()
     expect(visitor.panel).to_be_visible()
-    beside = answer.get_by_role("button", name="Replacing the lid")
-    expect(beside).to_be_visible()
-    beside.click()
-    expect(visitor.frame.locator(".customer .said").last).to_have_text("Replacing the lid")
-    house.library.remove(document.id)
+    answer.get_by_role("button", name=heading).click()
+    expect(visitor.frame.locator(".customer .said").last).to_have_text(heading)
 
 
-def test_the_end_asks_how_it_was_and_begins_anew(visitor: Visitor, house: Kotae, tmp_path: Path) -> None:
-    expect(visitor.asks("Is this right?").locator(".feedback")).to_be_visible()
-    more = visitor.frame.get_by_role("button", name="More")
-    more.click()
+@shows("downloads the chat", "ends the chat and says how it was")
+def test_the_end_asks_how_it_was_and_begins_anew(
+    visitor: Visitor, house: Kotae, tmp_path: Path, language: str
+) -> None:
+    asked = {"en": "Is this right?", "ja": "これで合っていますか。"}[language]
+    why = {"en": "Quick.", "ja": "早かった。"}[language]
+    expect(visitor.asks(asked).locator(".feedback")).to_be_visible()
     with visitor.page.expect_download() as saved:
-        visitor.frame.get_by_role("button", name="Save this chat").click()
+        visitor.chooses("Save this chat")
     assert saved.value.suggested_filename == "chat.txt"
     saved.value.save_as(tmp_path / "chat.txt")
-    assert "Is this right?" in (tmp_path / "chat.txt").read_text("utf-8")
+    assert asked in (tmp_path / "chat.txt").read_text("utf-8")
 
-    more.click()
-    visitor.frame.get_by_role("button", name="End this chat").click()
-    visitor.frame.get_by_label("4: Good").check()
-    visitor.last.get_by_label("In your own words").fill("Quick.")
-    visitor.last.get_by_role("button", name="End this chat").click()
+    visitor.chooses("End this chat")
+    expect(visitor.last.get_by_text(house.settings.say("ended", language))).to_be_visible()
+    visitor.is_at_ease()
+    visitor.frame.get_by_label(f"4: {visitor.word('Good')}", exact=True).check()
+    visitor.last.get_by_label(visitor.word("In your own words (optional)")).fill(why)
+    visitor.button("End this chat", visitor.last).click()
     expect(visitor.messages).to_have_count(1)
     expect(visitor.box).to_be_focused()
     ended = newest(house)
-    assert (ended.stars, ended.stars_why) == (4, "Quick.")
+    assert (ended.stars, ended.stars_why) == (4, why)
     assert ended.ended_at is not None
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
+@shows("has the chat sent")
 def test_a_customer_has_the_chat_sent_to_them(
-    a_visitor: Visit, house: Kotae, mails: None, language: str
+    mails: None, visitor: Visitor, house: Kotae, language: str
 ) -> None:
-    visitor = a_visitor(language, width=360, height=740).visits().opens_the_chat()
     expect(visitor.asks("5").locator(".feedback")).to_be_visible()
-    visitor.frame.locator("#more").click()
-    visitor.frame.locator("#letter").click()
+    visitor.chooses("Email this chat")
     address = visitor.frame.locator("[name=email]")
     expect(address).to_be_focused()
     address.fill("ada@localhost")
     address.press("Enter")
     expect(visitor.last.get_by_role("alert")).not_to_be_empty()  # no such address can be written to
+    visitor.is_at_ease()
     visitor.complaints.clear()  # the browser's own word on a 400
     address.fill("ada@example.com")
     address.press("Enter")
@@ -192,6 +225,23 @@ def test_a_customer_has_the_chat_sent_to_them(
     assert said in visitor.frame.get_by_role("log").inner_text()
     (letter, *_) = house.deliveries.page()
     assert (letter.event, letter.target) == ("transcript", "ada@example.com")
+
+
+@pytest.fixture
+def a_manual(house: Kotae, language: str) -> Iterator[Passage]:
+    """Its passage about descaling, out of a document that is in the library."""
+    text, name = {"en": (manual("Aroma Duo"), "aroma-duo.md"), "ja": (MANUAL, "kettle.md")}[language]
+    document = house.library.receive(BytesIO(text.encode()), name).document
+    house.library.ingest(document.id)
+    yield house.library.passages(document.id)[0]
+    house.library.remove(document.id)
+
+
+@pytest.fixture
+def the_angry_get_a_person(house: Kotae, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an operator switches it on by `[handoff] upset`."""
+    rules = Rules(Handoff(upset=("en", "ja")), house.library.embedder.embed_query)
+    monkeypatch.setattr(house, "_rules", rules)
 
 
 @pytest.fixture
@@ -205,41 +255,79 @@ def anna(house: Kotae) -> Iterator[str]:
     house.presence.announce(desk.id, available=False, name="Anna")
 
 
-def test_a_customer_talks_to_a_person_and_back(visitor: Visitor, house: Kotae, anna: str) -> None:
-    visitor.frame.get_by_role("button", name="More").click()
-    visitor.frame.get_by_role("button", name="Talk to a person").click()
+@shows("asks for a person and comes back to the bot")
+def test_a_customer_talks_to_a_person_and_back(
+    visitor: Visitor, house: Kotae, anna: str, language: str
+) -> None:
+    lost, left = {
+        "en": ("My order is lost", "It left **today**."),
+        "ja": ("注文した品が届きません", "本日**発送**しました。"),
+    }[language]
+    visitor.chooses("Talk to a person")
     standing = visitor.frame.locator("#standing")
-    expect(standing).to_contain_text("One moment, please")
-    visitor.box.fill("My order is lost")
+    expect(standing).to_contain_text(house.settings.say("handoff_waiting", language))
+    visitor.box.fill(lost)
     visitor.box.press("Enter")
-    expect(visitor.frame.locator(".customer .said")).to_have_text("My order is lost")
+    expect(visitor.frame.locator(".customer .said")).to_have_text(lost)
     expect(visitor.frame.locator(".message.bot")).to_have_count(1)  # the greeting: the bot is silent
 
     conversation = newest(house).id
     house.handoffs.take(conversation, anna)
-    expect(standing).to_contain_text("Anna is with you now.")
-    house.handoffs.reply(conversation, anna, "It left **today**.")
+    house.handoffs.reply(conversation, anna, left)
     said = visitor.frame.locator(".message.operator")
-    expect(said.locator(".said")).to_have_text("It left today.")
+    expect(said.locator(".said")).to_have_text(left.replace("*", ""))
     expect(said.locator(".who")).to_have_text("Anna")
-    assert "It left today." in visitor.frame.get_by_role("log").inner_text()
+    expect(standing).to_contain_text(house.settings.say("handoff_person", language).format(name="Anna"))
+    assert left.replace("*", "") in visitor.frame.get_by_role("log").inner_text()
+    visitor.is_at_ease()
 
     visitor.page.reload()
     visitor.opens_the_chat()
-    expect(visitor.frame.locator(".message.operator .said")).to_have_text("It left today.")
-    visitor.frame.get_by_role("button", name="Back to the assistant").click()
-    expect(visitor.asks("Hello?").locator(".said")).to_have_text("Hello?")
+    expect(said.locator(".said")).to_have_text(left.replace("*", ""))
+    visitor.button("Back to the assistant").click()
+    expect(visitor.asks("1?").locator(".said")).to_have_text("1?")
+    visitor.page.reload()
+    visitor.opens_the_chat()
+    expect(said.locator(".who")).to_have_text("Anna")  # also when she is gone
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
-def test_where_nobody_is_there_an_address_is_left(a_visitor: Visit, house: Kotae, language: str) -> None:
-    visitor = a_visitor(language, width=360, height=740).visits().opens_the_chat()
+@shows("leaves an address where nobody is there")
+def test_where_nobody_is_there_an_address_is_left(visitor: Visitor, house: Kotae, language: str) -> None:
     expect(visitor.asks("5").locator(".feedback")).to_be_visible()
-    visitor.frame.locator("#more").click()
-    visitor.frame.locator("#person").click()
-    address = visitor.frame.locator("#address")
+    visitor.chooses("Talk to a person")
+    standing = visitor.frame.locator("#standing [role=status]")
+    expect(standing).to_have_text(house.settings.say("handoff_away", language))
+    address = visitor.frame.get_by_label(visitor.word("Your email address"))
+    expect(address).to_be_focused()
+    visitor.is_at_ease()
     address.fill("mika@example.com")
     address.press("Enter")
-    expect(visitor.frame.locator("#standing [role=status]")).to_contain_text("mika@example.com")
-    expect(visitor.frame.locator("#email")).to_be_hidden()
-    assert visitor.frame.locator("html").evaluate("it => it.scrollWidth - it.clientWidth") == 0
+    left = house.settings.say("handoff_left", language).replace("{email}", "mika@example.com")
+    expect(standing).to_have_text(left)
+    expect(address).to_be_hidden()
+
+
+@shows("is offered a person by a rule")
+def test_an_upset_customer_is_offered_a_person_beside_the_answer_and_gets_one_who_is_there(
+    visitor: Visitor,
+    house: Kotae,
+    the_angry_get_a_person: None,
+    request: pytest.FixtureRequest,
+    language: str,
+) -> None:
+    angry = {"en": "This is ridiculous, I am furious!", "ja": "いい加減にしてください。"}[language]
+    answer = visitor.asks(angry)
+    expect(answer.locator(".said")).to_have_text(angry)
+    expect(answer.locator(".handoff p")).to_have_text(house.settings.say("handoff", language))
+    offer = visitor.button("Talk to a person", answer)
+    expect(offer).to_be_visible()
+    visitor.is_at_ease()
+    request.getfixturevalue("anna")
+    visitor.box.fill(angry)
+    visitor.box.press("Enter")
+    standing = visitor.frame.locator("#standing")
+    expect(standing).to_contain_text(house.settings.say("handoff_waiting", language))
+    expect(offer).to_be_hidden()  # it was taken
+    visitor.button("Stop waiting").click()
+    expect(standing).to_be_hidden()
+    expect(offer).to_be_visible()

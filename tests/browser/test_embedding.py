@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 
 import pytest
 from playwright.sync_api import expect
 
+from bot.appearance import Appearance
 from bot.kotae import Kotae
 from tests.browser.conftest import IDENTITY_SECRET, Visit
+from tests.browser.points import shows
 from tests.browser.sites import Site
 from tests.browser.stage import Stage, cites
 from tests.browser.visitor import Visitor
@@ -140,24 +143,29 @@ def test_a_site_that_may_not_show_the_chat_gets_a_sentence(
     visitor.complaints.clear()
 
 
-def test_the_chat_stands_in_the_page_itself(a_visitor: Visit, site: Site, address: str, stage: Stage) -> None:
+@shows("has the chat inside the page")
+def test_the_chat_stands_in_the_page_itself(
+    a_visitor: Visit, site: Site, address: str, language: str, width: int
+) -> None:
     page = site.shows(
         f'<h1>Help</h1><div id="help"></div>{line(address, """data-mode="inline" data-target="#help" """)}',
         policy=f"default-src 'none'; img-src data:; script-src {address}; frame-src {address}",
+        language=language,
     )
-    visitor = a_visitor().visits(page)
-    stage.says("It works here.")
-    visitor.asks("Does it work here?")
-    expect(visitor.last.locator(".said")).to_have_text("It works here.")
+    visitor = a_visitor(language, width).visits(page)
+    expect(visitor.asks("1?").locator(".said")).to_have_text("1?")
     expect(visitor.launcher).to_have_count(0)
     expect(visitor.frame.locator("#close")).to_be_hidden()
     assert visitor.page.locator("#help iframe").count() == 1
+    visitor.is_at_ease()
 
 
-def test_the_page_hears_what_is_said_and_whether_the_chat_is_open(
-    a_visitor: Visit, site: Site, address: str, stage: Stage
+@shows("is led by the page: opened, asked, listened to")
+def test_the_page_opens_asks_and_hears_what_is_said_and_whether_the_chat_is_open(
+    a_visitor: Visit, site: Site, address: str, stage: Stage, language: str, width: int
 ) -> None:
-    visitor = a_visitor().visits(site.shows(line(address)))
+    asks, answers = {"en": ("When?", "At noon."), "ja": ("いつですか。", "正午です。")}[language]
+    visitor = a_visitor(language, width).visits(site.shows(line(address), language=language))
     expect(visitor.launcher).to_be_visible()
     visitor.page.evaluate(
         """() => {
@@ -169,13 +177,15 @@ def test_the_page_hears_what_is_said_and_whether_the_chat_is_open(
         }"""
     )
     expect(visitor.box).to_be_focused()
-    stage.says("At noon.")
-    expect(visitor.asks("When?").locator(".feedback")).to_be_visible()
+    stage.says(answers)
+    visitor.page.evaluate("text => kotae.ask(text)", asks)
+    expect(visitor.last.locator(".feedback")).to_be_visible()
+    visitor.is_at_ease()
     visitor.page.evaluate("kotae.close()")
     assert visitor.page.evaluate("heard") == [
         ["open", "", ""],
-        ["message", "customer", "When?"],
-        ["message", "bot", "At noon."],
+        ["message", "customer", asks],
+        ["message", "bot", answers],
         ["close", "", ""],
     ]
 
@@ -210,18 +220,29 @@ def test_an_answer_that_comes_while_the_chat_is_closed_is_announced_on_the_launc
     expect(visitor.page.get_by_role("button", name="Open chat (new)")).to_be_visible()
 
 
-def test_a_signed_customer_is_known_and_has_a_chat_of_their_own(
-    a_visitor: Visit, site: Site, address: str, house: Kotae
-) -> None:
-    def page(customer: str, signed: str) -> str:
+Page = Callable[..., str]
+
+
+@pytest.fixture
+def page_of(site: Site, address: str, language: str) -> Page:
+    """A page about the Duo that tells who its customer is; its address."""
+
+    def shown(customer: str, signed: str = "") -> str:
         identity = json.dumps({"id": customer, "email": f"{customer}@example.com"})
         told = f"data-identity='{identity}' data-signature='{signed or signature(identity, IDENTITY_SECRET)}'"
         about = json.dumps({"product": "Duo", "price": 149})
-        site.shows(line(address, f"{told} data-about='{about}'"))
+        site.shows(line(address, f"{told} data-about='{about}'"), language=language)
         return f"{site.near}/"
 
-    visitor = a_visitor().visits(page("mika", "")).opens_the_chat()
-    expect(visitor.asks("Where is my order?").locator(".feedback")).to_be_visible()
+    return shown
+
+
+@shows("is known by the page's signed word and asks about the page")
+def test_a_signed_customer_is_known_and_so_is_the_page(
+    a_visitor: Visit, site: Site, page_of: Page, house: Kotae, language: str, width: int
+) -> None:
+    visitor = a_visitor(language, width).visits(page_of("mika")).opens_the_chat()
+    expect(visitor.asks("1?").locator(".feedback")).to_be_visible()
     conversation = house.conversations.page(limit=1)[0]
     assert conversation.customer == {"id": "mika", "email": "mika@example.com"}
     assert conversation.seen_on == {
@@ -230,13 +251,20 @@ def test_a_signed_customer_is_known_and_has_a_chat_of_their_own(
         "product": "Duo",
         "price": "149",
     }
+    visitor.is_at_ease()
 
-    visitor.visits(page("noa", "")).opens_the_chat()
+
+def test_each_signed_customer_has_a_chat_of_their_own_and_an_unsigned_word_is_not_believed(
+    a_visitor: Visit, page_of: Page, house: Kotae
+) -> None:
+    visitor = a_visitor().visits(page_of("mika")).opens_the_chat()
+    expect(visitor.asks("Where is my order?").locator(".feedback")).to_be_visible()
+    visitor.visits(page_of("noa")).opens_the_chat()
     expect(visitor.messages).to_have_count(1)
-    visitor.visits(page("mika", "")).opens_the_chat()
+    visitor.visits(page_of("mika")).opens_the_chat()
     expect(visitor.messages).to_have_count(3)
 
-    visitor.visits(page("eve", "0" * 64)).opens_the_chat()
+    visitor.visits(page_of("eve", "0" * 64)).opens_the_chat()
     expect(visitor.asks("I am somebody else").locator(".feedback")).to_be_visible()
     assert house.conversations.page(limit=1)[0].customer == {}
     assert any("identity is not believed" in complaint for complaint in visitor.complaints)
@@ -275,10 +303,58 @@ def test_the_chat_is_painted_within_a_second(a_visitor: Visit) -> None:
     assert min(painted) <= 1_000
 
 
-def test_a_customer_begins_with_a_question_that_is_offered(visitor: Visitor, stage: Stage) -> None:
-    stage.says("Two years.")
-    visitor.frame.get_by_role("button", name="How long is the warranty?").click()
-    expect(visitor.last.locator(".said")).to_have_text("Two years.")
+LOOK = {
+    "accent": "#ffd500",
+    "radius": 4,
+    "side": "left",
+    "scheme": "dark",
+    "logo": "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4=",
+}
+
+
+@pytest.fixture
+def looks(house: Kotae, monkeypatch: pytest.MonkeyPatch, language: str) -> Iterator[Appearance]:
+    """As an admin has saved it; and what is agreed to leads to a page of the desk."""
+    title, starter = {"en": ("Ask Aroma", "How long is it?"), "ja": ("アロマ相談室", "何年ですか。")}[
+        language
+    ]
+    appearance = Appearance(**LOOK, title=title, starters={language: (starter,)})
+    agreed = {
+        "en": "Kept for a year: [privacy](https://aroma.example/privacy).",
+        "ja": "一年保存します（[個人情報](https://aroma.example/privacy)）。",
+    }
+    words = house.settings.texts[language].model_copy(update={"consent": agreed[language]})
+    monkeypatch.setitem(house.settings.texts, language, words)
+    house.appearances.save(appearance, "test")
+    yield appearance
+    house.appearances.reset("test")
+
+
+@shows(
+    "finds the chat in the desk's colours",
+    "reads what is agreed to",
+    "begins with a question that is offered",
+)
+def test_a_customer_finds_the_desks_colours_words_and_first_questions(
+    looks: Appearance, visitor: Visitor, language: str, width: int
+) -> None:
+    ground = f"rgb{tuple(bytes.fromhex(looks.on_dark[1:]))}"
+    box = visitor.panel.bounding_box()
+    assert box is not None
+    assert box["x"] == (20 if width > 480 else 0)
+    expect(visitor.page.locator(".launcher")).to_have_css("background-color", ground)
+    expect(visitor.frame.locator("html")).to_have_css("color-scheme", "dark")
+    expect(visitor.frame.get_by_role("heading", name=looks.title)).to_be_visible()
+    expect(visitor.frame.locator(".logo")).to_have_attribute("src", looks.logo)
+
+    agreed = visitor.frame.locator("#consent")
+    expect(agreed).to_contain_text({"en": "Kept for a year", "ja": "一年保存します"}[language])
+    expect(agreed.get_by_role("link")).to_have_attribute("target", "_blank")  # the chat stays
+
+    (starter,) = looks.starters[language]
+    visitor.frame.get_by_role("button", name=starter).click()
+    expect(visitor.last.locator(".said")).to_have_text(starter)
+    expect(visitor.frame.locator(".customer .said")).to_have_css("background-color", ground)
     expect(visitor.frame.locator("#starters")).to_be_hidden()
 
 

@@ -68,7 +68,7 @@ def page(chromium: Browser, address: str) -> Iterator[Page]:
         ("3. three\n4. four", '<ol start="3"><li>three</li><li>four</li></ol>'),
         ("- a\n  - b", "<ul><li>a<ul><li>b</li></ul></li></ul>"),
         ("use `a < b`", "<p>use <code>a &lt; b</code></p>"),
-        ("```sh\nx & y\n```", "<pre><code>x &amp; y</code></pre>"),
+        ("```sh\nx & y\n```", '<pre tabindex="0"><code>x &amp; y</code></pre>'),
         ("a<br>b", "<p>a<br>b</p>"),
         ("<b>no</b> **yes**", "<p>&lt;b&gt;no&lt;/b&gt; <strong>yes</strong></p>"),
         ("<div>\n**yes**\n</div>", "<p>&lt;div&gt;<br><strong>yes</strong><br>&lt;/div&gt;</p>"),
@@ -101,7 +101,7 @@ def test_markdown_becomes_what_was_meant(page: Page, text: str, html: str) -> No
         ("so:\n\n| a | b |\n|--", "<p>so:</p>"),
         ("so:\n\n-", "<p>so:</p>"),
         ("so\n--", "<p>so</p>"),
-        ("```\n**x", "<pre><code>**x</code></pre>"),
+        ("```\n**x", '<pre tabindex="0"><code>**x</code></pre>'),
     ],
 )
 def test_half_a_mark_up_never_flashes_past(page: Page, text: str, html: str) -> None:

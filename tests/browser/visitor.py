@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import gettext
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
+import web
+from tests.browser.colleague import SIDEWAYS
+
 OPEN = {"en": "Open chat", "ja": "チャットを開く"}
+CLOSE = {"en": "Close chat", "ja": "チャットを閉じる"}
+OUTSIDE = """
+body => [...body.querySelectorAll("*")]
+  .filter((it) => it.checkVisibility() && !it.closest(".unseen, .sprite, .table, pre"))
+  .map((it) => ({ it, box: it.getBoundingClientRect() }))
+  .filter(({ box }) => box.right > innerWidth + 0.5 || box.left < -0.5)
+  .map(({ it }) => it.outerHTML.slice(0, 80))
+"""
+FOREIGN = """
+body => {
+  const theirs = ".said, .passage, .title, .path, .who, .pages, #document-title, .next .asks, #announcer";
+  const own = [...body.querySelectorAll("*")].filter((it) => it.checkVisibility() && !it.closest(theirs));
+  const texts = own.flatMap((it) => [
+    ...[...it.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data.trim()),
+    ...["aria-label", "title", "placeholder"].map((name) => it.getAttribute(name) ?? ""),
+  ]);
+  return texts.filter((text) => /[a-z]{2}/i.test(text) && !/[\u3040-\u30ff\u4e00-\u9fff]/.test(text));
+}
+"""
 
 
 @dataclass
@@ -34,6 +59,31 @@ class Visitor:
         answer.wait_for()
         return answer
 
+    def chooses(self, item: str) -> Visitor:
+        """One of the menu."""
+        self.button("More").click()
+        self.button(item, self.frame.locator("#menu")).click()
+        return self
+
+    def word(self, text: str, **values: object) -> str:
+        """What the widget says for it in the customer's language."""
+        return _words(self.language).gettext(text).format(**values)
+
+    def button(self, name: str, within: Locator | None = None, **values: object) -> Locator:
+        """By its English name, whatever the language is."""
+        return (within or self.frame).get_by_role("button", name=self.word(name, **values), exact=True)
+
+    def is_at_ease(self) -> None:
+        """Nothing sticks out sideways, and all that the chat says of itself is in the customer's language."""
+        body = self.frame.locator("body")
+        assert self.page.evaluate(SIDEWAYS) == 0
+        assert body.evaluate(f"it => ({SIDEWAYS})()") == 0
+        assert self.frame.locator("#scroll").evaluate("it => it.scrollWidth - it.clientWidth") == 0
+        outside = body.evaluate(OUTSIDE)
+        assert outside == [], outside
+        foreign = body.evaluate(FOREIGN) if self.language == "ja" else []
+        assert foreign == [], foreign
+
     @property
     def launcher(self) -> Locator:
         return self.page.get_by_role("button", name=OPEN[self.language])
@@ -57,3 +107,10 @@ class Visitor:
     @property
     def last(self) -> Locator:
         return self.messages.last
+
+
+@cache
+def _words(language: str) -> gettext.NullTranslations:
+    return gettext.translation(
+        "messages", Path(web.__file__).parent / "translations", [language], fallback=language == "en"
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, cast
 from uuid import uuid4
@@ -100,7 +100,7 @@ def read_conversation(query: schemas.After) -> schemas.Conversation:
         conversation=conversation.id,
         state=schemas.State(**standing.state(kotae().handoffs.standing(conversation.id))),
         cursor=str(said[-1].position if said else after),
-        messages=[message_of(message) for message in said if not message.replaced],
+        messages=[message_of(message, kotae().presence.called) for message in said if not message.replaced],
     )
 
 
@@ -281,10 +281,12 @@ def _answered(message_id: str) -> Message:
     raise HTTPError(404, _("There is no such answer in this conversation."))
 
 
-def message_of(message: Message) -> schemas.Message:
+def message_of(message: Message, called: Callable[[str], str]) -> schemas.Message:
+    """`called` is the name of whoever of the desk has an address."""
     return schemas.Message(
         id=message.id,
         role=message.role,
+        name=called(message.by) if message.by else "",
         text=message.text,
         citations=[schemas.Source(**wire.source(shown)) for shown in message.citations],
         notice=message.notice,

@@ -65,8 +65,9 @@ def hear_people(query: schemas.After) -> Response:
         raise HTTPError(
             503, _("This does not work just now. Please try again in a moment."), extra_data={"retry": True}
         )
+    called = kotae().presence.called
     frames = standing.news(
-        kotae(), conversation_id, after, lambda said: message_of(said).model_dump(mode="json")
+        kotae(), conversation_id, after, lambda said: message_of(said, called).model_dump(mode="json")
     )
     response = sse.stream(frames)
     response.call_on_close(streams.leave)  # also when nobody ever reads it

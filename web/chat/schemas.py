@@ -133,6 +133,7 @@ class Source(BaseModel):
 class Message(BaseModel):
     id: str
     role: Literal["customer", "bot", "operator"]
+    name: str = Field(description="Of a person of the desk, when they told it.")
     text: str
     citations: list[Source]
     notice: str = Field(

@@ -314,6 +314,9 @@ class Chat {
     for (const edit of this.#messages.querySelectorAll(".edit")) {
       edit.hidden = edit.parentElement !== this.#last?.element || Boolean(this.#waiting) || !this.person.away;
     }
+    for (const offer of this.#messages.querySelectorAll(".handoff button")) {
+      offer.hidden = !this.person.state.available || !this.person.away;
+    }
   }
 
   /** The page around us tells of itself; when its customer is another one, so is the chat. */

@@ -100,7 +100,7 @@ function block(token, marks) {
     case "list":
       return list(token, marks);
     case "code":
-      return element("pre", [element("code", words(token.text, marks))]);
+      return scrolling("pre", [element("code", words(token.text, marks))]);
     case "table":
       return table(token, marks);
     default:
@@ -132,10 +132,16 @@ function table(token, marks) {
     element("thead", [row(token.header, "th")]),
     element("tbody", token.rows.map((cells) => row(cells, "td"))),
   ]);
-  const scrolls = element("div", [made]);
-  scrolls.className = "table";
-  scrolls.tabIndex = 0; // a region that scrolls is reached by keyboard
-  return scrolls;
+  const around = scrolling("div", [made]);
+  around.className = "table";
+  return around;
+}
+
+/** What may be wider than the chat: a region that scrolls is reached by keyboard. */
+function scrolling(kind, children) {
+  const made = element(kind, children);
+  made.tabIndex = 0;
+  return made;
 }
 
 function inline(tokens, marks) {

@@ -37,9 +37,10 @@ export class Person {
     return this.state.with === "bot";
   }
 
-  ask(email = "") {
+  async ask(email = "") {
     document.getElementById("menu").hidePopover();
-    return this.#try(() => this.#api.askPerson(email));
+    await this.#try(() => this.#api.askPerson(email));
+    if (!this.#email.hidden) this.#email.elements.address.focus();
   }
 
   shows(state) {
@@ -53,7 +54,6 @@ export class Person {
     this.#leave.hidden = this.away;
     this.#leave.textContent = say(state.with === "person" ? "leave_person" : "stop_waiting");
     this.#section.hidden = this.away && !state.text && !state.email_wanted;
-    if (state.email_wanted && document.activeElement === document.body) this.#email.elements.address.focus();
     if (before !== state.with) this.changed();
     this.away ? this.stop() : this.#listen();
   }
