@@ -38,8 +38,11 @@ def open_engine(url: str, *, wait: float = WAIT_SECONDS) -> sa.Engine:
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A transaction that only reads; what it sees does not change until it ends."""
-    with _sentences(engine), engine.connect() as connection, connection.begin():
-        yield connection
+    with _sentences(engine), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":  # which would see what others commit meanwhile
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
 
 
 @contextmanager

@@ -1,16 +1,14 @@
-"""Finding passages by their words: SQLite FTS5 with BM25, written in the transaction that writes the
-catalogue.
+"""Finding passages by their words: by SQLite's FTS5 or a `tsvector` of PostgreSQL, written in the transaction
+that writes the catalogue.
 
     create · add · remove · discard      the caller commits
     search                               which passages share words with a question, and how these lie there
     weights                              how telling each word of a text is
     Remembered                           what both have read of one version of the index
 
-FTS5 sees the words of `knowledge_base.words` ready made. Beside it stand two small tables: which passage a
-row of FTS5 is, and in how many passages each word occurs, so that a question weighs its words without
-reading the index.
-
-PostgreSQL, when it comes, is a second module with these functions over a `tsvector` of the same words.
+Either sees the words of `knowledge_base.words` ready made (`knowledge_base.lexical_sql`). Beside it stand two
+small tables: which passage a row of the index is, and in how many passages each word occurs, so that a
+question weighs its words without reading the index.
 """
 
 from __future__ import annotations
@@ -25,6 +23,7 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
+from knowledge_base.lexical_sql import DIALECTS, Dialect, findable
 from knowledge_base.words import GRAMMATICAL
 from knowledge_base.words import terms as terms
 
@@ -39,33 +38,20 @@ USUAL_LENGTH = 65  # words of a passage and its breadcrumb
 LENGTH_COUNTS = 0.4  # BM25's b: passages are cut to size, so a longer one is hardly less to the point
 SATURATION = 1.2  # BM25's k1
 
-_TABLES = (
-    "CREATE TABLE IF NOT EXISTS passage_rows "
-    "(row INTEGER PRIMARY KEY, passage_id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS passage_rows_document ON passage_rows (document_id)",
-    "CREATE TABLE IF NOT EXISTS passage_vocabulary "
-    "(word TEXT PRIMARY KEY, passages INTEGER NOT NULL) WITHOUT ROWID",
-    # `ascii` parts at every ASCII sign but letters and digits; a point is part of 2.3.1
-    "CREATE VIRTUAL TABLE IF NOT EXISTS passage_words "
-    "USING fts5(context, text, tokenize = \"ascii tokenchars '.,'\")",
-)
-_SEARCH = sa.text(
-    "SELECT passage_id, -passage_words.rank AS score FROM passage_words "
-    "JOIN passage_rows ON passage_rows.row = passage_words.rowid "
-    "WHERE passage_words MATCH :asked ORDER BY passage_words.rank LIMIT :k"
-)
-_READ = sa.text(
-    "SELECT passage_id, context, text FROM passage_rows "
-    "JOIN passage_words ON passage_words.rowid = passage_rows.row WHERE passage_id IN :ids"
-).bindparams(sa.bindparam("ids", expanding=True))
 _OCCUR = sa.text("SELECT word, passages FROM passage_vocabulary WHERE word IN :words").bindparams(
     sa.bindparam("words", expanding=True)
 )
 _APPEAR = sa.text(
     "INSERT INTO passage_vocabulary (word, passages) VALUES (:word, 1) "
-    "ON CONFLICT (word) DO UPDATE SET passages = passages + 1"
+    "ON CONFLICT (word) DO UPDATE SET passages = passage_vocabulary.passages + 1"
 )
 _DISAPPEAR = sa.text("UPDATE passage_vocabulary SET passages = passages - :times WHERE word = :word")
+_PLACE = sa.text(
+    "INSERT INTO passage_rows (passage_id, document_id) VALUES (:passage, :document) RETURNING row"
+)
+_FORGET = sa.text("DELETE FROM passage_rows WHERE row IN :rows").bindparams(
+    sa.bindparam("rows", expanding=True)
+)
 _EXTINCT = sa.text("DELETE FROM passage_vocabulary WHERE word = :word AND passages <= 0")
 
 
@@ -133,7 +119,7 @@ class Remembered:
         if unknown := [id_ for id_ in passage_ids if id_ not in kept]:
             if len(kept) + len(unknown) > KEPT:
                 kept = self._words = {id_: kept[id_] for id_ in passage_ids if id_ in kept}
-            read = connection.execute(_READ, {"ids": unknown})
+            read = connection.execute(_sql(connection).read, {"ids": unknown})
             kept.update((id_, (_words(context), _words(text))) for id_, context, text in read)
         return {id_: kept[id_] for id_ in passage_ids if id_ in kept}
 
@@ -158,22 +144,17 @@ class Hits(list[tuple[str, float]]):
 
 def create(connection: sa.Connection) -> None:
     """The tables, unless they are there."""
-    for statement in _TABLES:
+    for statement in _sql(connection).tables:
         connection.exec_driver_sql(statement)
 
 
 def add(connection: sa.Connection, passage_id: str, document_id: str, context: str, text: str) -> None:
     """Index one passage; a passage that is there is replaced."""
     discard(connection, [passage_id])
-    added = connection.execute(
-        sa.text("INSERT INTO passage_rows (passage_id, document_id) VALUES (:passage, :document)"),
-        {"passage": passage_id, "document": document_id},
-    )
-    above, below = terms(context), terms(text)
-    connection.execute(
-        sa.text("INSERT INTO passage_words (rowid, context, text) VALUES (:row, :context, :text)"),
-        {"row": added.lastrowid, "context": " ".join(above), "text": " ".join(below)},
-    )
+    row = connection.execute(_PLACE, {"passage": passage_id, "document": document_id}).scalar_one()
+    above, below, sql = findable(terms(context)), findable(terms(text)), _sql(connection)
+    words = {"context": " ".join(above), "text": " ".join(below), **sql.kept([*above, *below])}
+    connection.execute(sql.add, {"row": row, **words})
     connection.execute(_APPEAR, [{"word": word} for word in sorted({EVERY, *above, *below})])
 
 
@@ -203,8 +184,9 @@ def search(connection: sa.Connection, query: str, k: int, remembered: Remembered
     rarest = list(_within(ROWS, sorted(asked.telling, key=asked.passages.__getitem__), asked.passages))
     if not rarest:
         return Hits([], asked, words)
-    any_of = " OR ".join(f'"{word}"' for word in rarest)
-    found = connection.execute(_SEARCH, {"asked": any_of, "k": k})
+    sql = _sql(connection)
+    wanted = sql.wanted({word: asked.telling[word] for word in rarest})
+    found = connection.execute(sql.search, {**wanted, "k": k})
     return Hits([(passage_id, float(score)) for passage_id, score in found], asked, words)
 
 
@@ -277,15 +259,17 @@ def _seen(
 def _forget(connection: sa.Connection, rows: Sequence[int]) -> None:
     if not rows:
         return
-    these = {"rows": list(rows)}
-    some: sa.BindParameter[int] = sa.bindparam("rows", expanding=True)
+    these, sql = {"rows": list(rows)}, _sql(connection)
     lost: Counter[str] = Counter()
-    for context, text in connection.execute(
-        sa.text("SELECT context, text FROM passage_words WHERE rowid IN :rows").bindparams(some), these
-    ):
+    for context, text in connection.execute(sql.lost, these):
         lost.update({EVERY, *context.split(), *text.split()})
-    for table, key in (("passage_words", "rowid"), ("passage_rows", "row")):
-        connection.execute(sa.text(f"DELETE FROM {table} WHERE {key} IN :rows").bindparams(some), these)  # noqa: S608
-    if lost:
-        connection.execute(_DISAPPEAR, [{"word": word, "times": times} for word, times in lost.items()])
-        connection.execute(_EXTINCT, [{"word": word} for word in lost])
+    connection.execute(sql.forget, these)
+    connection.execute(_FORGET, these)
+    if lost:  # in one order, as they are added: two that wait for each other's words would wait for ever
+        words = sorted(lost)
+        connection.execute(_DISAPPEAR, [{"word": word, "times": lost[word]} for word in words])
+        connection.execute(_EXTINCT, [{"word": word} for word in words])
+
+
+def _sql(connection: sa.Connection) -> Dialect:
+    return DIALECTS[connection.dialect.name]

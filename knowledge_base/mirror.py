@@ -65,9 +65,12 @@ class Mirror:
         return self._collections.open(self._name(edition.name), edition.identity)
 
     def match(self) -> None:
-        """Make ChromaDB hold what the catalogue says: no collection and no vector less or more."""
-        known = self._editions.known()
+        """Make ChromaDB hold what the catalogue says: no collection and no vector less or more.
+
+        It is asked for its collections first: one that another process begins meanwhile is none too many.
+        """
         ours = {name for name in self._collections.names() if name.startswith(self._name(""))}
+        known = self._editions.known()
         for name in ours - {self._name(edition.name) for edition in known}:
             self._collections.drop(name)
         for edition in known:

@@ -7,8 +7,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType
+from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 from apiflask import APIFlask
 from argon2 import PasswordHasher
 from flask import Flask
@@ -22,6 +24,7 @@ from bot.access.users import Users
 from bot.kotae import Kotae
 from bot.settings import Settings
 from knowledge_base import library
+from tests import servers
 from tests.people import Admin, Customer, Operator
 from web.app import create_app
 
@@ -129,6 +132,32 @@ def prepared(one_embedder: None, tmp_path_factory: pytest.TempPathFactory) -> Pr
         return data
 
     return lambda settings: data(settings.product, settings.embedding.model)
+
+
+@pytest.fixture(scope="session")
+def _postgresql() -> Iterator[str]:
+    with servers.postgresql() as url:
+        yield url
+
+
+@pytest.fixture
+def postgresql(_postgresql: str) -> Iterator[str]:
+    """The URL of an empty database on a real server."""
+    administration = sa.create_engine(f"{_postgresql}postgres", isolation_level="AUTOCOMMIT")
+    name = f"kotae_{uuid4().hex}"
+    with administration.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield f"{_postgresql}{name}"
+    with administration.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    administration.dispose()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[str]:
+    """The URL of a real server."""
+    with servers.redis(tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

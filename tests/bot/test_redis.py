@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,39 +13,6 @@ from bot.conversations.limits import Pace
 from bot.jobs import Jobs, open_queue
 from bot.kotae import Kotae
 from bot.settings import BadSettings, Settings
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[str]:
-    """The URL of a real server, started for this test on a free port of the loopback."""
-    pytest.importorskip("redis", reason="install it: pip install 'kotae[redis]'")
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("no Redis here; on Debian: apt-get install redis-server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = [
-        "--port",
-        str(port),
-        "--bind",
-        "127.0.0.1",
-        "--dir",
-        tmp_path,
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-    ]
-    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
-    while True:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.02)
-    yield f"redis://127.0.0.1:{port}/0"
-    server.terminate()
-    server.wait(60)
 
 
 @pytest.mark.server

@@ -1,12 +1,10 @@
 """Vectors are kept, found and removed, in ChromaDB and its fake alike; on a server, processes share them."""
 
 import io
-import os
 import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from knowledge_base.errors import Unavailable
 from knowledge_base.index import AT_ONCE, Chroma, Collections, NoVectors
 from knowledge_base.library import Library
 from knowledge_base.testing import HashEmbedder, MemoryCollections, add
+from tests import servers
 from tests.knowledge_base.conftest import KETTLE, LAMP, Start, found
 
 EAST, NORTH, NORTHEAST = np.array([[1, 0], [0, 1], [0.7071, 0.7071]], np.float32)
@@ -197,31 +196,8 @@ def test_a_server_that_hangs_is_not_waited_for_for_ever(tmp_path: Path) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    process, address = serve_chroma(tmp_path / "server")
-    yield address
-    process.terminate()
-    process.wait(10)
-
-
-def serve_chroma(folder: Path, port: int = 0) -> tuple[subprocess.Popen[bytes], str]:
-    port = port or _free_port()
-    chroma = Path(sys.executable).with_name("chroma")
-    command = [str(chroma), "run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
-    quiet = {**os.environ, "ANONYMIZED_TELEMETRY": "False"}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=quiet)
-    for _ in range(300):
-        with socket.socket() as knock:
-            if knock.connect_ex(("127.0.0.1", port)) == 0:
-                return process, f"http://127.0.0.1:{port}"
-        time.sleep(0.1)
-    process.kill()
-    raise AssertionError("the Chroma server did not start")
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with servers.chroma(tmp_path / "server") as address:
+        yield address
 
 
 def on_server(data: Path, address: str) -> Library:
@@ -234,6 +210,7 @@ def on_server(data: Path, address: str) -> Library:
 OTHER_PROCESS = """
 import sys
 from pathlib import Path
+from tests import servers
 from tests.knowledge_base.conftest import LAMP, found
 from knowledge_base.testing import add
 from tests.knowledge_base.test_index import on_server
@@ -273,20 +250,16 @@ def test_two_installations_on_one_chroma_server_keep_to_themselves(server: str, 
 
 @pytest.mark.server
 def test_a_server_that_comes_back_empty_is_refilled(tmp_path: Path, data: Path) -> None:
-    process, address = serve_chroma(tmp_path / "server")
-    library = on_server(data, address)
-    add(library, "kettle.md", KETTLE)
-    process.kill()
-    process.wait()
+    with servers.chroma(tmp_path / "server") as address:
+        library = on_server(data, address)
+        add(library, "kettle.md", KETTLE)
     with pytest.raises(Unavailable, match="ChromaDB at"):
         library.search("litres")
-    process, _ = serve_chroma(tmp_path / "another", int(address.rpartition(":")[2]))
-    assert library.search("litres")[0].dense is not None
-    assert library.receive(io.BytesIO(LAMP.encode()), "lamp.md").outcome == "new"
-    library.close()
-    library.engine.dispose()
-    process.terminate()
-    process.wait(10)
+    with servers.chroma(tmp_path / "another", int(address.rpartition(":")[2])):
+        assert library.search("litres")[0].dense is not None
+        assert library.receive(io.BytesIO(LAMP.encode()), "lamp.md").outcome == "new"
+        library.close()
+        library.engine.dispose()
 
 
 def test_a_search_finds_by_meaning_in_chromadb(on_chroma: Library, start: Start, data: Path) -> None:

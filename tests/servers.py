@@ -1,0 +1,106 @@
+"""Real servers of others on free ports of the loopback, for as long as a test needs them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 60.0  # seconds
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def chroma(folder: Path, port: int = 0) -> Iterator[str]:
+    """The address of a Chroma server that keeps its vectors in this folder."""
+    port = port or free_port()
+    program = Path(sys.executable).with_name("chroma")
+    command = [str(program), "run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
+    with _running(command, port, ANONYMIZED_TELEMETRY="False"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """The URL of a Redis that forgets."""
+    pytest.importorskip("redis", reason="install it: pip install 'kotae[redis]'")
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no Redis here; on Debian: apt-get install redis-server")
+    port = free_port()
+    options = f"--port {port} --bind 127.0.0.1 --appendonly no --save"
+    with _running([program, *options.split(), "", "--dir", str(folder)], port):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL, up to the name of a database; there is one called `postgres`."""
+    pytest.importorskip("psycopg", reason="install it: pip install 'kotae[postgresql]'")
+    programs = _postgresql_programs()
+    with tempfile.TemporaryDirectory(prefix="kotae-postgresql-") as name:
+        folder, port = Path(name), free_port()
+        run = _as_somebody(folder)
+        initdb = ["-U", "kotae", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        options = f"-p {port} -h 127.0.0.1 -k {folder} -F"
+        control = [*run, programs / "pg_ctl", "-D", folder / "data", "-w"]
+        for command in (
+            [*run, programs / "initdb", "-D", folder / "data", *initdb],
+            [*control, "-l", folder / "log", "-o", options, "start"],
+        ):
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
+        yield f"postgresql+psycopg://kotae@127.0.0.1:{port}/"
+        subprocess.run(
+            [*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL, cwd=folder
+        )
+
+
+@contextmanager
+def _running(command: Sequence[str], port: int, **environment: str) -> Iterator[None]:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, **quiet, env={**os.environ, **environment})  # type: ignore[call-overload]
+    try:
+        end = time.monotonic() + PATIENCE
+        while not _listens(port):
+            assert time.monotonic() < end, f"{command[0]} did not start"
+            assert process.poll() is None, f"{command[0]} ended"
+            time.sleep(0.02)
+        yield
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as knock:
+        return knock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _postgresql_programs() -> Path:
+    found = [Path(path).resolve().parent for path in (shutil.which("initdb"),) if path]
+    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    if not found:
+        pytest.skip("no PostgreSQL here; on Debian: apt-get install postgresql")
+    return found[0]
+
+
+def _as_somebody(folder: Path) -> list[str]:
+    """PostgreSQL does not run as root."""
+    if os.getuid() != 0:
+        return []
+    shutil.chown(folder, "nobody")
+    return ["setpriv", "--reuid=nobody", "--clear-groups", "--"]
