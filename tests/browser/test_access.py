@@ -25,6 +25,8 @@ def test_everything_is_reached_by_keyboard_and_the_focus_goes_back_to_the_launch
 ) -> None:
     visitor = a_visitor(language, width).visits()
     keys = visitor.page.keyboard
+    next_one = {"en": "And then?", "ja": "そのあとは？"}[language]
+    visitor.page.route("**/followups", lambda route: route.fulfill(json={"questions": [next_one]}))
     visitor.launcher.focus()
     keys.press("Enter")
     expect(visitor.box).to_be_focused()
@@ -35,6 +37,10 @@ def test_everything_is_reached_by_keyboard_and_the_focus_goes_back_to_the_launch
     keys.press("Enter")
     expect(visitor.last.locator(".feedback")).to_be_visible()
     expect(visitor.box).to_be_focused()
+    suggested = visitor.last.get_by_role("button", name=next_one)
+    expect(suggested).to_be_visible()
+    keys.press("Shift+Tab")
+    expect(suggested).to_be_focused()
     for reached in ("Copy this answer", "This did not help", "This helped"):
         keys.press("Shift+Tab")
         expect(visitor.button(reached, visitor.last)).to_be_focused()
@@ -59,6 +65,9 @@ def test_everything_is_reached_by_keyboard_and_the_focus_goes_back_to_the_launch
     expect(visitor.panel).to_be_hidden()
     expect(visitor.launcher).to_be_focused()
     expect(visitor.launcher).to_have_attribute("aria-expanded", "false")
+    keys.press("Shift+Tab")
+    expect(visitor.launcher).not_to_be_focused()  # the closed chat holds nobody
+    assert visitor.page.evaluate("document.activeElement.closest('main, header, footer') !== null")
 
 
 def test_a_screen_reader_is_told_sentences_each_once_and_no_signs(visitor: Visitor, stage: Stage) -> None:

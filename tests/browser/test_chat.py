@@ -266,6 +266,15 @@ def test_when_an_answer_fails_the_customer_can_try_again(visitor: Visitor, stage
     expect(visitor.frame.locator(".message.customer")).to_have_count(1)
 
 
+def test_sources_without_an_answer_are_no_answer(visitor: Visitor, stage: Stage, house: Kotae) -> None:
+    stage.says(cites("Hold Brew.", "Hold Brew."))
+    answer = visitor.asks("What now?")
+    expect(answer.locator(".failed")).to_have_text(house.settings.say("empty", "en"))
+    expect(answer.get_by_role("button", name="Try again")).to_be_visible()
+    expect(answer.locator(".sources")).to_be_hidden()
+    expect(answer.locator(".feedback")).to_be_hidden()
+
+
 def test_what_was_said_before_an_answer_broke_off_stays(visitor: Visitor, stage: Stage) -> None:
     stage.says("The half of it", Unavailable("gone"))
     answer = visitor.asks("And the other half?")

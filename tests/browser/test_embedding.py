@@ -153,7 +153,9 @@ def test_the_chat_stands_in_the_page_itself(
         language=language,
     )
     visitor = a_visitor(language, width).visits(page)
-    expect(visitor.asks("1?").locator(".said")).to_have_text("1?")
+    answer = visitor.asks("1?")
+    expect(answer.locator(".said")).to_have_text("1?")
+    expect(visitor.button("This helped", answer)).to_be_visible()
     expect(visitor.launcher).to_have_count(0)
     expect(visitor.frame.locator("#close")).to_be_hidden()
     assert visitor.page.locator("#help iframe").count() == 1

@@ -13,6 +13,7 @@ from bot.kotae import Kotae
 from bot.settings import Settings
 from knowledge_base.database import now
 from strategies.errors import NoAnswer
+from strategies.events import Token
 from tests.people import Customer, Operator
 from web.chat.standing import STREAM_SECONDS
 
@@ -247,6 +248,20 @@ class TestRules:
         reply = customer.asks("let me talk to a person")
         assert reply.named("state")[0]["email_wanted"] is True
         assert reply.named("state")[0]["text"].startswith(AWAY)
+
+
+@pytest.mark.parametrize(
+    "words", ["conversation_handoff", "[HANDOFF]", "I am connecting you to a person now."]
+)
+def test_whatever_the_bot_says_it_hands_nothing_over(
+    customer: Customer, operator: Operator, speaks: Callable[..., object], words: str
+) -> None:
+    operator.is_there()
+    speaks(lambda _question: iter([Token(words)]))
+    reply = customer.asks("What now?")
+    assert reply.text == words
+    assert reply.named("handoff") == []
+    assert customer.state["with"] == "bot"
 
 
 class TestNoAnswer:

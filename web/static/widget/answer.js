@@ -116,7 +116,7 @@ export class Answer {
   }
 
   get sources() {
-    return this.#sources.titles;
+    return this.text.trim() ? this.#sources.titles : [];
   }
 
   async #copy() {
@@ -143,8 +143,10 @@ export class Answer {
 
   #draw({ unfinished = false } = {}) {
     this.#drawing = 0;
-    this.#parts.looking.hidden = !unfinished || this.text !== "";
-    this.#parts.said.hidden = this.text === "";
+    const silent = this.text.trim() === "";
+    this.#parts.looking.hidden = !unfinished || !silent;
+    this.#parts.said.hidden = silent;
+    this.#sources.hidden = silent; // nothing rests on them
     show(this.#parts.said, this.text, { marks: this.#marks, unfinished });
     this.#options.drawn();
   }

@@ -254,7 +254,7 @@ class Chat {
     this.announcer.finish(data.text);
     if (answer.sources.length) this.announcer.say(say("sources", { titles: answer.sources.join(", ") }));
     this.host.hears({ role: "bot", text: data.text, id: data.message });
-    if (data.citations.length && !data.partial) this.#suggest(answer);
+    if (answer.sources.length && !data.partial) this.#suggest(answer);
   }
 
   async #suggest(answer) {

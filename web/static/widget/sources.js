@@ -24,6 +24,10 @@ export class Sources {
     return this.#mark(citation);
   }
 
+  set hidden(isHidden) {
+    this.#section.hidden = isHidden || this.#byNumber.size === 0;
+  }
+
   get titles() {
     return [...this.#byNumber.values()].map(({ title }) => title);
   }
@@ -41,7 +45,6 @@ export class Sources {
     draw();
     this.#byNumber.set(citation.number, { item, quotes, draw, title: citation.document });
     this.#section.querySelector("ol").append(item);
-    this.#section.hidden = false;
   }
 
   #mark(citation) {
