@@ -21,7 +21,10 @@ from knowledge_base.edits import likeness, plain
 from knowledge_base.errors import NotFound
 from knowledge_base.tables import earlier, versions
 
-WORD = re.compile(r"[^\W_\u3040-\u30ff\u4e00-\u9fff]+|\s+|.", re.DOTALL)  # of Japanese, each character
+NUMBER = r"\d+(?:[.,:]\d+)+"  # 1.7, 9,50, 10:30
+WORD = re.compile(  # of Japanese, each character
+    rf"{NUMBER}|[^\W_\u3040-\u30ff\u4e00-\u9fff]+|\s+|.", re.DOTALL
+)
 MOST_WORDS = 3000  # of a passage that are compared one by one
 
 

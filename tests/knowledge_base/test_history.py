@@ -24,7 +24,7 @@ def test_what_changed_from_one_version_to_the_next_is_told_passage_by_passage(li
     assert old.ended_at is not None
     (change,) = between([new, old], 1, 2)
     assert change.kind == "changed"
-    assert [word for word in change.words if word[0] != "same"] == [("removed", "7"), ("added", "5")]
+    assert [word for word in change.words if word[0] != "same"] == [("removed", "1.7"), ("added", "1.5")]
     assert not any("1.7" in text for text in found(library, "litres"))  # kept, and never an answer
     with pytest.raises(NotFound, match="version 7 of the document is not kept"):
         between([new, old], 1, 7)

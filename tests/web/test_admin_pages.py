@@ -128,3 +128,24 @@ def test_re_indexing_keeps_every_document_findable(admin: Admin, kotae: Kotae) -
     admin.sends("/console/documents/reindex")
     kotae.jobs.drain()
     assert kotae.library.search("how often to change the filter", 1)[0].title == "Filter"
+
+
+def test_the_list_is_narrowed_by_words_state_and_tag(admin: Admin, kotae: Kotae) -> None:
+    admin.uploads(
+        ("filter.md", FILTER), ("broken.pdf", b"%PDF-1.7 and nothing more"), ("lamp.md", b"# Lamp\n\nOn.\n")
+    )
+    sources = {document.source: document.id for document in kotae.library.documents()}
+    kotae.library.tag(sources["lamp.md"], ["desk"])
+    for query, there in (
+        ("q=LAMP+.md", {"lamp.md"}),
+        ("state=failed", {"broken.pdf"}),
+        ("tag=desk", {"lamp.md"}),
+    ):
+        page, told = (
+            admin.opens(f"/console/documents?{query}").text,
+            admin.opens(f"/console/documents/state.json?{query}"),
+        )
+        assert {source for source, id_ in sources.items() if f'data-id="{id_}"' in page} == there
+        assert {one["source"] for one in told.json["documents"]} == there
+    assert "No document matches." in admin.opens("/console/documents?q=sofa").text
+    assert "Failed 1" in admin.opens("/console/documents").text

@@ -142,6 +142,13 @@ def test_only_admins_make_keys_and_a_key_needs_name_and_scope(
     assert kotae.keys.list() == []
 
 
+def test_what_was_typed_of_a_key_that_is_refused_is_still_there(admin: Admin) -> None:
+    page = admin.sends("/console/keys", name="", days="30", per_minute="7", scopes="search").text
+    for typed in ('value="search" checked', 'value="30" selected', 'value="7"'):
+        assert typed in page, typed
+    assert "checked" not in admin.opens("/console/keys").text
+
+
 def test_what_programs_and_people_changed_is_in_the_audit(program: Program, admin: Admin) -> None:
     program.sends("pairs", {"question": "Is it blue?", "answer": "No."})
     admin.switches_to("parrot")

@@ -5,6 +5,7 @@ What takes longer than a breath is a job; the page asks `state.json` how far eac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, BinaryIO, cast
 
 from flask import Response, abort, flash, jsonify, redirect, render_template, request, send_file, url_for
@@ -56,11 +57,14 @@ def upload_bytes() -> int:
 @bp.get("/documents")
 @requires("admin")
 def documents() -> ResponseReturnValue:
-    tag, tags = request.args.get("tag", ""), kotae().library.tags()
+    tags, everything, filters = kotae().library.tags(), kotae().library.documents(), chosen()
     return render_template(
         "console/documents.html",
-        documents=with_tag(tag),
-        tag=tag,
+        documents=those(everything),
+        any=bool(everything),
+        failed=sum(document.state == "failed" for document in everything),
+        chosen=filters,
+        filters={name: value for name, value in filters.items() if value},
         tags=tags,
         all_tags=sorted({each for some in tags.values() for each in some}),
         states=STATES,
@@ -75,7 +79,7 @@ def documents() -> ResponseReturnValue:
 @requires("admin")
 def state() -> Response:
     """How far every document is, for the page that watches."""
-    rows = [row(document) for document in with_tag(request.args.get("tag", ""))]
+    rows = [row(document) for document in those(kotae().library.documents())]
     return jsonify(
         documents=rows, reindex=[{"progress": job.progress, "step": job.step} for job in reindexing()]
     )
@@ -237,11 +241,22 @@ def outcome_of(taken: Taken) -> dict[str, Any]:
     }
 
 
-def with_tag(tag: str) -> list[Document]:
-    """The documents that have it, or all."""
-    found = kotae().library.documents()
-    tags = kotae().library.tags() if tag else {}
-    return [document for document in found if not tag or tag in tags.get(document.id, ())]
+def chosen() -> dict[str, str]:
+    """By what the list is narrowed."""
+    return {name: request.args.get(name, "").strip()[:200] for name in ("q", "tag", "state")}
+
+
+def those(documents: Sequence[Document]) -> list[Document]:
+    """The documents that were asked for, or all."""
+    wanted = chosen()
+    tags, words = kotae().library.tags() if wanted["tag"] else {}, wanted["q"].casefold().split()
+    return [
+        document
+        for document in documents
+        if wanted["state"] in ("", document.state)
+        if not wanted["tag"] or wanted["tag"] in tags.get(document.id, ())
+        if all(word in f"{document.title} {document.source}".casefold() for word in words)
+    ]
 
 
 def row(document: Document) -> dict[str, Any]:

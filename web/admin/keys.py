@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -15,6 +17,7 @@ from web.current import kotae
 from web.sentences import told
 
 DAYS = (30, 90, 365)
+FRESH = {"name": "", "days": 90, "per_minute": 60, "scopes": ()}  # what the form begins with
 ABOUT = {
     "ask": _l("ask questions"),
     "search": _l("find passages"),
@@ -69,5 +72,16 @@ def page(made: str = "", secret: str = "", fault: str = "") -> str:
         made=made,
         secret=secret,
         fault=fault,
-        typed=request.form,
+        kept=typed() if fault else FRESH,
     )
+
+
+def typed() -> dict[str, Any]:
+    """What the form said, for whoever has to mend it."""
+    form = request.form
+    return {
+        "name": form.get("name", ""),
+        "days": form.get("days", type=int),
+        "per_minute": form.get("per_minute", ""),
+        "scopes": form.getlist("scopes"),
+    }

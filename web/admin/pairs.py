@@ -110,6 +110,7 @@ def pairs() -> ResponseReturnValue:
         pairs=found.pairs,
         found=found.total,
         counts=kotae().pairs.counts(),
+        waiting=kotae().candidates.list(limit=1).total,
         query=query,
         chosen=chosen,
         page=page,

@@ -7,8 +7,10 @@ from typing import Any, cast
 from apiflask import APIFlask
 from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
 
 bp = Blueprint("reference", __name__)
+TITLES = {"For programs": _l("For programs"), "Chat": _l("Chat")}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -25,6 +27,7 @@ def reference() -> ResponseReturnValue:
     return render_template(
         "integration/reference.html",
         tags=tags,
+        titles=TITLES,
         schemas=document["components"].get("schemas", {}),
         security=document["components"].get("securitySchemes", {}),
         version=document["info"]["version"],

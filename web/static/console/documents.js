@@ -113,9 +113,10 @@ function update(row, shown) {
   row.querySelector("[data-passages]").textContent = shown.passages;
 }
 
-// A row that is new, or that has come to rest, has other buttons than before.
+// A row that is new, or that has come to rest, has other buttons than before; all of that may happen between two looks.
 function stale(row, shown) {
-  return !row || row.hasAttribute("data-under-way") !== shown.under_way;
+  return !row || row.hasAttribute("data-under-way") !== shown.under_way || row.hasAttribute("data-failed") !== (shown.state === "failed")
+    || row.dataset.version !== String(shown.version);
 }
 
 // Returns whether something is under way.
@@ -128,7 +129,8 @@ async function look() {
   if (documents.some((shown) => stale(rows.get(shown.id), shown))) await refresh();
   else for (const shown of documents) update(rows.get(shown.id), shown);
   for (const [id, row] of rows) if (!documents.some((shown) => shown.id === id)) row.remove();
-  for (const part of [table, reindexButton]) part.hidden = !documents.length;
+  table.hidden = !documents.length;
+  reindexButton.hidden = !documents.length && !("some" in table.dataset);
   empty.hidden = documents.length > 0;
   reindexing.hidden = !reindex.length;
   if (reindex.length) {
