@@ -6,7 +6,9 @@ live. So is the knowledge that an id does not answer: the vectors of retired doc
 and are met again and again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +19,13 @@ from numpy.typing import NDArray
 from knowledge_base.database import reading
 from knowledge_base.passages import Passage
 from knowledge_base.search import Nearest
-from knowledge_base.tables import ANSWERING, builds, documents, embeddings, passages, versions
+from knowledge_base.tables import ANSWERING, builds, documents, embeddings, passages, tags, versions
 
 Floats = NDArray[np.float32]
 KEPT = 20_000  # passages in memory, about 2 kB each
 SENTENCES_KEPT = 5_000  # passages whose sentences' vectors are in memory, about 10 kB each
 AT_ONCE = 500  # values in one SQL list
+FOR = "for:"  # how a tag begins that names an audience
 
 _PASSAGES = (
     sa.select(passages, documents.c.source, versions.c.title, versions.c.language)
@@ -41,6 +44,22 @@ class Answering:
     def __init__(self) -> None:
         self._passages: dict[str, Passage | None] = {}
         self._sentences: dict[str, Floats] = {}
+        self._tags: dict[str, set[str]] | None = None
+
+    def chosen(
+        self, connection: sa.Connection, any_of: Collection[str], audience: Collection[str] | None
+    ) -> Chosen:
+        """The documents that have one of the tags, where any are given, without those that are for others
+        than this audience: a tag `for:dealers` says for whom. None is somebody who may see everything.
+        """
+        if self._tags is None:
+            found: dict[str, set[str]] = {}
+            for document_id, tag in connection.execute(sa.select(tags)):
+                found.setdefault(document_id, set()).add(tag)
+            self._tags = found
+        withheld = set() if audience is None else _withheld(self._tags, audience)
+        tagged = {id_ for id_, its in self._tags.items() if its & set(any_of)} if any_of else None
+        return Chosen(withheld, tagged)
 
     def load(self, connection: sa.Connection, ids: Sequence[str]) -> dict[str, Passage]:
         """Those of the passages that answer, by id."""
@@ -60,6 +79,25 @@ class Answering:
                 kept = self._sentences = {id_: kept[id_] for id_ in ids if id_ in kept}
             kept.update(_sentences(connection, unknown))
         return {id_: kept[id_] for id_ in ids if id_ in kept}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Of which documents passages are wanted: of all but some, or of some of these alone."""
+
+    withheld: Collection[str] = ()
+    tagged: Collection[str] | None = None
+
+    @property
+    def everything(self) -> bool:
+        return not self.withheld and self.tagged is None
+
+    @property
+    def nothing(self) -> bool:
+        return self.tagged is not None and all(id_ in self.withheld for id_ in self.tagged)
+
+    def __contains__(self, document_id: str) -> bool:
+        return document_id not in self.withheld and (self.tagged is None or document_id in self.tagged)
 
 
 @dataclass(frozen=True)
@@ -112,6 +150,15 @@ def neighbours(engine: sa.Engine, passage: Passage, each_side: int) -> list[Pass
     query = _PASSAGES.where(ANSWERING, passages.c.document_id == passage.document_id, around)
     with reading(engine) as connection:
         return [_passage(row) for row in connection.execute(query)] or [passage]
+
+
+def _withheld(tags_of: Mapping[str, set[str]], audience: Collection[str]) -> set[str]:
+    listening = {one.casefold() for one in audience}
+    meant = {
+        id_: {tag.removeprefix(FOR).strip().casefold() for tag in its if tag.startswith(FOR)}
+        for id_, its in tags_of.items()
+    }
+    return {id_ for id_, names in meant.items() if names and not names & listening}
 
 
 def _sentences(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Floats]:

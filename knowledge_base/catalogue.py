@@ -35,7 +35,6 @@ __all__ = ["Catalogue", "Document", "Received", "State", "Superseded", "create",
 State = Literal["received", "read", "cut", "embedded", "live", "failed", "retired", "removing"]
 UNFINISHED = ("received", "read", "cut", "embedded")
 VERSIONS_KEPT = 10  # of what a document said before
-FOR = "for:"  # how a tag begins that names an audience
 TRIES = 5  # when uploads of the same file meet
 
 
@@ -122,21 +121,6 @@ class Catalogue:
             for document_id, tag in connection.execute(sa.select(tags).order_by(tags.c.tag)):
                 found[document_id] = (*found.get(document_id, ()), tag)
         return found
-
-    def tagged(self, any_of: Collection[str]) -> set[str]:
-        """The documents that have one of the tags."""
-        with reading(self._engine) as connection:
-            return set(connection.scalars(sa.select(tags.c.document_id).where(tags.c.tag.in_(any_of))))
-
-    def withheld(self, audience: Collection[str]) -> set[str]:
-        """The documents that are for others than this audience: a tag `for:dealers` says for whom."""
-        meant: dict[str, set[str]] = {}
-        rows = sa.select(tags).where(tags.c.tag.startswith(FOR))
-        with reading(self._engine) as connection:
-            for document_id, tag in connection.execute(rows):
-                meant.setdefault(document_id, set()).add(tag.removeprefix(FOR).strip().casefold())
-        listening = {one.casefold() for one in audience}
-        return {document_id for document_id, names in meant.items() if not names & listening}
 
     # an upload
 

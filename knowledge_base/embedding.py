@@ -17,6 +17,7 @@ import unicodedata
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,11 @@ class Embedder(Embeddings):
     def forget(self) -> None:
         """Drop what is remembered of recent questions: the next takes as long as the first of its kind."""
 
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """While a question is worked on. With others at work a model may go easy on the cores."""
+        yield
+
     def _check(self, cut: Cut, tokens: int) -> None:
         if tokens > self.limit:
             raise KnowledgeError(
@@ -99,6 +105,7 @@ class MiniLM(Embedder):
         self._recent = lru_cache(maxsize=256)(lambda text: self.embed_documents([text])[0])
         self._loading = threading.Lock()
         self._network: Network | None = None
+        self._questions: set[object] = set()  # that are worked on
 
     @property
     def identity(self) -> str:
@@ -109,7 +116,9 @@ class MiniLM(Embedder):
     def warm_up(self) -> None:
         """Also ready for questions of the usual lengths, so that the first of each does not wait longer."""
         for length in USUAL_QUESTIONS:
-            self.embed_query("warm " * length)
+            self.embed_documents(["warm " * length])
+            with self.asked(), self.asked():
+                self.embed_documents(["warm " * length])
 
     def count(self, text: str) -> int:
         return len(self._tokenizer.encode(_encodable(text)).ids)
@@ -127,6 +136,15 @@ class MiniLM(Embedder):
 
     def forget(self) -> None:
         self._recent.cache_clear()
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        question = object()
+        self._questions.add(question)
+        try:
+            yield
+        finally:
+            self._questions.discard(question)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """A text of more than `limit` tokens is read in pieces and averaged by their length: nothing of it
@@ -149,11 +167,12 @@ class MiniLM(Embedder):
     def _pooled(self, work: Sequence[tuple[list[int], Floats]]) -> list[Floats]:
         """Sorted by length, so that a batch holds little padding; returned in the order given."""
         network = self._loaded()
+        alone = len(self._questions) < 2
         order = sorted(range(len(work)), key=lambda n: len(work[n][0]))
         batches = list(_batches(order, lambda n: len(work[n][0])))
 
         def run(batch: list[int]) -> list[Floats]:
-            return network.pooled([work[n][0] for n in batch], [work[n][1] for n in batch])
+            return network.pooled([work[n][0] for n in batch], [work[n][1] for n in batch], alone=alone)
 
         if len(batches) < 2 or network.streams == 1:
             results = [run(batch) for batch in batches]

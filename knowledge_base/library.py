@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
@@ -309,13 +309,7 @@ class Library:
         those that are for others; None is somebody who may see everything.
         """
         self.warm_up()
-        withheld = set() if audience is None else self._catalogue.withheld(audience)
-        if tags:
-            chosen = self._catalogue.tagged(tags) - withheld
-            return self._among(chosen.__contains__, query, k) if chosen else []
-        if withheld:
-            return self._among(lambda document_id: document_id not in withheld, query, k)
-        return self._mirror.using(lambda: self._searching.search(query, k))
+        return self._mirror.using(lambda: self._searching.search(query, k, tags, audience))
 
     def search_for(
         self, audience: Collection[str], tags: Collection[str] = ()
@@ -417,16 +411,6 @@ class Library:
     def _edition(self) -> Edition:
         """What the configured embedding and the rules of this release make; perhaps not yet what answers."""
         return Edition(self._model, self.embedder.identity, f"{RULES}; product {self._product!r}")
-
-    def _among(self, wanted: Callable[[str], bool], query: str, k: int) -> list[Passage]:
-        """Passages of other documents are passed over, however many are better."""
-        asked = k
-        while True:
-            found = self._mirror.using(partial(self._searching.search, query, asked))
-            ours = [passage for passage in found if wanted(passage.document_id)]
-            if len(ours) >= k or len(found) < asked:
-                return [replace(passage, rank=rank) for rank, passage in enumerate(ours[:k], 1)]
-            asked *= 4
 
     # parts of ingesting and removing
 

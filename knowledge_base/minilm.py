@@ -41,31 +41,29 @@ class Network:
         core = ov.Core()
         threads = threads or len(os.sched_getaffinity(0))
         self.streams = max(1, threads // CORES_PER_STREAM)
-        half = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        compiled = core.compile_model(
-            graph(weights),
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
-                "INFERENCE_NUM_THREADS": threads,
-                "NUM_STREAMS": self.streams,
-                "ENABLE_CPU_PINNING": False,  # the cores are shared with the web server and ChromaDB
-            },
+        model = graph(weights)
+        self._alone = _requests(core, model, threads, self.streams)
+        self._among_others = (
+            _requests(core, model, threads, threads) if threads > self.streams else self._alone
         )
-        self._free: SimpleQueue[ov.InferRequest] = SimpleQueue()
-        for _ in range(self.streams):
-            self._free.put(compiled.create_infer_request())
 
-    def pooled(self, rows: Sequence[Sequence[int]], weights: Sequence[Floats]) -> list[Floats]:
+    def pooled(
+        self, rows: Sequence[Sequence[int]], weights: Sequence[Floats], *, alone: bool = True
+    ) -> list[Floats]:
         """For each row of token numbers, unit vectors that average its token states.
 
         `weights` has one matrix a row, (vectors, tokens): which tokens each vector averages.
         """
-        return self.read(rows, lambda n, states: unit(weights[n] @ states[: weights[n].shape[1]]))
+        return self.read(
+            rows, lambda n, states: unit(weights[n] @ states[: weights[n].shape[1]]), alone=alone
+        )
 
-    def read(self, rows: Sequence[Sequence[int]], take: Callable[[int, Floats], Taken]) -> list[Taken]:
+    def read(
+        self, rows: Sequence[Sequence[int]], take: Callable[[int, Floats], Taken], *, alone: bool = True
+    ) -> list[Taken]:
         """What `take` makes of each row's number and its token states, (tokens and padding, dimension).
 
+        Not `alone`, it takes one core: two that wait for each other while others want them do less together.
         The states are read in place and never leave the request; what is taken must not hold on to them.
         """
         longest = -(-max(map(len, rows)) // STEP) * STEP
@@ -74,12 +72,32 @@ class Network:
         for number, row in enumerate(rows):
             ids[number, : len(row)] = row
             mask[number, : len(row)] = 1
-        request = self._free.get()
+        free = self._alone if alone else self._among_others
+        request = free.get()
         try:
             states = request.infer([ids, mask], share_inputs=True, share_outputs=True)[0]
             return [take(number, states[number]) for number in range(len(rows))]
         finally:
-            self._free.put(request)
+            free.put(request)
+
+
+def _requests(core: ov.Core, model: ov.Model, threads: int, streams: int) -> SimpleQueue[ov.InferRequest]:
+    """The network ready to be run so many times at once; the weights are shared with the model's others."""
+    half = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    compiled = core.compile_model(
+        model,
+        "CPU",
+        {
+            "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": streams,
+            "ENABLE_CPU_PINNING": False,  # the cores are shared with the web server and ChromaDB
+        },
+    )
+    free: SimpleQueue[ov.InferRequest] = SimpleQueue()
+    for _ in range(streams):
+        free.put(compiled.create_infer_request())
+    return free
 
 
 def unit(vectors: Floats) -> Floats:

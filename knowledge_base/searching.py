@@ -6,8 +6,8 @@ passages come from one read transaction.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -16,7 +16,7 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from knowledge_base import lexical
-from knowledge_base.answering import Answering, Live
+from knowledge_base.answering import Answering, Chosen, Live
 from knowledge_base.database import reading
 from knowledge_base.editions import Edition, live_edition
 from knowledge_base.embedding import Embedder
@@ -81,9 +81,15 @@ class Searching:
         self._earlier: dict[str, Embedder | None] = {}  # by identity
         self._moment: Moment | None = None
 
-    def search(self, query: str, k: int) -> list[Passage]:
-        with reading(self._engine) as connection:
+    def search(
+        self, query: str, k: int, tags: Collection[str] = (), audience: Collection[str] | None = None
+    ) -> list[Passage]:
+        """Of the documents that have one of the tags, and that are not for others than the audience."""
+        with self._embedder.asked(), reading(self._engine) as connection:
             now = self._at(connection)
+            chosen = now.answering.chosen(connection, tags, audience)
+            if chosen.nothing:
+                return []
             load = partial(now.answering.load, connection)
 
             def sentences(passages: Sequence[Passage]) -> list[Floats]:
@@ -97,7 +103,7 @@ class Searching:
                 load=load,
                 sentences=sentences,
             )
-            return search(query, k)
+            return search(query, k) if chosen.everything else _among(chosen, search, query, k)
 
     def sentences(self, passages: Sequence[Passage]) -> list[Floats]:
         """As kept, or made on the spot: for a passage that is gone, or that another model embedded."""
@@ -153,3 +159,14 @@ class Searching:
     def _made(self, passage: Passage) -> Floats:
         texts = [passage.text[start:end] for start, end in passage.sentences]
         return np.asarray(self._embedder.embed_documents(texts), np.float32)
+
+
+def _among(chosen: Chosen, search: HybridSearch, query: str, k: int) -> list[Passage]:
+    """Passages of other documents are passed over, however many are better."""
+    asked = k
+    while True:
+        found = search(query, asked)
+        ours = [passage for passage in found if passage.document_id in chosen]
+        if len(ours) >= k or len(found) < asked:
+            return [replace(passage, rank=rank) for rank, passage in enumerate(ours[:k], 1)]
+        asked *= 4

@@ -11,11 +11,14 @@
 from __future__ import annotations
 
 import logging
+from threading import Timer
 
 from limits import RateLimitItemPerMinute
 from limits.errors import StorageError
-from limits.storage import storage_from_string
+from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
+
+SWEEP_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +57,21 @@ class Unkept(Refused):
     """The database is locked or its disk is full."""
 
 
+class Memory(MemoryStorage):
+    """Looks for what has run out now and then; as it comes, it starts a thread for that at each question."""
+
+    STORAGE_SCHEME: list[str] = ["kotae-memory"]  # noqa: RUF012 - "memory" is the library's own
+
+    @property
+    def timer(self) -> Timer:
+        return self._timer
+
+    @timer.setter
+    def timer(self, timer: Timer) -> None:
+        timer.interval, timer.daemon = SWEEP_SECONDS, True
+        self._timer = timer
+
+
 class Pace:
     """How fast questions may come: in one conversation, and from one address over all of its conversations.
 
@@ -62,7 +80,8 @@ class Pace:
     """
 
     def __init__(self, conversation: int, client: int, url: str = "") -> None:
-        self._window = MovingWindowRateLimiter(storage_from_string(url or "memory://", wrap_exceptions=True))
+        storage = storage_from_string(url, wrap_exceptions=True) if url else Memory()
+        self._window = MovingWindowRateLimiter(storage)
         self._conversation = RateLimitItemPerMinute(conversation)
         self._client = RateLimitItemPerMinute(client)
 

@@ -102,6 +102,14 @@ def test_many_customers_at_once_get_the_vectors_of_their_own_questions(shipped: 
     assert min(worst) > 0.9995
 
 
+def test_a_question_asked_beside_others_is_read_as_it_is_alone(shipped: Embedder) -> None:
+    question = "How long is the warranty of the Barista, and what does it cost to extend it?"
+    alone = shipped.embed_documents([question])
+    with shipped.asked(), shipped.asked():
+        beside_others = shipped.embed_documents([question])
+    assert np.array(beside_others) == pytest.approx(np.array(alone), abs=1e-4)
+
+
 def test_other_weights_under_the_same_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"not the weights")
     with pytest.raises(KnowledgeError, match="SHA-256"):

@@ -3,6 +3,8 @@
 import io
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +91,27 @@ def test_an_empty_library_and_an_empty_question_find_nothing(library: Library) -
     assert library.search("kettle") == []
     add(library, "kettle.md", KETTLE)
     assert library.search("  \n") == []
+
+
+def test_a_model_knows_how_many_questions_are_worked_on(start: Start) -> None:
+    class Knowing(HashEmbedder):
+        questions, most = 0, 0
+
+        @contextmanager
+        def asked(self) -> Iterator[None]:
+            self.questions += 1
+            yield
+            self.questions -= 1
+
+        def embed_query(self, text: str) -> list[float]:
+            self.most = max(self.most, self.questions)
+            return super().embed_query(text)
+
+    model = Knowing()
+    library = start(embedder=model)
+    add(library, "kettle.md", KETTLE)
+    library.search("How do I descale the kettle?")
+    assert (model.most, model.questions) == (1, 0)
 
 
 def test_many_customers_search_while_an_admin_uploads_and_removes(on_chroma: Library) -> None:

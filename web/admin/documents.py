@@ -18,8 +18,9 @@ from werkzeug.datastructures import FileStorage
 
 from bot.jobs import Job
 from bot.reports.uses import Use
+from knowledge_base.answering import FOR
 from knowledge_base.archives import Taken, is_archive, take_in
-from knowledge_base.catalogue import FOR, Document
+from knowledge_base.catalogue import Document
 from knowledge_base.errors import NotFound, TooLarge
 from web.admin import bp
 from web.auth import requires
