@@ -2,6 +2,7 @@
 that writes the catalogue.
 
     create · add · remove · discard      the caller commits
+    copy                                 all of it, to another database
     search                               which passages share words with a question, and how these lie there
     weights                              how telling each word of a text is
     Remembered                           what both have read of one version of the index
@@ -45,6 +46,7 @@ _APPEAR = sa.text(
     "INSERT INTO passage_vocabulary (word, passages) VALUES (:word, 1) "
     "ON CONFLICT (word) DO UPDATE SET passages = passage_vocabulary.passages + 1"
 )
+_COUNT = sa.text("INSERT INTO passage_vocabulary (word, passages) VALUES (:word, :passages)")
 _DISAPPEAR = sa.text("UPDATE passage_vocabulary SET passages = passages - :times WHERE word = :word")
 _PLACE = sa.text(
     "INSERT INTO passage_rows (passage_id, document_id) VALUES (:passage, :document) RETURNING row"
@@ -151,11 +153,20 @@ def create(connection: sa.Connection) -> None:
 def add(connection: sa.Connection, passage_id: str, document_id: str, context: str, text: str) -> None:
     """Index one passage; a passage that is there is replaced."""
     discard(connection, [passage_id])
-    row = connection.execute(_PLACE, {"passage": passage_id, "document": document_id}).scalar_one()
-    above, below, sql = findable(terms(context)), findable(terms(text)), _sql(connection)
-    words = {"context": " ".join(above), "text": " ".join(below), **sql.kept([*above, *below])}
-    connection.execute(sql.add, {"row": row, **words})
+    above, below = findable(terms(context)), findable(terms(text))
+    _put(connection, passage_id, document_id, above, below)
     connection.execute(_APPEAR, [{"word": word} for word in sorted({EVERY, *above, *below})])
+
+
+def copy(source: sa.Connection, target: sa.Connection) -> None:
+    """Everything that the source holds, to tables that hold nothing."""
+    occur: Counter[str] = Counter()
+    for passage_id, document_id, context, text in source.execute(_sql(source).everything):
+        above, below = context.split(), text.split()
+        _put(target, passage_id, document_id, above, below)
+        occur.update({EVERY, *above, *below})
+    if occur:
+        target.execute(_COUNT, [{"word": word, "passages": occur[word]} for word in sorted(occur)])
 
 
 def remove(connection: sa.Connection, document_id: str) -> None:
@@ -269,6 +280,15 @@ def _forget(connection: sa.Connection, rows: Sequence[int]) -> None:
         words = sorted(lost)
         connection.execute(_DISAPPEAR, [{"word": word, "times": lost[word]} for word in words])
         connection.execute(_EXTINCT, [{"word": word} for word in words])
+
+
+def _put(
+    connection: sa.Connection, passage_id: str, document_id: str, above: Sequence[str], below: Sequence[str]
+) -> None:
+    sql = _sql(connection)
+    row = connection.execute(_PLACE, {"passage": passage_id, "document": document_id}).scalar_one()
+    words = {"context": " ".join(above), "text": " ".join(below), **sql.kept([*above, *below])}
+    connection.execute(sql.add, {"row": row, **words})
 
 
 def _sql(connection: sa.Connection) -> Dialect:

@@ -24,6 +24,7 @@ class Dialect(ABC):
     add: sa.TextClause  # :row :context :text, and what `kept` adds
     search: sa.TextClause  # what `wanted` gives, and :k
     read: sa.TextClause  # :ids, expanding
+    everything: sa.TextClause
     lost: sa.TextClause  # :rows, expanding
     forget: sa.TextClause  # :rows, expanding
 
@@ -68,6 +69,10 @@ class Sqlite(Dialect):
         "SELECT passage_id, context, text FROM passage_rows "
         "JOIN passage_words ON passage_words.rowid = passage_rows.row WHERE passage_id IN :ids",
     )
+    everything = sa.text(
+        "SELECT passage_id, document_id, context, text FROM passage_rows "
+        "JOIN passage_words ON passage_words.rowid = passage_rows.row ORDER BY passage_rows.row"
+    )
     lost = _several("rows", "SELECT context, text FROM passage_words WHERE rowid IN :rows")
     forget = _several("rows", "DELETE FROM passage_words WHERE rowid IN :rows")
 
@@ -102,6 +107,10 @@ class Postgresql(Dialect):
         "ids",
         "SELECT passage_id, context, text FROM passage_rows "
         "JOIN passage_words ON passage_words.row = passage_rows.row WHERE passage_id IN :ids",
+    )
+    everything = sa.text(
+        "SELECT passage_id, document_id, context, text FROM passage_rows "
+        "JOIN passage_words ON passage_words.row = passage_rows.row ORDER BY passage_rows.row"
     )
     lost = _several("rows", "SELECT context, text FROM passage_words WHERE row IN :rows")
     forget = _several("rows", "DELETE FROM passage_words WHERE row IN :rows")
