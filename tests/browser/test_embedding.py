@@ -17,8 +17,21 @@ from tests.browser.conftest import IDENTITY_SECRET, Visit
 from tests.browser.points import shows
 from tests.browser.sites import Site
 from tests.browser.stage import Stage, cites
+from tests.browser.test_chat import wait_until
 from tests.browser.visitor import Visitor
 from web.chat.identity import signature
+
+LISTENS = """() => {
+  const messages = [];
+  let tell = () => {};
+  addEventListener("message", ({ data }) => tell(messages.push(data?.kotae)));
+  window.heard = (n) => new Promise((resolve) => {
+    tell = () => messages.filter((it) => it === "close" || it === "opened").length >= n && resolve(true);
+    tell();
+  });
+}"""
+"""In a window: `heard(n)` is when so many words came that would close or open a chat. What listened before
+has heard them, too."""
 
 
 def line(kotae: str, attributes: str = "") -> str:
@@ -89,10 +102,11 @@ def test_the_loader_hears_its_own_frame_alone(a_visitor: Visit, site: Site, addr
     box = visitor.page.frame_locator("dialog iframe").locator("#question")
     expect(box).to_be_focused()
     say = "parent.postMessage({ kotae: 'close' }, '*')"
+    visitor.page.evaluate(LISTENS)
     visitor.page.evaluate(say)
     visitor.page.frame_locator("#stranger").locator("body").evaluate(say)
     visitor.page.frame_locator("#other").locator("body").evaluate(say)
-    visitor.page.wait_for_timeout(200)
+    visitor.page.evaluate("heard(3)")
     expect(visitor.panel).to_be_visible()
     box.evaluate(say)
     expect(visitor.panel).to_be_hidden()
@@ -104,8 +118,9 @@ def test_a_frame_that_went_elsewhere_is_not_heard(
     visitor = a_visitor().visits(site.shows(line(address))).opens_the_chat()
     elsewhere = another_site.shows("<p>Not the chat</p>")
     visitor.box.evaluate("(box, elsewhere) => { location.href = elsewhere }", elsewhere)
+    visitor.page.evaluate(LISTENS)
     visitor.frame.get_by_text("Not the chat").evaluate("() => parent.postMessage({ kotae: 'close' }, '*')")
-    visitor.page.wait_for_timeout(200)
+    visitor.page.evaluate("heard(1)")
     expect(visitor.panel).to_be_visible()
     visitor.complaints.clear()
 
@@ -118,8 +133,9 @@ def test_the_frame_hears_only_the_site_it_was_made_for(a_visitor: Visit, site: S
         visitor.box.wait_for()
         visitor.page.wait_for_load_state("networkidle")
         visitor.page.get_by_role("button", name="Mine").focus()
+        visitor.page.frames[1].evaluate(LISTENS)
         visitor.page.evaluate("frames[0].postMessage({ kotae: 'opened' }, '*')")
-        visitor.page.wait_for_timeout(200)
+        visitor.page.frames[1].evaluate("heard(1)")
         expect(visitor.box).to_be_focused() if hears else expect(visitor.box).not_to_be_focused()
         visitor.complaints.clear()  # the browser reports that the frame's "ready" was for somebody else
 
@@ -133,11 +149,9 @@ def test_a_site_that_may_not_show_the_chat_gets_a_sentence(
     visitor.launcher.click()
     visitor.page.clock.fast_forward(16_000)
     expect(visitor.page.get_by_text("The chat cannot be shown just now.")).to_be_visible()
-    for _ in range(100):  # the browser reports it a moment later
-        if any("frame-ancestors" in complaint for complaint in visitor.complaints):
-            break
-        visitor.page.wait_for_timeout(50)
-    assert any("frame-ancestors" in complaint for complaint in visitor.complaints)
+    wait_until(  # the browser reports it a moment later; asking the page lets events in
+        lambda: visitor.page.title() != "" and any("frame-ancestors" in told for told in visitor.complaints)
+    )
     visitor.page.get_by_role("button", name="Close chat").first.click()
     expect(visitor.panel).to_be_hidden()
     visitor.complaints.clear()
