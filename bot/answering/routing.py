@@ -219,7 +219,7 @@ class Routers:
         conditions = router.conditions()
         if fault := changed(run, answers, router.options.of, conditions):
             raise RouterRefused(f"{fault} since the evaluation; evaluate again, and learn from that")
-        examples = []
+        examples: list[Example] = []
         for example in examples_of(questions, answers, router.options.of, router.signs):
             tell("looking at the questions", 0.5 * len(examples) / len(questions))
             examples.append(example)

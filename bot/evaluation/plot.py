@@ -126,4 +126,11 @@ def label(dot: Dot, x: float, y: float, taken: list[tuple[float, float, float]],
 
 
 def number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else plainly(value)
+
+
+def plainly(value: float, sign: str = "") -> str:
+    """Three digits that count, and never an exponent: the price of an answer is a small number."""
+    places = 2 - math.floor(math.log10(abs(value))) if value else 0
+    told = f"{value:{sign},.{max(places, 0)}f}"
+    return told.rstrip("0").rstrip(".") if "." in told else told

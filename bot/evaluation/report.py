@@ -14,7 +14,7 @@ from typing import Any
 from bot.evaluation.decision import Decision
 from bot.evaluation.judging import Preferences
 from bot.evaluation.metrics import BY_NAME, METRICS, Metric, Verdict
-from bot.evaluation.plot import Dot, plot
+from bot.evaluation.plot import Dot, plainly, plot
 from bot.evaluation.sentences import REPORT, Language
 from bot.evaluation.statistics import Comparison, Difference
 from bot.evaluation.values import Answered, AskedQuestion
@@ -76,6 +76,7 @@ def report(
             examples=_examples(differing, verdicts, answers),
             differ=len(differing),
             show=show,
+            plainly=plainly,
         )
     )
 
@@ -114,7 +115,7 @@ def show(value: float, metric: Metric, signed: bool = False) -> str:
         case "tokens":
             return f"{value:{sign},.0f}"
         case _:
-            return f"{value:{sign}.3g}"
+            return plainly(value, sign)
 
 
 def _measured(comparison: Comparison, name: str) -> bool:

@@ -205,6 +205,8 @@ def as_text(
 
 
 def _preferred(one: Preferences) -> tuple[str, ...]:
+    from bot.evaluation.plot import plainly
+
     draws = f"{one.draws} ({one.turned} turned with the order)" if one.turned else str(one.draws)
     decided = f"{one.a_better} : {one.b_better}"
     tokens = one.prompt_tokens + one.completion_tokens
@@ -215,7 +217,7 @@ def _preferred(one: Preferences) -> tuple[str, ...]:
         draws,
         str(one.unread),
         f"{one.p:.3g}",
-        f"{one.cost:.3g}",
+        plainly(one.cost),
         f"{tokens:,}",
     )
 

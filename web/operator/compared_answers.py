@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 from bot.evaluation.differing import Piece, marked
 from bot.evaluation.metrics import Verdict
 from bot.evaluation.opinions import Thought
+from bot.evaluation.plot import plainly
 from bot.evaluation.results import Result
 from bot.evaluation.runs import Run
 from bot.evaluation.values import Answered, AskedQuestion
@@ -130,7 +131,12 @@ def comparison_question(run_id: str, question_id: str) -> ResponseReturnValue:
     sides = [side for name in run.strategies if (side := side_of(result, name, question.id)) is not None]
     thoughts = kotae().opinions.thoughts(run_id).get(question.id, [])
     return render_template(
-        "console/comparison_question.html", run=run, question=question, sides=sides, thoughts=thoughts
+        "console/comparison_question.html",
+        run=run,
+        question=question,
+        sides=sides,
+        thoughts=thoughts,
+        plainly=plainly,
     )
 
 

@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from bot.evaluation.metrics import BY_NAME
+from bot.evaluation.plot import plainly
 from bot.evaluation.report import show
 from bot.evaluation.runs import EvaluationRefused, Run, UnknownRun
 from strategies.errors import StrategyError
@@ -65,6 +66,7 @@ def parts(run: Run) -> dict[str, object]:
         "opinions": kotae().opinions.of(run.id),
         "job": kotae().opinions.job(run.id),
         "steps": STEPS,
+        "plainly": plainly,
         "share": lambda value: show(value, share),
     }
 

@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from bot.answering.routing import RouterRefused, Standing
+from bot.evaluation.plot import plainly
 from bot.evaluation.runs import UnknownRun
 from bot.jobs import Job
 from bot.reports.drawing import nice
@@ -188,4 +189,4 @@ def row(standing: Standing, plan: Plan, placed: Scale) -> Row:
 
 def spent(value: float) -> str:
     """A spend as it is read: three digits that count."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else plainly(value)

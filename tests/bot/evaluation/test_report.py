@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from bot.evaluation.decision import Rules, decide
-from bot.evaluation.metrics import judge_all
+from bot.evaluation.metrics import BY_NAME, judge_all
 from bot.evaluation.plot import Dot, plot
-from bot.evaluation.report import report
+from bot.evaluation.report import report, show
 from bot.evaluation.sentences import REPORT
 from bot.evaluation.statistics import compare
 from bot.evaluation.values import Answered
@@ -149,3 +149,12 @@ def test_a_name_cannot_break_the_drawing() -> None:
     svg = plot([Dot('<a> & "b"', 0, 0.5, 0.4, 0.6)], title='"t"', across="<", up=">")
 
     assert circles(svg).keys() == {'<a> & "b"'}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0.0, "0"), (3.82e-05, "0.0000382"), (0.01, "0.01"), (1.5, "1.5"), (62.84, "62.8"), (1234.5, "1,234")],
+)
+def test_a_small_price_is_told_without_an_exponent(value: float, told: str) -> None:
+    assert show(value, BY_NAME["cost"]) == told
+    assert show(-0.002, BY_NAME["cost"], signed=True) == "-0.002"
