@@ -69,6 +69,12 @@ def test_a_passage_changed_by_hand_is_a_version_that_says_so(admin: Admin, kotae
     page = admin.opens(f"/console/documents/{document.id}/versions").text
     assert "changed by hand" in page
     assert "<del>60</del><ins>45</ins>" in page
+    there = kotae.library.passages(document.id)[0]
+    path = f"/console/documents/{document.id}/passages/{there.id}/question"
+    admin.sends(path, question="When is the filter due?")
+    kotae.jobs.drain()
+    page = admin.opens(f"/console/documents/{document.id}/versions").text
+    assert "What was changed by hand are questions" in page
 
 
 def test_documents_are_tagged_and_listed_by_tag(admin: Admin, kotae: Kotae) -> None:
