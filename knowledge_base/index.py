@@ -196,11 +196,7 @@ class Copy:
         if self.nearby is None and not self._too_many:
             with self.changing:
                 if self.nearby is None and not self._grown(collection.count()):
-                    self.nearby = Nearby()
-                    held = collection.get(include=["embeddings", "metadatas"])
-                    documents = [str(about["document"]) for about in held["metadatas"]]
-                    if documents:
-                        self.nearby.add(held["ids"], np.asarray(held["embeddings"], np.float32), documents)
+                    self.nearby = _read(collection)
         return self.nearby
 
     def changed(self, collection: Any) -> None:
@@ -212,6 +208,16 @@ class Copy:
     def _grown(self, count: int) -> bool:
         self._too_many = count > FEW
         return self._too_many
+
+
+def _read(collection: Any) -> Nearby:
+    """All that a collection holds."""
+    nearby = Nearby()
+    held = collection.get(include=["embeddings", "metadatas"])
+    if held["ids"]:
+        documents = [str(about["document"]) for about in held["metadatas"]]
+        nearby.add(held["ids"], np.asarray(held["embeddings"], np.float32), documents)
+    return nearby
 
 
 class ChromaVectors:

@@ -5,7 +5,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +130,31 @@ def test_one_by_one_the_nearest_are_those_that_chromadb_finds(
         assert [cosine for _, cosine in nearest] == pytest.approx(
             [cosine for _, cosine in by_chroma], abs=1e-5
         )
+    chroma.close()
+
+
+def test_who_searches_while_the_vectors_are_being_read_waits_for_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chroma = Chroma(tmp_path)
+    chroma.connect()
+    vectors = chroma.open("kotae-one", "two@1/2")
+    vectors.add(["east"], np.array([EAST]), "compass")
+    reading, go_on = threading.Event(), threading.Event()
+    read = index._read
+
+    def slowly(collection: object) -> nearby.Nearby:
+        reading.set()
+        assert go_on.wait(30)
+        return read(collection)
+
+    monkeypatch.setattr(index, "_read", slowly)
+    with ThreadPoolExecutor(2) as customers:
+        first = customers.submit(vectors.search, [1.0, 0.0], 1)
+        assert reading.wait(30)
+        second = customers.submit(vectors.search, [1.0, 0.0], 1)
+        go_on.set()
+        assert _ids(first.result(30)) == _ids(second.result(30)) == ["east"]
     chroma.close()
 
 
