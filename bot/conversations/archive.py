@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
 from typing import Any, Final, Literal, Self, cast
 from uuid import uuid4
 
@@ -131,8 +132,7 @@ class Archive:
         if form == "jsonl":
             yield from (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             return
-        yield from csv_lines([list(EMPTY)])
-        yield from csv_lines(flat(row) for row in rows)
+        yield from csv_lines(chain([list(EMPTY)], map(flat, rows)))
 
     def answers(self, wanted: Wanted) -> Iterator[dict[str, Any]]:
         """Every answer of these conversations, the bot's and people's, some conversations at a time."""

@@ -8,8 +8,8 @@ Language = str
 
 REASONS: Mapping[Language, Mapping[str, str]] = {
     "en": {
-        "questions.promote": "{n} answerable questions were asked.",
-        "questions.hold": "Only {n} answerable questions were asked; {least} are the least.",
+        "questions.promote": "Answerable questions that were asked: {n}.",
+        "questions.hold": "Answerable questions that were asked: only {n}; {least} are the least.",
         "facts.promote": "Gold facts: {value} points against the live strategy (interval {low} to {high}); "
         "a loss of {margin} points would be allowed.",
         "facts.hold": "Gold facts: {value} points against the live strategy, but the interval {low} to "
@@ -18,9 +18,9 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "facts.reject": "Gold facts: {value} points against the live strategy (interval {low} to {high}); "
         "only {margin} points may be lost.",
         "facts_unknown.hold": "No question of the set has gold facts: nobody can say which answers better.",
-        "wrong.promote": "{mine} questions were told something wrong, {live} by the live strategy.",
-        "wrong.reject": "{mine} questions were told something wrong, {live} by the live strategy; "
-        "{more} more are allowed. One of them: “{example}”.",
+        "wrong.promote": "Answers that say something wrong: {mine}; of the live strategy: {live}.",
+        "wrong.reject": "Answers that say something wrong: {mine}; of the live strategy: {live}; "
+        "allowed beyond that: {more}. One of them: “{example}”.",
         "refused.promote": "Questions without an answer: {value} refused, at least {bound} required.",
         "refused.hold": "Questions without an answer: {value} refused (interval {low} to {high}), "
         "{bound} required; {n} questions cannot tell.",
@@ -44,11 +44,11 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "lost; its {n} questions cannot tell for certain (interval {low} to {high}).",
         "tag.reject": "“{tag}”: {value} points of gold facts against the live strategy "
         "(interval {low} to {high}); {margin} points may be lost.",
-        "tag_wrong.reject": "“{tag}”: {mine} questions were told something wrong, {live} by the live "
-        "strategy. One of them: “{example}”.",
+        "tag_wrong.reject": "“{tag}”: answers that say something wrong: {mine}; of the live strategy: "
+        "{live}. One of them: “{example}”.",
         "live_already.hold": "“{name}” answers customers already.",
         "live_not_asked.hold": "“{name}”, which answers customers now, was not asked: compare it, too.",
-        "unfinished.hold": "The evaluation is not finished: {left} answers are missing.",
+        "unfinished.hold": "The evaluation is not finished. Answers that are missing: {left}.",
         "changed.hold": "“{name}” is not what it was when it was asked (its options, or who speaks in it): "
         "ask again.",
         "other_index.hold": "The documents have changed since (index {then}, now {now}): ask again.",

@@ -148,9 +148,10 @@ class Traffic:
         self._engine = engine
         self._prices = prices
 
-    def overview(self, days: Days) -> Overview:
+    def overview(self, days: Days, strategy: str = "", language: str = "") -> Overview:
+        """Of all, or of one strategy or one language alone."""
         with reading(self._engine) as session:
-            facts = Facts.read(session, days)
+            facts = Facts.read(session, days).only(strategy=strategy, language=language)
         lines = {by: self._lines(facts, days, by) for by in BY}
         return Overview(days, lines, facts.traffic(days))
 
@@ -222,6 +223,15 @@ class Facts:
             session.execute(_answers(days)).all(),
             session.execute(_waits(days)).all(),
         )
+
+    def only(self, **wanted: str) -> Facts:
+        """What is of these; an empty one does not matter."""
+        asked = {name: value for name, value in wanted.items() if value}
+
+        def fits(row: Any) -> bool:
+            return all(getattr(row, name) == value for name, value in asked.items())
+
+        return Facts(*(list(filter(fits, rows)) for rows in (self.conversations, self.answers, self.waits)))
 
     def traffic(self, days: Days) -> dict[date, dict[str, int]]:
         found: dict[date, dict[str, int]] = {each: {} for each in days}

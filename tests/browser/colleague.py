@@ -19,15 +19,17 @@ JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")
 SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 OUTSIDE = """
 main => [...main.querySelectorAll("*")]
-  .filter((it) => it.checkVisibility() && !it.closest(".visually-hidden, thead, pre, .said table, .table-responsive"))
+  .filter((it) => it.checkVisibility())
+  .filter((it) => !it.closest(".visually-hidden, thead, pre, .said table, .table-responsive"))
   .filter((it) => it.getBoundingClientRect().right > innerWidth)
   .map((it) => it.outerHTML.slice(0, 80))
 """
 LABELS = """
-main => [...main.querySelectorAll("h1, h2, thead th, label, button, summary, dt, dd, .badge, .alert")]
+main => [...main.querySelectorAll("h1, h2, thead th, label, button, summary, dt, .badge, .alert")]
   .filter((it) => it.checkVisibility() && !it.closest(".text-break, [data-name]"))
   .map((it) => it.cloneNode(true))
-  .map((it) => (it.querySelectorAll("code, kbd, input, select").forEach((own) => own.remove()), it.textContent.trim()))
+  .map((it) => { it.querySelectorAll("code, kbd, select").forEach((own) => own.remove()); return it; })
+  .map((it) => it.textContent.trim())
   .filter((text) => /\\p{L}/u.test(text))
 """
 DROP = """
@@ -112,10 +114,12 @@ class Colleague:
         """Nothing stands outside of the page, and all but names is in the reader's language."""
         main = self.page.locator("main")
         assert self.page.evaluate(SIDEWAYS) == 0, self.page.url
-        assert main.evaluate(OUTSIDE) == [], self.page.url
+        outside = main.evaluate(OUTSIDE)
+        assert outside == [], (outside, self.page.url)
         if self.language == "ja":
             foreign = [label for label in main.evaluate(LABELS) if not JAPANESE.search(label)]
-            assert [label for label in foreign if label not in names] == [], self.page.url
+            unknown = [label for label in foreign if label not in names]
+            assert unknown == [], (unknown, self.page.url)
 
 
 @functools.cache

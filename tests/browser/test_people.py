@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 
 import pytest
 from flask import Flask
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from bot.kotae import Kotae
-from tests.browser.colleague import OUTSIDE, SIDEWAYS, Arrive, Colleague
+from tests.browser.colleague import Arrive, Colleague
 from tests.browser.conftest import Visit
+from tests.browser.points import shows
 from tests.browser.sites import served
 from tests.browser.visitor import Visitor
 from tests.people import Customer
+
+NAMES = ("parrot", "English", "operator@example.com", "admin@example.com")
+MANUALS = {
+    "en": "# Colours\n\nThe kettle comes in black, white and green.\n",
+    "ja": "# 色\n\nケトルの色は黒、白、緑の3色です。\n",
+}
+ASKED = {"en": "Which colours does the kettle come in?", "ja": "ケトルの色は何色ですか？"}
+CITED = {"en": "black, white and green", "ja": "黒、白、緑"}
 
 
 @pytest.fixture
@@ -28,10 +38,10 @@ def address(app: Flask, kotae: Kotae) -> Iterator[str]:
 
 def becomes_available(operator: Colleague) -> Colleague:
     operator.opens("inbox").page.locator(".inbox-me summary").click()
-    operator.page.locator("#available").check()
-    operator.page.locator("#called").fill("Anna")
-    assert operator.page.evaluate(SIDEWAYS) == 0
-    operator.page.locator(".inbox-me button").click()
+    operator.labelled("Customers may be sent to me").check()
+    operator.labelled("What customers call you").fill("Anna")
+    operator.looks_whole(*NAMES)
+    operator.presses("Save")
     expect(operator.page.locator(".inbox-on")).to_be_visible()
     return operator
 
@@ -41,12 +51,21 @@ def asks_for_a_person(visitor: Visitor) -> None:
     visitor.frame.locator("#person").click()
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
+def lines(operator: Colleague) -> Locator:
+    return operator.page.locator("#lines")
+
+
+@shows(
+    "sees who waits, live, and takes a chat",
+    "replies with Markdown and a canned answer",
+    "closes a chat with an outcome",
+    "asks for a person and comes back to the bot",
+)
 def test_a_customer_talks_to_a_person_and_then_to_the_bot_again(
-    a_visitor: Visit, signed_in: Arrive, kotae: Kotae, language: str
+    a_visitor: Visit, signed_in: Arrive, kotae: Kotae, language: str, width: int
 ) -> None:
-    operator = becomes_available(signed_in("operator", language=language))
-    visitor = a_visitor(language).visits().opens_the_chat()
+    operator = becomes_available(signed_in("operator", language=language, width=width))
+    visitor = a_visitor(language, width).visits().opens_the_chat()
     expect(visitor.asks("Is it blue?")).to_contain_text("Is it blue?")
     asks_for_a_person(visitor)
     standing = visitor.frame.locator("#standing")
@@ -55,7 +74,8 @@ def test_a_customer_talks_to_a_person_and_then_to_the_bot_again(
     operator.page.get_by_role("link", name="Is it blue?").click()  # it appeared by itself
     operator.page.wait_for_url("**/inbox/*")  # with its script: without, a form would lead to a page anew
     operator.page.wait_for_load_state()
-    operator.page.locator("button[accesskey=t]").click()
+    operator.looks_whole(*NAMES)
+    operator.presses("Take")
     say = operator.page.locator("#say")
     expect(say).to_be_focused()
     expect(standing).to_contain_text("Anna")
@@ -69,41 +89,73 @@ def test_a_customer_talks_to_a_person_and_then_to_the_bot_again(
 
     visitor.box.fill("All of it?")
     visitor.box.press("Enter")
-    lines = operator.page.locator("#lines")
-    expect(lines.get_by_text("All of it?")).to_have_count(1)  # the parrot is silent
-    operator.page.locator("form[action*='/close'] button").click()
+    expect(lines(operator).get_by_text("All of it?")).to_have_count(1)  # the parrot is silent
+    operator.labelled("Outcome").select_option("unresolved")
+    operator.presses("Close")
     expect(standing).to_contain_text(kotae.settings.say("handoff_closed", language))
+    expect(lines(operator)).to_contain_text(operator.reads("Not resolved"))
+    operator.looks_whole(*NAMES)
     expect(visitor.asks("And now?")).to_contain_text("And now?")
-    expect(lines.get_by_text("And now?")).to_have_count(2)  # asked, and said back
+    expect(lines(operator).get_by_text("And now?")).to_have_count(2)  # asked, and said back
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_two_operators_see_each_other_and_only_one_gets_the_chat(
-    app: Flask, kotae: Kotae, signed_in: Arrive, width: int
+@shows(
+    "sees a colleague at the same chat",
+    "has an answer drafted with its sources",
+    "writes a note that no customer sees",
+    "hands a chat back",
+)
+def test_two_operators_at_one_chat_see_each_other_and_one_answers_and_gives_it_back(
+    app: Flask, kotae: Kotae, signed_in: Arrive, language: str, width: int
 ) -> None:
-    first = becomes_available(signed_in("operator", width=width))
-    second = becomes_available(signed_in("admin"))
-    customer = Customer(app)
-    customer.asks("Is it blue?")
+    kotae.library.ingest(kotae.library.receive(BytesIO(MANUALS[language].encode()), "colours.md").document.id)
+    first = becomes_available(signed_in("operator", language=language, width=width))
+    second = becomes_available(signed_in("admin", language=language))
+    customer = Customer(app, language)
+    customer.asks(ASKED[language])
     customer.asks_for_a_person()
+
+    # 1) both look, one is quicker
     for one in (first, second):
         one.opens(f"inbox/{customer.conversation}")
         expect(one.page.locator("button[accesskey=t]")).to_be_visible()
-    expect(first.page.locator(".inbox-others")).to_contain_text("admin@example.com")
+    others = first.page.locator(".inbox-others")
+    expect(others).to_have_text(first.reads("%(who)s looks at it", who="admin@example.com"))
     second.page.evaluate("look = () => {}")  # their page has not heard yet when they press
-    first.page.locator("button[accesskey=t]").click()
+    first.presses("Take")
     expect(first.page.locator("#reply")).to_be_visible()
-    second.page.locator("button[accesskey=t]").click()
-    expect(second.page.locator("#fault")).to_contain_text("operator@example.com was quicker")
+    second.presses("Take")
+    quicker = second.reads("%(who)s was quicker and has this chat.", who="operator@example.com")
+    expect(second.page.locator("#fault")).to_have_text(quicker)
     (refused,) = second.complaints
     assert "409" in refused
     second.complaints.clear()
     second.page.reload()
+
+    # 2) the other one helps
     first.page.locator("#say").press_sequentially("It is")
-    expect(second.page.locator(".inbox-others")).to_contain_text("operator@example.com writes")
-    second.page.locator("#note").fill("Say that it is blue")
-    second.page.locator("#note").press("Enter")
+    writes = second.reads("%(who)s writes …", who="operator@example.com")
+    expect(second.page.locator(".inbox-others")).to_contain_text(writes)
+    second.labelled("Note, for colleagues alone").fill("Say that it is blue")
+    second.presses("Keep")
     expect(first.page.locator(".inbox-note")).to_contain_text("Say that it is blue")
     expect(first.page.locator("#say")).to_have_value("It is")  # what is being written is not taken away
-    assert first.page.evaluate(SIDEWAYS) == 0
-    assert first.page.locator("main").evaluate(OUTSIDE) == []
+    assert "Say that" not in str(customer.looks())
+
+    # 3) a strategy helps, and the bot goes on
+    first.labelled("Suggest an answer").select_option("manuals")
+    first.presses("Draft")
+    draft = first.page.locator("#draft")
+    expect(draft.locator("q").first).to_contain_text(CITED[language])
+    first.looks_whole(*NAMES)
+    first.presses("Put it into the reply")
+    expect(first.page.locator("#say")).to_be_focused()
+    first.presses("Send")
+    expect(lines(first).locator(".border-success")).to_contain_text("It is")  # behind what was typed
+    expect(lines(first).locator(".border-success")).to_contain_text(CITED[language])
+    assert CITED[language] in customer.reads_again()[-1]["text"]
+    first.presses("Back to the bot")
+    expect(lines(first)).to_contain_text(first.reads("Given back to the bot"))
+    expect(first.page.locator("#reply")).to_be_hidden()
+    assert customer.asks("And now?").text == "And now?"
+    first.looks_whole(*NAMES)

@@ -27,7 +27,7 @@ def test_the_overview_tells_how_far_conversations_came_and_its_file_says_the_sam
         assert words in page
     file = operator.opens("/console/overview.csv")
     assert file.mimetype == "text/csv"
-    rows = list(csv.DictReader(StringIO(file.text)))
+    rows = list(csv.DictReader(StringIO(file.text.removeprefix("\ufeff"))))
     (total,) = [row for row in rows if row["by"] == "all"]
     assert (total["conversations"], total["answered"], total["abstained"]) == ("2", "1", "1")
     assert (total["rated"], total["liked"]) == ("1", "1")

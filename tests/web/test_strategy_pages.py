@@ -98,7 +98,7 @@ def test_traffic_is_shared_and_shadowed_by_one_form(
     assert kotae.shadows.wait(60)
     page = operator.opens("/console/strategy").text
     assert "share: parrot 100 %" in page
-    assert "In the shadow: 1 answers" in page
+    assert "In the shadow: 1 answer," in page
     operator.sends("/console/strategy/shares", **{"share-parrot": "130"})
     assert "The traffic stays as it was" in operator.opens("/console/strategy").text
     assert kotae.switch.chosen().shares == {"parrot": 100}

@@ -119,8 +119,8 @@ def erase(conversation_id: str) -> ResponseReturnValue:
     erased = kotae().erasure.erase(ids, by=current_user.email)
     flash(
         _(
-            "Erased: %(conversations)s conversations, %(messages)s messages, %(candidates)s candidates, "
-            "%(pairs)s pairs, %(questions)s questions of question sets.",
+            "Erased. Conversations: %(conversations)s, messages: %(messages)s, candidates: %(candidates)s, "
+            "pairs: %(pairs)s, questions of question sets: %(questions)s.",
             conversations=len(erased.conversations),
             messages=erased.messages,
             candidates=erased.candidates,

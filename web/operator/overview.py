@@ -46,12 +46,16 @@ class Charts:
 @bp.get("/overview")
 @requires("operator")
 def overview() -> ResponseReturnValue:
-    days = chosen_days()
-    told = kotae().traffic.overview(days)
+    days, strategy, language = chosen_days(), request.args.get("strategy", ""), request.args.get("spoken", "")
+    told = kotae().traffic.overview(days, strategy, language)
     return render_template(
         "console/overview.html",
         days=days,
         ranges={n: Days.back(n) for n in RANGES},
+        strategy=strategy,
+        spoken=language,
+        alone={"strategy": strategy or None, "spoken": language or None},
+        names=sorted({*kotae().strategies.names(), strategy} - {""}),
         total=told.total,
         lines={by: told.lines[by] for by in TABLES},
         tables=TABLES,
@@ -69,7 +73,8 @@ def overview() -> ResponseReturnValue:
 def overview_file() -> ResponseReturnValue:
     days = chosen_days()
     name = f"overview-{days.first}-{days.last}.csv"
-    rows = kotae().traffic.overview(days).rows()
+    strategy, language = request.args.get("strategy", ""), request.args.get("spoken", "")
+    rows = kotae().traffic.overview(days, strategy, language).rows()
     return Response(
         csv_lines(rows),
         mimetype="text/csv",

@@ -177,7 +177,7 @@ def test_a_run_that_was_cut_off_promotes_nobody(kotae: Kotae, measured: Callable
     run = kotae.evaluations.start("prices", ["manuals", "twin"], by="ann")
     kotae.evaluations.cancel(run.id, by="ann")
     told = reasons(kotae, run, "twin")
-    assert told["unfinished"] == f"The evaluation is not finished: {2 * DESK} answers are missing."
+    assert told["unfinished"] == f"The evaluation is not finished. Answers that are missing: {2 * DESK}."
 
 
 def test_the_page_to_print_tells_the_conditions_in_both_languages(

@@ -152,7 +152,7 @@ document.getElementById("ask-draft")?.addEventListener("submit", async (event) =
 draft?.addEventListener("click", (event) => {
   const words = event.target.dataset?.use;
   if (words === undefined) return;
-  say.value = words;
+  say.value = say.value.trim() ? `${say.value.trimEnd()}\n\n${words}` : words; // what was typed is not thrown away
   draft.replaceChildren();
   say.focus();
 });
