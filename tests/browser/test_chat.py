@@ -412,6 +412,26 @@ def test_tokens_are_never_half_drawn(visitor: Visitor, stage: Stage) -> None:
     expect(answer.locator(".feedback")).to_be_visible()
 
 
+def test_whoever_reads_further_up_stays_there_and_comes_back_with_a_press(
+    visitor: Visitor, stage: Stage
+) -> None:
+    more = Event()
+    stage.says("Line.\n\n" * 40, more, "The end.")
+    said = visitor.asks("Everything, please").locator(".said")
+    expect(said.locator("p")).to_have_count(40)
+    newest = visitor.button("Newest")
+    expect(newest).to_be_hidden()
+    visitor.frame.locator("#scroll").evaluate("it => { it.scrollTop = 0 }")
+    expect(newest).to_be_visible()
+    more.set()
+    expect(said.locator("p").last).to_have_text("The end.")
+    assert visitor.frame.locator("#scroll").evaluate("it => it.scrollTop") == 0
+    newest.click()
+    expect(said.locator("p").last).to_be_in_viewport()
+    expect(newest).to_be_hidden()
+    expect(visitor.box).to_be_focused()
+
+
 def test_a_number_stays_on_the_line_of_its_words(a_visitor: Visit, stage: Stage) -> None:
     visitor = a_visitor(width=360, height=740).visits().opens_the_chat()
     stage.says(*[line for n in range(60) for line in (f"{'word' * (n % 4 + 1)}. ", cites("a", "a"))])

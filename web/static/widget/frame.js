@@ -51,6 +51,12 @@ class Chat {
     this.#scroll.addEventListener("scroll", () => {
       const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
       this.#follows = scrollHeight - scrollTop - clientHeight < 48;
+      page("newest").hidden = this.#follows;
+    });
+    page("newest").addEventListener("click", () => {
+      this.composer.focus();
+      this.#follows = true;
+      this.#settleView();
     });
     new ResizeObserver(() => this.#settleView()).observe(this.#scroll); // the question box grows, a keyboard slides in
     document.addEventListener("keydown", (event) => {
