@@ -65,6 +65,7 @@ from bot.teaching.proposals import KIND as PROPOSE
 from bot.teaching.proposals import Proposals
 from knowledge_base.database import open_engine
 from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
+from knowledge_base.index import Server
 from knowledge_base.library import Library
 from knowledge_base.limits import MEBIBYTE
 from knowledge_base.limits import Limits as DocumentLimits
@@ -221,7 +222,7 @@ class Kotae:
             library = Library.open(
                 settings.data,
                 engine,
-                vectors=settings.vectors.url,
+                vectors=vectors_of(settings),
                 embedding=settings.embedding.model,
                 product=settings.product,
                 limits=document_limits(settings),
@@ -439,6 +440,11 @@ def open_store(settings: Settings) -> sa.Engine:
         ModuleNotFoundError,
     ) as fault:  # the URL may hold a password: it is not shown
         raise BadSettings([f"store.url: no database can be opened by this URL ({fault})"]) from fault
+
+
+def vectors_of(settings: Settings) -> Server | None:
+    at = settings.vectors
+    return Server(at.url, at.token.get_secret_value(), at.tenant, at.database) if at.url else None
 
 
 def document_limits(settings: Settings) -> DocumentLimits:

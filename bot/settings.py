@@ -127,6 +127,11 @@ class Vectors(Section):
         pattern=r"^(|https?://.+)$",
         description="A Chroma server (`http://host:port`); empty: Chroma in this process, on disk.",
     )
+    token: SecretStr = Field(
+        SecretStr(""), description="What the server, or whoever guards it, asks for as `X-Chroma-Token`."
+    )
+    tenant: str = Field("default_tenant", min_length=1, description="The tenant there.")
+    database: str = Field("default_database", min_length=1, description="The tenant's database.")
 
 
 class JobQueue(Section):

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -70,12 +71,26 @@ class Collections(Protocol):
     def close(self) -> None: ...
 
 
-class Chroma:
-    """ChromaDB in `folder`, or at `address` ("http://host:port") when one is given."""
+@dataclass(frozen=True)
+class Server:
+    """A Chroma server: its address ("http://host:port"), the token that it or whoever guards it asks for, and
+    where in it our vectors are.
+    """
 
-    def __init__(self, folder: Path, address: str = "", patience: float = PATIENCE_SECONDS) -> None:
+    address: str
+    token: str = field(default="", repr=False)
+    tenant: str = "default_tenant"
+    database: str = "default_database"
+
+
+class Chroma:
+    """ChromaDB in `folder`, or on a server when one is given."""
+
+    def __init__(
+        self, folder: Path, server: Server | None = None, patience: float = PATIENCE_SECONDS
+    ) -> None:
         self._folder = folder.absolute()
-        self._address = address
+        self._at = server
         self._patience = patience
         self._client: Any = None
         self._file = (0, 0)
@@ -84,7 +99,7 @@ class Chroma:
     def connect(self) -> None:
         self.close()
         with _sentences(self._place):
-            self._client = self._server() if self._address else self._embedded()
+            self._client = self._client_of(self._at) if self._at else self._embedded()
         self._file = self._identity()
         self._sweep()
 
@@ -97,7 +112,7 @@ class Chroma:
                 configuration={"hnsw": {"space": "cosine"}},
             )
         # What is on a server may be changed by other processes as well.
-        copy = None if self._address else self._copies.setdefault(name, Copy())
+        copy = None if self._at else self._copies.setdefault(name, Copy())
         return ChromaVectors(collection, self._place, copy)
 
     def names(self) -> set[str]:
@@ -113,7 +128,7 @@ class Chroma:
         self._sweep()
 
     def lost(self) -> bool:
-        return not self._address and self._file != self._identity()
+        return not self._at and self._file != self._identity()
 
     def close(self) -> None:
         self._copies = {}
@@ -133,19 +148,24 @@ class Chroma:
         self._folder.mkdir(parents=True, exist_ok=True)
         return chromadb.PersistentClient(str(self._folder), settings=Settings(anonymized_telemetry=False))
 
-    def _server(self) -> Any:
+    def _client_of(self, server: Server) -> Any:
         """A client that does not wait for ever, as ChromaDB's own would for a server that hangs."""
         import chromadb
         import httpx
         from chromadb.config import Settings
 
-        httpx.get(f"{self._address}/api/v2/heartbeat", timeout=self._patience).raise_for_status()
-        url = urlsplit(self._address)
+        headers = {"X-Chroma-Token": server.token} if server.token else {}
+        alive = f"{server.address.rstrip('/')}/api/v2/heartbeat"
+        httpx.get(alive, timeout=self._patience, headers=headers).raise_for_status()
+        url = urlsplit(server.address)
         client: Any = chromadb.HttpClient(
             host=url.hostname or "localhost",
             port=url.port or (443 if url.scheme == "https" else 80),
             ssl=url.scheme == "https",
+            headers=headers,
             settings=Settings(anonymized_telemetry=False),
+            tenant=server.tenant,
+            database=server.database,
         )
         client._server._session.timeout = self._patience
         return client
@@ -155,7 +175,7 @@ class Chroma:
 
         https://github.com/chroma-core/chroma/issues/1245 and 1309. Each is named after a row of `segments`.
         """
-        if self._address:
+        if self._at:
             return
         try:
             books = f"{self._folder.as_uri()}/chroma.sqlite3?mode=ro"
@@ -177,7 +197,7 @@ class Chroma:
 
     @property
     def _place(self) -> str:
-        return self._address or str(self._folder)
+        return self._at.address if self._at else str(self._folder)
 
 
 class Copy:

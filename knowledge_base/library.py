@@ -32,7 +32,7 @@ from knowledge_base.embedding import embedder as embedder_of
 from knowledge_base.errors import Conflict, KnowledgeError, NotFound, Unavailable
 from knowledge_base.files import Files
 from knowledge_base.history import Version, versions_of
-from knowledge_base.index import Chroma, Collections
+from knowledge_base.index import Chroma, Collections, Server
 from knowledge_base.ingest import Ingest, Progress
 from knowledge_base.limits import Limits
 from knowledge_base.mirror import Mirror
@@ -123,12 +123,12 @@ class Library:
         data: Path,
         engine: sa.Engine,
         *,
-        vectors: str = "",
+        vectors: Server | None = None,
         embedding: str = SHIPPED,
         product: str = "",
         limits: Limits = DEFAULTS,
     ) -> Library:
-        """`vectors` is empty for a ChromaDB of our own in `data/chroma`, or the address of a server.
+        """`vectors` is a Chroma server; without one, ChromaDB is our own, in `data/chroma`.
 
         `engine` is one that `knowledge_base.database.open_engine` made, on a database that has our tables.
         """

@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 PATIENCE = 60.0  # seconds
@@ -32,6 +35,37 @@ def chroma(folder: Path, port: int = 0) -> Iterator[str]:
     command = [str(program), "run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
     with _running(command, port, ANONYMIZED_TELEMETRY="False"):
         yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def guarded(address: str, header: str, secret: str) -> Iterator[str]:
+    """Where a server is reached by those who know the secret."""
+
+    class Guard(BaseHTTPRequestHandler):
+        def do(self) -> None:
+            if self.headers.get(header) != secret:
+                return self.send_error(401)
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            kind = {"Content-Type": self.headers.get("Content-Type", "")}
+            answer = httpx.request(self.command, address + self.path, content=body, headers=kind)
+            self.send_response(answer.status_code)
+            self.send_header("Content-Type", answer.headers.get("Content-Type", ""))
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+            return None
+
+        do_GET = do_POST = do_PUT = do_DELETE = do  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Quietly."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Guard) as guard:
+        thread = threading.Thread(target=guard.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{guard.server_port}"
+        guard.shutdown()
+        thread.join()
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from knowledge_base import index, nearby
 from knowledge_base.catalogue import create
 from knowledge_base.database import open_engine
 from knowledge_base.errors import Unavailable
-from knowledge_base.index import AT_ONCE, Chroma, Collections, NoVectors
+from knowledge_base.index import AT_ONCE, Chroma, Collections, NoVectors, Server
 from knowledge_base.library import Library
 from knowledge_base.testing import HashEmbedder, MemoryCollections, add
 from tests import servers
@@ -206,7 +206,7 @@ def test_a_folder_that_was_removed_is_noticed(tmp_path: Path) -> None:
 
 def test_a_server_that_is_not_there_is_told_by_its_address(tmp_path: Path) -> None:
     with pytest.raises(NoVectors, match=r"ChromaDB at 'http://127.0.0.1:9' does not answer"):
-        Chroma(tmp_path, "http://127.0.0.1:9").connect()
+        Chroma(tmp_path, Server("http://127.0.0.1:9")).connect()
 
 
 def test_a_server_that_hangs_is_not_waited_for_for_ever(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_server_that_hangs_is_not_waited_for_for_ever(tmp_path: Path) -> None:
         silent.listen()
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(NoVectors, match="timed out"):
-            Chroma(tmp_path, address, patience=0.2).connect()
+            Chroma(tmp_path, Server(address), patience=0.2).connect()
 
 
 # A real server, and several processes of Kotae on it.
@@ -231,7 +231,7 @@ def on_server(data: Path, address: str) -> Library:
     data.mkdir(exist_ok=True)
     engine = open_engine(f"sqlite:///{data / 'kotae.db'}")
     create(engine)
-    return Library(data, engine, Chroma(data / "chroma", address), HashEmbedder(), model="hash")
+    return Library(data, engine, Chroma(data / "chroma", Server(address)), HashEmbedder(), model="hash")
 
 
 OTHER_PROCESS = """
@@ -273,6 +273,21 @@ def test_two_installations_on_one_chroma_server_keep_to_themselves(server: str, 
     for library in (ours, theirs):
         library.close()
         library.engine.dispose()
+
+
+@pytest.mark.server
+def test_a_server_that_is_guarded_is_shown_the_token(server: str, tmp_path: Path) -> None:
+    with servers.guarded(server, "X-Chroma-Token", "hush") as address:
+        with pytest.raises(Unavailable, match="401"):
+            Chroma(tmp_path, Server(address, "wrong")).connect()
+        chroma = Chroma(tmp_path, Server(address, "hush"))
+        chroma.connect()
+        vectors = chroma.open("kotae-one", "two@1/2")
+        vectors.add(["east"], EAST[None], "compass")
+        assert [id_ for id_, _ in vectors.search([1.0, 0.0], 1)] == ["east"]
+        chroma.close()
+        with pytest.raises(Unavailable, match="nobody"):
+            Chroma(tmp_path, Server(address, "hush", database="nobody")).connect()
 
 
 @pytest.mark.server
