@@ -95,6 +95,28 @@ class TestLookingThrough:
 
 
 @pytest.mark.usefixtures("parrot")
+def test_an_answer_tells_who_spoke_and_what_it_took_each_kind_of_token_apart(
+    operator: Operator, customer: Customer, kotae: Kotae
+) -> None:
+    customer.asks("Is it blue?")
+    facts = {
+        "adapter": "spring-1f3e",
+        "prompt_version": "p7",
+        "index_version": "i9",
+        "prompt_tokens": 11,
+        "passage_tokens": 220,
+        "completion_tokens": 33,
+    }
+    with writing(kotae.engine) as session:
+        session.execute(sa.update(MessageRow).where(MessageRow.role == "bot").values(**facts))
+    page = operator.opens(f"/console/conversations/{id_of(kotae, 'blue')}").text
+    for told in ("spring-1f3e", "p7", "i9", "11 prompt, 220 passages, 33 answer", "To the end"):
+        assert told in page
+    (line,) = map(json.loads, operator.opens("/console/conversations/file?format=jsonl").text.splitlines())
+    assert facts.items() <= line.items()
+
+
+@pytest.mark.usefixtures("parrot")
 class TestExporting:
     def test_a_line_holds_question_answer_rating_and_correction(
         self, operator: Operator, customer: Customer
