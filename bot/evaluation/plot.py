@@ -15,6 +15,7 @@ from bot.evaluation.pareto import Point, front
 from bot.reports.drawing import nice
 
 WIDTH, HEIGHT = 640, 360
+NARROW = 340  # the width of a telephone's page: letters keep their size
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 20, 56
 SPACES = 4  # between the labels of an axis
 LINE = 15  # of a label's height
@@ -37,16 +38,16 @@ class Dot:
         return Point(self.name, self.cost, self.quality)
 
 
-def plot(dots: Sequence[Dot], *, title: str, across: str, up: str) -> str:
+def plot(dots: Sequence[Dot], *, title: str, across: str, up: str, width: int = WIDTH) -> str:
     """Quality is a share, 0 to 1. "" when nothing was measured."""
     there = [dot for dot in dots if math.isfinite(dot.cost) and math.isfinite(dot.quality)]
     if not there:
         return ""
-    scale = Scale(nice(max(dot.cost for dot in there) / SPACES) * SPACES)
+    scale = Scale(nice(max(dot.cost for dot in there) / SPACES) * SPACES, width)
     best = front(dot.point for dot in there)
     told = ", ".join(point.name for point in best)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" role="img" '
         f'aria-label="{escape(title)}: {escape(told)}" font-family="system-ui, sans-serif" '
         'font-size="12" fill="currentColor">',
         *axes(scale, across, up),
@@ -62,9 +63,14 @@ class Scale:
     """From a price and a share to places in the drawing."""
 
     dearest: float
+    width: int
+
+    @property
+    def right(self) -> int:
+        return self.width - RIGHT
 
     def x(self, cost: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * cost / self.dearest
+        return LEFT + (self.right - LEFT) * cost / self.dearest
 
     def y(self, quality: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (1 - quality)
@@ -76,14 +82,14 @@ def axes(scale: Scale, across: str, up: str) -> list[str]:
         quality, cost = n / SPACES, scale.dearest * n / SPACES
         x, y = scale.x(cost), scale.y(quality)
         drawn += [
-            f'<path {INK} opacity=".15" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>',
+            f'<path {INK} opacity=".15" d="M{LEFT} {y:.1f}H{scale.right}"/>',
             f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{100 * quality:.0f} %</text>',
             f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{number(cost)}</text>',
         ]
     return [
         *drawn,
-        f'<path {INK} opacity=".5" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>',
-        f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 12}" text-anchor="middle">'
+        f'<path {INK} opacity=".5" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{scale.right}"/>',
+        f'<text x="{(LEFT + scale.right) / 2:.0f}" y="{HEIGHT - 12}" text-anchor="middle">'
         f"{escape(across)}</text>",
         f'<text transform="translate(14 {(TOP + HEIGHT - BOTTOM) / 2:.0f}) rotate(-90)" '
         f'text-anchor="middle">{escape(up)}</text>',
@@ -94,7 +100,7 @@ def stairs(scale: Scale, best: Sequence[Point]) -> str:
     """Along the front: for this price, this quality can be had."""
     steps = [f"M{scale.x(best[0].cost):.1f} {scale.y(best[0].quality):.1f}"]
     steps += [f"H{scale.x(point.cost):.1f}V{scale.y(point.quality):.1f}" for point in best[1:]]
-    return "".join([*steps, f"H{WIDTH - RIGHT}"])
+    return "".join([*steps, f"H{scale.right}"])
 
 
 def marks(scale: Scale, dots: Sequence[Dot], best: set[str]) -> list[str]:
@@ -107,14 +113,16 @@ def marks(scale: Scale, dots: Sequence[Dot], best: set[str]) -> list[str]:
             drawn.append(f'<path {INK} opacity=".5" d="M{x:.1f} {low:.1f}V{high:.1f}"/>')
         filled = 'fill="currentColor"' if dot.name in best else f'{INK} stroke-width="1.5"'
         drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" {filled}/>')
-        drawn.append(label(dot, x, y, taken, bold=dot.name in best))
+        drawn.append(label(dot, x, y, taken, scale.width, bold=dot.name in best))
     return drawn
 
 
-def label(dot: Dot, x: float, y: float, taken: list[tuple[float, float, float]], *, bold: bool) -> str:
+def label(
+    dot: Dot, x: float, y: float, taken: list[tuple[float, float, float]], width: int, *, bold: bool
+) -> str:
     """The name beside its mark and above the line, lower where another name stands."""
     wide = sum(LETTER * (2 if ord(letter) > 0x2E7F else 1) for letter in dot.name)
-    left = x + 10 + wide > WIDTH - 4
+    left = x + 10 + wide > width - 4
     begin = x - 10 - wide if left else x + 10
     while any(abs(y - other) < LINE and begin < end and start < begin + wide for start, end, other in taken):
         y += LINE

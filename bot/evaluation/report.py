@@ -14,7 +14,7 @@ from typing import Any
 from bot.evaluation.decision import Decision
 from bot.evaluation.judging import Preferences
 from bot.evaluation.metrics import BY_NAME, METRICS, Metric, Verdict
-from bot.evaluation.plot import Dot, plainly, plot
+from bot.evaluation.plot import WIDTH, Dot, plainly, plot
 from bot.evaluation.sentences import REPORT, Language
 from bot.evaluation.statistics import Comparison, Difference
 from bot.evaluation.values import Answered, AskedQuestion
@@ -81,7 +81,7 @@ def report(
     )
 
 
-def plots(comparison: Comparison, language: Language = "en") -> list[tuple[str, str]]:
+def plots(comparison: Comparison, language: Language = "en", width: int = WIDTH) -> list[tuple[str, str]]:
     """Quality against what it costs, and against how long it takes: a name and an SVG each, "" where nothing
     was measured.
     """
@@ -98,7 +98,7 @@ def plots(comparison: Comparison, language: Language = "en") -> list[tuple[str, 
         ]
         up, across = (BY_NAME[one].title.get(language, BY_NAME[one].title["en"]) for one in (QUALITY, name))
         unit = " (ms)" if BY_NAME[name].unit == "ms" else ""
-        drawn.append((which, plot(dots, title=words[which], across=across + unit, up=up)))
+        drawn.append((which, plot(dots, title=words[which], across=across + unit, up=up, width=width)))
     return drawn
 
 

@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from bot.evaluation.decision import Decision
 from bot.evaluation.metrics import BY_NAME, METRICS, Metric
+from bot.evaluation.plot import NARROW, WIDTH
 from bot.evaluation.report import OF_TAGS, PRICES, compared, plots, show
 from bot.evaluation.results import REASON_CHARACTERS, Gated, Result, of_manner, told
 from bot.evaluation.results import page as printable
@@ -220,7 +221,7 @@ def comparison_page(
         live=live,
         words=words,
         groups=list(groups(result)) if result else [],
-        drawings=[(words[which], Markup(drawn)) for which, drawn in drawings(result) if drawn],  # noqa: S704 - ours
+        drawings=[(words[which], *map(Markup, drawn)) for which, *drawn in drawings(result)],
         decisions=decided(result) if result else [],
         outcomes=OUTCOMES,
         asks_why=reason,
@@ -379,14 +380,20 @@ def two_of(run: Run, live: str) -> tuple[str, ...]:
     return (*others[:1], live) if live in run.strategies else tuple(others[:2])
 
 
-def drawings(result: Result | None) -> list[tuple[str, str]]:
-    """Quality against what it costs, where it costs anything, and against how long it takes."""
+def drawings(result: Result | None) -> list[tuple[str, str, str]]:
+    """Quality against what it costs, where it costs anything, and against how long it takes; for a wide page
+    and for a telephone's.
+    """
     if result is None:
         return []
     figures = result.comparison.figures
     spent = any(one.value > 0 for name in PRICES for one in figures[name].values())
-    drawn = plots(result.comparison, languages.current())
-    return [(which, drawing) for which, drawing in drawn if spent or which != "plot.cost"]
+    wide, narrow = (plots(result.comparison, languages.current(), width) for width in (WIDTH, NARROW))
+    return [
+        (which, drawn, small)
+        for (which, drawn), (_which, small) in zip(wide, narrow, strict=True)
+        if drawn and (spent or which != "plot.cost")
+    ]
 
 
 def by_tag(result: Result) -> Iterator[tuple[str, Line]]:

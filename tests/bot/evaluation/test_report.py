@@ -10,7 +10,7 @@ import pytest
 
 from bot.evaluation.decision import Rules, decide
 from bot.evaluation.metrics import BY_NAME, judge_all
-from bot.evaluation.plot import Dot, plot
+from bot.evaluation.plot import NARROW, Dot, plot
 from bot.evaluation.report import report, show
 from bot.evaluation.sentences import REPORT
 from bot.evaluation.statistics import compare
@@ -158,3 +158,12 @@ def test_a_name_cannot_break_the_drawing() -> None:
 def test_a_small_price_is_told_without_an_exponent(value: float, told: str) -> None:
     assert show(value, BY_NAME["cost"]) == told
     assert show(-0.002, BY_NAME["cost"], signed=True) == "-0.002"
+
+
+def test_a_telephones_drawing_is_narrow_and_holds_every_mark_inside() -> None:
+    dots = [Dot("manuals", 10, 0.5, 0.4, 0.6), Dot("a strategy with a long name", 90, 0.9, 0.8, 1.0)]
+    drawn = ElementTree.fromstring(plot(dots, title="t", across="ms", up="facts", width=NARROW))
+    assert drawn.get("viewBox", "").split()[2] == str(NARROW)
+    circles = [one for one in drawn.iter() if one.tag.endswith("circle")]
+    assert len(circles) == 2
+    assert all(0 < float(one.get("cx", "")) < NARROW for one in circles)
