@@ -27,6 +27,7 @@ from knowledge_base.passages import Passage
 from strategies import quoting
 from strategies.base import Question, Turn
 from strategies.followups import standalone
+from strategies.quotes import readable
 
 K = 8  # passages, as kotae.toml has `rag` find them for `quotes`
 FALSE_REFUSALS = 0.04  # of the calibration's answerable questions; the goal on others is 5 %
@@ -44,15 +45,21 @@ class Example:
     vectors: tuple[Any, ...]
     facts: tuple[tuple[str, ...], ...]  # empty: it has no answer
     weight: float
+    sources: tuple[str, ...] = ()  # the files whose sentences answer; empty: any that states the fact
+
+    def answers(self, sentence: quoting.Candidate) -> bool:
+        """Whether a sentence, as it would be read out, states the fact."""
+        stated = any(proves(readable(sentence), [fact]) for fact in self.facts)
+        return stated and (not self.sources or sentence.passage.source in self.sources)
 
 
-def example(library: Library, asking: Asking, weight: float) -> Example:
+def example(library: Library, asking: Asking, weight: float, sources: tuple[str, ...] = ()) -> Example:
     turns = tuple(Turn("customer" if who == "customer" else "bot", text) for who, text in asking.history)
     query = standalone(Question(asking.question, turns)).query
     passages = tuple(library.search(query, K))
     vector = np.asarray(library.embedder.embed_query(query), np.float32)
     asked = quoting.Asked(query, vector, library.weigh(query))
-    return Example(asked, passages, tuple(library.sentences(passages)), asking.facts, weight)
+    return Example(asked, passages, tuple(library.sentences(passages)), asking.facts, weight, sources)
 
 
 def one_document_at_a_time() -> Iterator[Example]:
@@ -74,12 +81,12 @@ def gather(limit: int) -> tuple[list[Example], list[str]]:
     """Examples of all sets that are there, and their names."""
     with demo_library() as library:
         rows = [
-            Asking(q.question, q.facts if q.answerable else (), tuple((t.role, t.text) for t in q.history))
+            (Asking(q.question, q.facts, tuple((t.role, t.text) for t in q.history)), q.sources)
             for q in questions("calibration")
         ]
-        found = [example(library, row, OURS) for row in rows]
+        found = [example(library, row, OURS, sources) for row, sources in rows]
         others = [Asking(text) for text in strangers(limit // 10)]
-        found += [example(library, row, STRANGERS) for row in others]
+        found += [example(library, other, STRANGERS) for other in others]
     alone = list(one_document_at_a_time())
     found += alone
     names = [
@@ -112,7 +119,7 @@ def fit_sentence(examples: Sequence[Example]) -> dict[str, Any]:
     rows, labels, weights = [], [], []
     for one in examples:
         evidence, where = quoting.evidence(one.asked, one.passages, one.vectors)
-        right = [any(proves(p.text[a:b], [fact]) for fact in one.facts) for p, _, a, b in where]
+        right = [one.answers(quoting.Candidate(*place, odds=0.0)) for place in where]
         if any(right):
             rows.append(evidence)
             labels += right
