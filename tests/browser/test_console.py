@@ -45,37 +45,6 @@ def two_manuals(kotae: Kotae, tmp_path: Path) -> None:
 # Documents
 
 
-def test_an_admin_drops_several_files_and_watches_each_to_its_end_without_reloading(admin: Colleague) -> None:
-    admin.opens("documents")
-    expect(admin.page.get_by_text("There is no document yet.")).to_be_visible()
-    admin.page.evaluate("window.before = true")
-    admin.drops(("filter.md", FILTER), ("broken.pdf", BROKEN), ("descaling.md", DESCALING))
-    for source in ("filter.md", "descaling.md"):
-        expect(admin.document(source).locator("[data-state]")).to_have_text("Live")
-        expect(admin.document(source).locator("[data-passages]")).to_have_text("1")
-        expect(admin.document(source).get_by_role("progressbar")).to_be_hidden()
-    broken = admin.document("broken.pdf")
-    expect(broken).to_contain_text("is damaged or was cut off")
-    expect(broken.get_by_role("button", name="Retry")).to_be_visible()
-    expect(admin.page.locator("#uploads li")).to_have_count(3)
-    expect(admin.page.get_by_text("There is no document yet.")).to_be_hidden()
-    expect(admin.page.get_by_role("button", name="Re-index")).to_be_visible()
-    assert admin.page.evaluate("window.before")
-
-
-def test_a_failed_document_is_tried_again_and_says_why_when_it_fails_again(admin: Colleague) -> None:
-    admin.opens("documents").chooses(("broken.pdf", BROKEN))
-    admin.presses("Retry", admin.document("broken.pdf"))
-    admin.is_told("broken.pdf is being tried again.")
-    broken = admin.document("broken.pdf")
-    expect(broken.locator("[data-state]")).to_have_text("Failed")
-    expect(broken).to_contain_text("is damaged or was cut off")
-    broken.get_by_role("link").click()
-    admin.is_told("is damaged or was cut off")
-    expect(admin.page.get_by_role("button", name="Retry")).to_be_visible()
-    expect(admin.page.get_by_text("No passages yet.")).to_be_visible()
-
-
 def test_a_retired_document_answers_nothing_until_it_is_brought_back(
     two_manuals: None, admin: Colleague
 ) -> None:
@@ -117,41 +86,7 @@ def test_a_row_that_comes_to_rest_keeps_the_focus_of_the_keyboard(
     expect(admin.document("filter.md").get_by_role("link")).to_be_focused()
 
 
-def test_re_indexing_is_asked_about_and_the_old_index_answers_meanwhile(
-    two_manuals: None, admin: Colleague
-) -> None:
-    admin.opens("documents")
-    question = admin.answers_with(True)
-    admin.presses("Re-index")
-    assert question == ["Build the index anew beside the one that answers?"]
-    admin.is_told("The new index is being built beside the old one, which goes on answering.")
-    expect(admin.page.locator("#reindexing")).to_be_hidden()
-    expect(admin.opens("search?q=water+filter").page.get_by_text("every 60 days")).to_be_visible()
-
-
 # The switch
-
-
-def test_an_operator_switches_sees_who_chose_and_goes_back_with_one_click(
-    operator: Colleague, app: Flask
-) -> None:
-    cards = operator.opens("strategy").page.locator("section.card")
-    speaking = cards.filter(has_text="answers now")
-    expect(speaking.get_by_role("heading")).to_have_text("manuals")
-    expect(operator.page.get_by_text("Nothing was switched yet.")).to_be_visible()
-
-    operator.presses("Let it answer", cards.filter(has_text="parrot"))
-    operator.is_told("parrot answers from the next question on.")
-    expect(speaking.get_by_role("heading")).to_have_text("parrot")
-    changes = operator.page.get_by_role("table", name="History").get_by_role("row")
-    expect(changes.nth(1)).to_contain_text("operator@example.com")
-    assert Customer(app).asks("Anybody there?").text == "Anybody there?"
-
-    operator.presses("Back to manuals")
-    operator.is_told("Back to manuals: it answers from the next question on.")
-    expect(speaking.get_by_role("heading")).to_have_text("manuals")
-    expect(changes.nth(1).get_by_role("cell")).to_contain_text(["", "", "parrot", "manuals"])
-    expect(changes.nth(2).get_by_role("cell")).to_contain_text(["", "", "manuals", "parrot"])
 
 
 def test_an_operator_reads_why_somebody_else_speaks_than_was_chosen(
@@ -185,35 +120,6 @@ def test_search_shows_both_scores_the_fused_order_and_what_a_strategy_says(
     answer = page.get_by_role("region", name="Answer of manuals")
     expect(answer).to_contain_text("Descale the kettle every month with two spoons of citric acid")
     expect(answer.get_by_role("listitem").first).to_contain_text("Descaling")
-
-
-# Conversations
-
-
-def test_an_operator_finds_a_conversation_and_reads_how_the_answer_came_about(
-    two_manuals: None, operator: Colleague, app: Flask
-) -> None:
-    customer = Customer(app)
-    reply = customer.asks("How often should I descale the kettle?")
-    customer.rates(reply.id, "down", reason="incomplete", comment="And in winter?")
-    Customer(app).asks("Where is my parcel?")
-
-    page = operator.opens("conversations").page
-    expect(page.get_by_role("row")).to_have_count(3)
-    page.get_by_label("Words said by anybody").fill("descale")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("row")).to_have_count(2)
-    expect(page.get_by_role("row").nth(1)).to_contain_text("not helpful 1")
-    page.get_by_role("link", name="How often should I descale the kettle?").click()
-
-    said = page.locator("li.card").nth(1)
-    expect(said).to_contain_text("every month")
-    expect(said).to_contain_text("not helpful Something is missing “And in winter?”")
-    expect(said.get_by_text("Index version")).to_be_hidden()
-    said.get_by_text("How this answer came about").click()
-    for part in ("First token", "Index version", "Decisions", "manuals: found", "Sources"):
-        expect(said.get_by_text(part).first).to_be_visible()
-    expect(said.locator("q").first).to_contain_text("every month")
 
 
 def test_moments_are_told_in_the_readers_time_zone(signed_in: Arrive, app: Flask, kotae: Kotae) -> None:
