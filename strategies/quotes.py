@@ -38,9 +38,9 @@ RULE = re.compile(r"[\s|:-]+$")
 class QuotesOptions(Options):
     """What an operator may set."""
 
-    sentences: int = Field(default=8, ge=1, le=12, description="How many sentences an answer has at most.")
+    sentences: int = Field(default=6, ge=1, le=12, description="How many sentences an answer has at most.")
     share: float = Field(
-        default=0.01,
+        default=0.05,
         gt=0,
         le=1,
         description="How likely a further sentence must be, as a share of the best one's likelihood.",
