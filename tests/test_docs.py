@@ -57,3 +57,11 @@ def test_the_pictures_named_in_pages_are_there() -> None:
     for page in PAGES:
         for target in re.findall(r"!\[[^\]]*\]\((?!https?:)([^)\s]+)\)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{name(page)} shows {target}"
+
+
+def test_every_picture_is_shown_and_has_one_in_the_dark() -> None:
+    names = {path.stem for path in (ROOT / "docs/images").glob("*.png")}
+    light = {name for name in names if not name.endswith("-dark")}
+    assert names - light == {f"{name}-dark" for name in light}
+    shown = "".join(page.read_text("utf-8") for page in PAGES)
+    assert [name for name in sorted(light) if f"images/{name}.png" not in shown] == []

@@ -3,6 +3,8 @@
     make screenshots            all of them (the model is really trained, which takes some minutes)
     make screenshots QUICK=1    without training: a training's page and its adapter's are left as they are
 
+docs/pictures.md shows them.
+
 It needs what the tests need (`make test` installs it) and a Chromium, on the PATH or named in CHROMIUM. The
 installation it shows is made in a temporary folder: the demo's documents and pairs, and some strategies to
 choose from. A page that the menu leads to is taken without being named here.
@@ -22,7 +24,8 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
-from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
+from PIL import Image
+from playwright.sync_api import Page, Playwright, ViewportSize, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from bot.kotae import Kotae
@@ -33,12 +36,26 @@ from web.cli.documents import add_files, files_in
 
 HERE = Path(__file__).parent
 SIZE = ViewportSize(width=1280, height=800)
+PHONE = ViewportSize(width=360, height=740)
+COLOURS = 128  # of a picture: pages have few
 QUESTION = "Does the Mug work with wireless charging?"
 TRIED = "roughly how long am I covered if my Duo breaks?"
 TRAINING_MS = 900_000
 HALF = 0.5
 PAIRS = HERE.parents[1] / "demo" / "pairs.jsonl"
 QUESTIONS = HERE.parents[1] / "demo" / "questions" / "calibration.jsonl"
+ASKED = 60  # of these
+GUIDE, CHANGE = "kettle-guide.md", ("60 minutes", "45 minutes")
+ALSO = {  # pages that the menu does not name
+    "/console/overview/unanswered": "console-unanswered",
+    "/console/canned": "console-canned",
+    "/console/strategy/manuals": "console-strategy-options",
+    "/console/router": "console-router",
+    "/console/documents/index": "console-index",
+    "/console/documents/watched": "console-watched",
+    "/console/documents/use": "console-use",
+    "/api/reference": "api-reference",
+}
 COMPARED = ("manuals", "brief")
 WHO = "mika@example.com"
 PASSWORD = secrets.token_urlsafe()
@@ -71,10 +88,16 @@ def main(quick: bool) -> None:
         for path in menu(page):
             page.goto(f"{address}{path}")
             take(page, f"console-{path.strip('/').rsplit('/', 1)[-1]}")
-        conversation(page, address)
+        conversation(page, address, kotae)
+        library(page, address, kotae)
+        pairs(page, address, kotae)
         comparison(page, address, kotae)
+        for path, name in ALSO.items():
+            page.goto(f"{address}{path}")
+            take(page, name)
         if not quick:
             product_model(page, address, kotae)
+        phone(playwright, address)
 
 
 def shop(page: Page, address: str) -> None:
@@ -119,24 +142,90 @@ def search(page: Page, address: str) -> None:
     take(page, "console-search")
 
 
-def conversation(page: Page, address: str) -> None:
-    """What the customer of the shop has asked, as an operator reads it."""
+def conversation(page: Page, address: str, kotae: Kotae) -> None:
+    """What the customer of the shop has asked, as an operator reads it, answers it again, corrects it, takes
+    the chat and forgets its customer.
+    """
     page.goto(f"{address}/console/conversations")
     page.get_by_role("link", name=QUESTION).first.click()
+    read = page.url
+    conversation_id = read.rsplit("/", 1)[-1]
     take(page, "console-conversation")
+    page.get_by_role("button", name="Answer again").first.click()
+    expect(page.get_by_role("heading", name="Answered again", exact=False).first).to_be_visible()
+    take(page, "console-again")
+    answer = kotae.conversations.get(conversation_id).messages[-1].id
+    page.goto(f"{address}/console/answers/{answer}/correct")
+    take(page, "console-correct")
+    kotae.handoffs.ask(conversation_id, reason="asked")
+    page.goto(f"{address}/console/inbox/{conversation_id}")
+    take(page, "console-inbox-chat")
+    page.goto(f"{read}/erase")
+    take(page, "console-erase")
+
+
+def library(page: Page, address: str, kotae: Kotae) -> None:
+    """A document with its passages and what a new version changed."""
+    guide = (FOLDER / GUIDE).read_text("utf-8")
+    changed = kotae.library.receive(BytesIO(guide.replace(*CHANGE, 1).encode()), GUIDE, by=WHO)
+    document = kotae.library.ingest(changed.document.id).id
+    for path, name in (
+        (document, "document"),
+        (f"{document}/passages?at=1", "passages"),
+        (f"{document}/versions", "versions"),
+    ):
+        page.goto(f"{address}/console/documents/{path}")
+        take(page, f"console-{name}")
+
+
+def pairs(page: Page, address: str, kotae: Kotae) -> None:
+    """A candidate, and the pair that it becomes."""
+    kotae.candidates.add(QUESTION, "Yes, any Qi charger fills it in three hours.", by=WHO)
+    page.goto(f"{address}/console/pairs/candidates")
+    take(page, "console-candidates")
+    page.goto(f"{address}/console/pairs/{kotae.pairs.list().pairs[0].id}")
+    take(page, "console-pair")
 
 
 def comparison(page: Page, address: str, kotae: Kotae) -> None:
-    """Two strategies beside each other, on the demo's open questions."""
-    with QUESTIONS.open("rb") as file:
-        kotae.question_sets.import_(file, QUESTIONS.name, "spring questions", by=WHO)
+    """Two strategies beside each other, on some of the demo's open questions."""
+    asked = b"".join(QUESTIONS.read_bytes().splitlines(keepends=True)[:ASKED])
+    kotae.question_sets.import_(BytesIO(asked), QUESTIONS.name, "spring questions", by=WHO)
     kotae.jobs.start()
     run = kotae.evaluations.start("spring questions", COMPARED, by=WHO)
     while not kotae.evaluations.run(run.id).ended:
         page.wait_for_timeout(500)
     kotae.jobs.stop()
-    page.goto(f"{address}/console/compare/{run.id}")
+    here = f"{address}/console/compare"
+    page.goto(f"{here}/{run.id}")
     take(page, "console-comparison")
+    page.goto(f"{here}/{run.id}/answers")
+    take(page, "console-answers")
+    one = kotae.question_sets.get("spring questions")
+    page.goto(f"{here}/{run.id}/answers/{one.questions[0].id}")
+    take(page, "console-answer-side-by-side")
+    page.goto(f"{here}/{run.id}/report")
+    take(page, "console-report")
+    page.goto(f"{here}/sets/{one.id}")
+    take(page, "console-question-set")
+    page.goto(f"{here}/sets/{one.id}/questions/{one.questions[0].id}")
+    take(page, "console-question")
+    page.goto(f"{here}/sets/{one.id}/drafts")
+    take(page, "console-drafts")
+
+
+def phone(playwright: Playwright, address: str) -> None:
+    """The chat in Japanese on a small screen."""
+    browser = playwright.chromium.launch(executable_path=chromium(), args=sandbox())
+    page = browser.new_page(viewport=PHONE, locale="ja", reduced_motion="reduce")
+    page.goto(f"{address}/shop?language=ja")
+    page.get_by_role("button", name="チャットを開く").click()
+    frame = page.frame_locator("iframe")
+    frame.locator("#question").fill("保証期間は何年ですか。")
+    frame.locator("#question").press("Enter")
+    expect(frame.locator(".message").last.locator(".feedback")).to_be_visible()
+    take(page, "shop-phone")
+    browser.close()
 
 
 def product_model(page: Page, address: str, kotae: Kotae) -> None:
@@ -158,14 +247,16 @@ def product_model(page: Page, address: str, kotae: Kotae) -> None:
     page.evaluate("scrollTo(0, 0)")
     page.get_by_role("heading", level=1).click()
     take(page, "console-adapters-tried")
+    page.goto(f"{address}/console/adapters/{kotae.training.run(run.id).adapter}")
+    take(page, "console-adapter")
 
 
 def take(page: Page, name: str) -> None:
     """A picture of the page as it is, and one in the dark."""
-
     for scheme, ending in (("dark", "-dark"), ("light", "")):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.screenshot(path=HERE / f"{name}{ending}.png")
+        drawn = Image.open(BytesIO(page.screenshot()))
+        drawn.convert("RGB").quantize(COLOURS).save(HERE / f"{name}{ending}.png", optimize=True)
     print(f"{name}.png: {(HERE / name).with_suffix('.png').stat().st_size:,} bytes")  # noqa: T201
 
 
