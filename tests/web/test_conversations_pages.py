@@ -275,7 +275,7 @@ class TestForgetting:
 
         admin.sends(f"/console/conversations/{conversation}/erase", sure="1")
         told = admin.opens("/console/conversations").text
-        assert "2 messages, 1 candidates, 1 pairs, 1 questions of question sets" in told
+        assert "messages: 2, candidates: 1, pairs: 1, questions of question sets: 1" in told
         assert marked == [taught]  # it came of a training that was given their words
         kotae.jobs.drain()
         wipe(kotae.engine)

@@ -117,7 +117,7 @@ def test_what_people_prefer_is_shown_downloaded_and_learned_by_the_adapter_that_
 
     first = kotae.shelf.put(on_paper(tmp_path / "first", "spring", base=base))
     kotae.shelf.promote(first.hash, "ada", lambda _: Proof())
-    assert "Let spring learn 1 preferences" in desk.opens("/console/training").text
+    assert "Let spring learn 1 preference<" in desk.opens("/console/training").text
     file = desk.opens("/console/training/preferences.jsonl")
     assert json.loads(file.text)["preferred_output"][0]["content"] == desk_pairs()[0].answer
     begun = desk.sends("/console/training/preferences", name="summer")

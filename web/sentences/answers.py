@@ -21,6 +21,7 @@ SENTENCES = (
     _l("answered without knowing how sure it is"),
     _l("the adapter was never calibrated: it abstains only where the model itself refuses"),
     _l("the documents that were found do not say what it remembers"),
+    _l("nobody knows"),
     _l("'%(name)s' is right with likelihood %(likely)s, and '%(other)s' with %(more)s"),
     _l("the model says that it is not there"),
     _l("the model had nothing to say"),

@@ -84,6 +84,8 @@ SENTENCES = (
     _l("'%(name)s' is no name: letters, digits, - and _ are accepted, up to 64"),
     _l("it has no text"),
     _l("there is a canned answer '%(name)s' already"),
+    _l("the database at store.url holds an installation already; it is left as it is"),
+    _l("the other database refuses a row of '%(name)s': %(why)s"),
     _l("%(url)s answered %(status)s: it wants no more webhooks"),
     _l("%(url)s answered %(status)s"),
     _l("the mail server accepted it"),
