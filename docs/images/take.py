@@ -143,8 +143,8 @@ def search(page: Page, address: str) -> None:
 
 
 def conversation(page: Page, address: str, kotae: Kotae) -> None:
-    """What the customer of the shop has asked, as an operator reads it, answers it again, corrects it, takes
-    the chat and forgets its customer.
+    """What the customer of the shop has asked, as an operator reads it, answers it again, corrects it,
+    could step into it, and forgets its customer.
     """
     page.goto(f"{address}/console/conversations")
     page.get_by_role("link", name=QUESTION).first.click()
@@ -157,7 +157,6 @@ def conversation(page: Page, address: str, kotae: Kotae) -> None:
     answer = kotae.conversations.get(conversation_id).messages[-1].id
     page.goto(f"{address}/console/answers/{answer}/correct")
     take(page, "console-correct")
-    kotae.handoffs.ask(conversation_id, reason="asked")
     page.goto(f"{address}/console/inbox/{conversation_id}")
     take(page, "console-inbox-chat")
     page.goto(f"{read}/erase")
