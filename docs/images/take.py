@@ -220,9 +220,10 @@ def phone(playwright: Playwright, address: str) -> None:
     page.goto(f"{address}/shop?language=ja")
     page.get_by_role("button", name="チャットを開く").click()
     frame = page.frame_locator("iframe")
-    frame.locator("#question").fill("保証期間は何年ですか。")
+    frame.locator("#question").fill("送料はいくらですか？")
     frame.locator("#question").press("Enter")
     expect(frame.locator(".message").last.locator(".feedback")).to_be_visible()
+    frame.locator(".message").nth(-2).evaluate("question => question.scrollIntoView()")
     take(page, "shop-phone")
     browser.close()
 
