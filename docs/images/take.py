@@ -220,6 +220,7 @@ def phone(playwright: Playwright, address: str) -> None:
     page.goto(f"{address}/shop?language=ja")
     page.get_by_role("button", name="チャットを開く").click()
     frame = page.frame_locator("iframe")
+    expect(frame.locator("#question")).to_be_focused()  # the frame has begun to listen
     frame.locator("#question").fill("送料はいくらですか？")
     frame.locator("#question").press("Enter")
     expect(frame.locator(".message").last.locator(".feedback")).to_be_visible()
