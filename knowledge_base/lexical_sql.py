@@ -19,14 +19,28 @@ LONGEST_WORD: Final = 500  # characters that PostgreSQL's indexes are given of a
 LAST_PLACE: Final = 16_383  # of a word in a `tsvector`
 
 
+def _several(name: str, statement: str) -> sa.TextClause:
+    return sa.text(statement).bindparams(sa.bindparam(name, expanding=True))
+
+
 class Dialect(ABC):
+    """`row` is what the table of words calls the row of a passage."""
+
     tables: Sequence[str]
     add: sa.TextClause  # :row :context :text, and what `kept` adds
     search: sa.TextClause  # what `wanted` gives, and :k
-    read: sa.TextClause  # :ids, expanding
-    everything: sa.TextClause
-    lost: sa.TextClause  # :rows, expanding
-    forget: sa.TextClause  # :rows, expanding
+
+    def __init__(self, row: str) -> None:
+        joined = f"passage_rows JOIN passage_words ON passage_words.{row} = passage_rows.row"
+        self.read = _several(
+            "ids",
+            f"SELECT passage_id, context, text FROM {joined} WHERE passage_id IN :ids",  # noqa: S608
+        )
+        self.everything = sa.text(
+            f"SELECT passage_id, document_id, context, text FROM {joined} ORDER BY passage_rows.row"  # noqa: S608
+        )
+        self.lost = _several("rows", f"SELECT context, text FROM passage_words WHERE {row} IN :rows")  # noqa: S608
+        self.forget = _several("rows", f"DELETE FROM passage_words WHERE {row} IN :rows")  # noqa: S608
 
     @abstractmethod
     def kept(self, words: Sequence[str]) -> Mapping[str, Any]:
@@ -35,10 +49,6 @@ class Dialect(ABC):
     @abstractmethod
     def wanted(self, weight: Mapping[str, float]) -> Mapping[str, Any]:
         """A search for any of these words."""
-
-
-def _several(name: str, statement: str) -> sa.TextClause:
-    return sa.text(statement).bindparams(sa.bindparam(name, expanding=True))
 
 
 def _tables(row: str) -> Sequence[str]:
@@ -64,17 +74,6 @@ class Sqlite(Dialect):
         "JOIN passage_rows ON passage_rows.row = passage_words.rowid "
         "WHERE passage_words MATCH :asked ORDER BY passage_words.rank LIMIT :k"
     )
-    read = _several(
-        "ids",
-        "SELECT passage_id, context, text FROM passage_rows "
-        "JOIN passage_words ON passage_words.rowid = passage_rows.row WHERE passage_id IN :ids",
-    )
-    everything = sa.text(
-        "SELECT passage_id, document_id, context, text FROM passage_rows "
-        "JOIN passage_words ON passage_words.rowid = passage_rows.row ORDER BY passage_rows.row"
-    )
-    lost = _several("rows", "SELECT context, text FROM passage_words WHERE rowid IN :rows")
-    forget = _several("rows", "DELETE FROM passage_words WHERE rowid IN :rows")
 
     def kept(self, words: Sequence[str]) -> Mapping[str, Any]:  # noqa: ARG002
         return {}
@@ -103,17 +102,6 @@ class Postgresql(Dialect):
         "FROM passage_words JOIN passage_rows ON passage_rows.row = passage_words.row "
         "WHERE words @@ CAST(:asked AS tsquery) ORDER BY score DESC, passage_words.row LIMIT :k"
     )
-    read = _several(
-        "ids",
-        "SELECT passage_id, context, text FROM passage_rows "
-        "JOIN passage_words ON passage_words.row = passage_rows.row WHERE passage_id IN :ids",
-    )
-    everything = sa.text(
-        "SELECT passage_id, document_id, context, text FROM passage_rows "
-        "JOIN passage_words ON passage_words.row = passage_rows.row ORDER BY passage_rows.row"
-    )
-    lost = _several("rows", "SELECT context, text FROM passage_words WHERE row IN :rows")
-    forget = _several("rows", "DELETE FROM passage_words WHERE row IN :rows")
 
     def kept(self, words: Sequence[str]) -> Mapping[str, Any]:
         placed = islice(enumerate(map(_quoted, words), 1), LAST_PLACE)
@@ -128,7 +116,7 @@ def _quoted(word: str) -> str:
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-DIALECTS: Final[Mapping[str, Dialect]] = {"sqlite": Sqlite(), "postgresql": Postgresql()}
+DIALECTS: Final[Mapping[str, Dialect]] = {"sqlite": Sqlite("rowid"), "postgresql": Postgresql("row")}
 
 
 def findable(words: Iterable[str]) -> list[str]:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from flask import Flask, Response
 from werkzeug.serving import make_server
 
+from bot.kotae import Kotae
+
 
 @contextmanager
 def served(app: Flask, host: str = "127.0.0.1") -> Iterator[str]:
@@ -58,3 +60,12 @@ class Site:
         if self.policy:
             response.headers["Content-Security-Policy"] = self.policy
         return response
+
+
+@contextmanager
+def at_work(app: Flask, kotae: Kotae) -> Iterator[str]:
+    """Where an installation is reached whose jobs are worked off beside it, as in the real server."""
+    kotae.jobs.start()
+    with served(app) as origin:
+        yield origin
+    kotae.jobs.stop()

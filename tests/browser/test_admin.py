@@ -14,7 +14,7 @@ from bot.settings import Handoff, Settings, Webhook
 from strategies.testing import eventually
 from tests.browser.colleague import OUTSIDE, SIDEWAYS, Arrive
 from tests.browser.points import shows
-from tests.browser.sites import served
+from tests.browser.sites import at_work
 from tests.outside import SECRET, Receiver, receiver
 from tests.people import Customer
 
@@ -42,10 +42,8 @@ def settings(settings: Settings, hook: Receiver) -> Settings:
 @pytest.fixture
 def address(app: Flask, kotae: Kotae) -> Iterator[str]:
     """Where this installation is reached; jobs are worked off beside it, as in the real server."""
-    kotae.jobs.start()
-    with served(app) as origin:
+    with at_work(app, kotae) as origin:
         yield origin
-    kotae.jobs.stop()
 
 
 @shows(

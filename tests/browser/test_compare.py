@@ -16,7 +16,7 @@ from bot.kotae import Kotae
 from bot.settings import Settings
 from tests.bot.test_jobs import until
 from tests.browser.colleague import JAPANESE, OUTSIDE, SIDEWAYS, Arrive, Colleague
-from tests.browser.sites import served
+from tests.browser.sites import at_work
 
 GUIDE = (
     b"# Kettle guide\n\n## Warranty\n\n"
@@ -49,10 +49,8 @@ def settings(settings: Settings) -> Settings:
 def address(app: Flask, kotae: Kotae) -> Iterator[str]:
     """Where this installation is reached; comparisons are worked off beside it, as in the real server."""
     kotae.library.ingest(kotae.library.receive(BytesIO(GUIDE), "guide.md").document.id)
-    kotae.jobs.start()
-    with served(app) as origin:
+    with at_work(app, kotae) as origin:
         yield origin
-    kotae.jobs.stop()
 
 
 @pytest.mark.timeout(300)

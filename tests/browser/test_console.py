@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from bot.kotae import Kotae
 from tests.browser.colleague import JAPANESE, OUTSIDE, SIDEWAYS, Arrive, Colleague
 from tests.browser.conftest import Visit
-from tests.browser.sites import served
+from tests.browser.sites import at_work
 from tests.people import PASSWORD, Customer
 
 FILTER = "# Water filter\n\nChange the water filter of the kettle every 60 days. A filter costs 9.50 euros.\n"
@@ -26,10 +26,8 @@ PAGES = ("strategy", "conversations", "search", "documents")
 @pytest.fixture
 def address(app: Flask, kotae: Kotae) -> Iterator[str]:
     """Where this installation is reached; uploads are worked off beside it, as in the real server."""
-    kotae.jobs.start()
-    with served(app) as origin:
+    with at_work(app, kotae) as origin:
         yield origin
-    kotae.jobs.stop()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from bot.kotae import Kotae
 from bot.settings import Fetching, Settings
 from tests.browser.colleague import Arrive, Colleague
 from tests.browser.points import shows
-from tests.browser.sites import served
+from tests.browser.sites import at_work
 from tests.knowledge_base import files, internet
 from tests.people import Customer
 
@@ -54,10 +54,8 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 def address(app: Flask, kotae: Kotae) -> Iterator[str]:
     """Where this installation is reached; uploads are worked off beside it, as in the real server."""
-    kotae.jobs.start()
-    with served(app) as origin:
+    with at_work(app, kotae) as origin:
         yield origin
-    kotae.jobs.stop()
 
 
 def there_is(kotae: Kotae, source: str, text: str) -> str:

@@ -20,7 +20,7 @@ from strategies.lora.testing import tiny_base
 from strategies.lora.training import apart
 from strategies.lora.training.work import Told, Work
 from tests.browser.colleague import JAPANESE, OUTSIDE, SIDEWAYS, Arrive, Colleague
-from tests.browser.sites import served
+from tests.browser.sites import at_work
 from tests.strategies.lora.adapters import on_paper
 from tests.strategies.lora.desk import pairs as desk_pairs
 
@@ -40,10 +40,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def address(app: Flask, kotae: Kotae) -> Iterator[str]:
     """Where this installation is reached; trainings are worked off beside it, as in the real server."""
-    kotae.jobs.start()
-    with served(app) as origin:
+    with at_work(app, kotae) as origin:
         yield origin
-    kotae.jobs.stop()
 
 
 @pytest.fixture
