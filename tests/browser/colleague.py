@@ -113,6 +113,7 @@ class Colleague:
     def looks_whole(self, *names: str) -> None:
         """Nothing stands outside of the page, and all but names is in the reader's language."""
         main = self.page.locator("main")
+        self.page.wait_for_load_state()  # a click is over when its page begins, which has nothing on it yet
         assert self.page.evaluate(SIDEWAYS) == 0, self.page.url
         outside = main.evaluate(OUTSIDE)
         assert outside == [], (outside, self.page.url)
