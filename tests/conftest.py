@@ -24,6 +24,7 @@ from bot.access.users import Users
 from bot.kotae import Kotae
 from bot.settings import Settings
 from knowledge_base import library
+from knowledge_base.embedding import MiniLM
 from tests import servers
 from tests.people import Admin, Customer, Operator
 from web.app import create_app
@@ -72,9 +73,10 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def one_embedder() -> Iterator[None]:
-    """The real embedder, loaded once for all installations of the run."""
+    """The real embedder, loaded and warmed up once for all installations of the run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(library, "embedder_of", functools.cache(library.embedder_of))
+        patch.setattr(MiniLM, "warm_up", functools.cache(MiniLM.warm_up))
         yield
 
 
