@@ -24,6 +24,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from bot.conversations.question import clean
 from bot.evaluation.values import AskedQuestion, Fact, Part
+from knowledge_base.readers import separated
 from knowledge_base.readers.text import decode, line
 from strategies.base import Turn
 from strategies.lora.pairs.values import BadLines, Fault
@@ -148,9 +149,11 @@ def _json(written: str) -> Any:
 def _rows(text: str, name: str) -> Iterator[tuple[int, Any]]:
     """The rows of a table by the names in its first line."""
     first = text.lstrip("\n").split("\n", 1)[0]
-    rows = csv.reader(
-        io.StringIO(text), delimiter="\t" if "\t" in first else ";" if "," not in first else ","
-    )
+    separator = "\t" if "\t" in first else ";" if "," not in first else ","
+    rows = csv.reader(io.StringIO(text), delimiter=separator)
+    header: list[str] = []
+    names: list[str] = []
+    below: list[tuple[int, list[str]]] = []
     try:
         header = next(rows, [])
         names = [COLUMNS.get(head, head) for head in (line(cell).lower() for cell in header)]
@@ -158,15 +161,18 @@ def _rows(text: str, name: str) -> Iterator[tuple[int, Any]]:
             fault = f"the first line of {name!r} names no column 'question'"
             yield 0, BadQuestions([Fault(0, fault)])
             return
-        for row in rows:
-            cells = dict(zip(names, map(_unguarded, row), strict=False))
-            if any(cells.values()):
-                yield rows.line_num, cells
+        below.extend((rows.line_num, row) for row in rows if any(row))
     except csv.Error as fault:
         yield (
             rows.line_num,
             BadQuestions([Fault(0, f"its quotation marks or separators are broken ({fault})")]),
         )
+    usual = separated.usual_width([header, *(row for _number, row in below)])
+    for number, row in below:
+        if wide := separated.too_wide(header, row, usual, separator):
+            yield number, BadQuestions([Fault(0, wide)])
+        else:
+            yield number, dict(zip(names, map(_unguarded, row), strict=False))
 
 
 # ---- one question ----

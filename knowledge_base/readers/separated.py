@@ -1,7 +1,8 @@
-"""CSV and its relatives: which character separates, and what to do where the quoting is broken."""
+"""CSV and its relatives: which character separates, and what to do where quotation marks are wrong."""
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from knowledge_base.errors import TooLarge, Unreadable
@@ -12,6 +13,7 @@ from knowledge_base.readers.source import Source
 SEPARATORS = ",\t;|"
 LONGEST_CELL = 50  # lines; a quotation mark left open must not swallow the rest of the file
 NAMED = 5  # broken rows that a note names one by one
+SHOWN = 200  # characters of a row that are shown of one with too many cells
 
 
 def read(source: Source) -> Outline:
@@ -77,6 +79,34 @@ def row_at(lines: Sequence[str], at: int, separator: str) -> tuple[list[str] | N
             if "unexpected end" not in str(error):
                 break
     return None, 1
+
+
+def usual_width(rows: Sequence[Sequence[str]]) -> int:
+    """How many cells most rows have: a spreadsheet may end each with separators of its own."""
+    return max(Counter(map(len, rows)).items(), key=lambda each: (each[1], -each[0]), default=(0, 0))[0]
+
+
+def too_wide(header: Sequence[str], row: Sequence[str], usual: int, separator: str) -> str:
+    """Why a row with more cells than the header names cannot be taken, in a sentence; "" for any other row.
+
+    A separator outside quotation marks cuts a cell in two, and all behind it stands below another's name.
+    """
+    names = [cell.strip() for cell in header if cell.strip()]
+    last = max((place for place, cell in enumerate(header) if cell.strip()), default=-1)
+    if not any(cell.strip() for cell in row[last + 1 :]) and len(row) <= max(len(header), usual):
+        return ""
+    cells = " | ".join(" ".join(cell.split()) for cell in row)
+    read = cells if len(cells) <= SHOWN else f"{cells[:SHOWN]}…"
+    return (
+        f"it has {len(row)} columns, and {last + 1} are expected ({', '.join(names)}): {read} "
+        f'– a cell with the separator in it is written "…{separator}…"'
+    )
+
+
+def cut(header: Sequence[str], row: Sequence[str]) -> Sequence[str]:
+    """The columns whose cell begins with a space, as what follows a comma in a sentence does."""
+    places = range(1, min(len(header), len(row)))
+    return [header[place] for place in places if row[place].startswith(" ") and row[place].strip()]
 
 
 def separator_of(lines: Sequence[str]) -> str:

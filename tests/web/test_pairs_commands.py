@@ -45,6 +45,17 @@ def test_what_is_wrong_is_told_by_line_and_the_exit_code_says_so(terminal: Termi
     assert [fault["line"] for fault in told["faults"]] == [5]
 
 
+def test_a_comma_outside_quotation_marks_is_told_with_its_line_and_nothing_is_kept(
+    terminal: Terminal,
+) -> None:
+    file = write(terminal, "question,answer", "How long, in months?,24", "How hot?,95 °C.", name="faq.csv")
+    for command in ("check", "import"):
+        done = terminal("pairs", command, file)
+        assert done.exit_code == 1
+        assert "line 2: it has 3 columns, and 2 are expected (question, answer)" in done.output
+    assert terminal.json("pairs", "list")["total"] == 0
+
+
 def test_a_file_with_faulty_lines_is_kept_only_on_request(terminal: Terminal) -> None:
     file = write(terminal, *PAIRS, "nothing")
     refused = terminal("pairs", "import", file)

@@ -88,6 +88,24 @@ def test_the_report_names_each_line_and_what_is_wrong_with_it(admin: Admin) -> N
     assert "jane.doe@gmail.com" not in report
 
 
+def test_a_row_with_too_many_columns_is_named_with_what_is_expected_and_left_out_whole(
+    admin: Admin, kotae: Kotae
+) -> None:
+    sheet = "question,answer\nHow long, in months?,24\nHow hot?,95 °C.\n".encode()
+    report = chooses(admin, sheet, "faq.csv").text
+    assert "it has 3 columns, and 2 are expected (question, answer): How long | in months? | 24" in report
+    assert "line 2" in report
+    assert "Keep 1 pairs, leave 1 lines out" in report
+    keeps(admin, sheet, "faq.csv")
+    assert [kept.pair.question for kept in kotae.pairs.list().pairs] == ["How hot?"]
+
+
+def test_a_row_that_may_have_been_cut_is_to_be_looked_at_before_it_is_kept(admin: Admin) -> None:
+    report = chooses(admin, b"question,answer,tags\nIs it loud?,No, it is quiet.\n", "faq.csv").text
+    assert "Lines that are taken, to look at first" in report
+    assert "begins with a space: if a comma has cut the cell before it" in report
+
+
 def test_personal_data_is_taken_out_and_noted_in_the_audit(admin: Admin, kotae: Kotae) -> None:
     keeps(admin, lines({"question": "Where?", "answer": "Write to jane.doe@gmail.com about it."}))
     (kept,) = kotae.pairs.list().pairs

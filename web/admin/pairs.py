@@ -237,7 +237,7 @@ def groups(preview: Preview) -> Iterator[Group]:
     read = preview.reading
     for faults, severity, title in (
         (read.faults, "error", _("Lines that cannot be taken")),
-        (read.notes, "note", _("Left out of lines that were taken")),
+        (read.notes, "warning", _("Lines that are taken, to look at first")),
     ):
         if faults:
             yield Group(str(title), severity, [unread(fault) for fault in faults])

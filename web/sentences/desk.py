@@ -45,6 +45,14 @@ SENTENCES = (
     _l("it is no JSON: %(why)s"),
     _l("its quotation marks or separators are broken (%(why)s)"),
     _l('its quotation marks are broken: a cell with one inside is written "…""…"'),
+    _l(
+        "it has %(n)s columns, and %(expected)s are expected (%(names)s): %(read)s "
+        '– a cell with the separator in it is written "…%(separator)s…"'
+    ),
+    _l(
+        "what stands below '%(column)s' begins with a space: if a comma has cut the cell before it, "
+        "write that cell in quotation marks"
+    ),
     _l("the first line of '%(name)s' names no column 'question'"),
     _l("no line of '%(name)s' names its columns: begin with a line 'question,answer'"),
     _l("it is nested too deeply"),

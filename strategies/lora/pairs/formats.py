@@ -74,7 +74,7 @@ class Reading:
     pairs: tuple[Pair, ...]
     lines: tuple[int, ...]
     faults: tuple[Fault, ...] = ()
-    notes: tuple[Fault, ...] = ()  # what was left out of lines that were taken
+    notes: tuple[Fault, ...] = ()  # what to look at in lines that were taken
 
 
 # ---- reading ----
@@ -99,7 +99,7 @@ def read_lines(stream: BinaryIO, name: str, limits: Limits = DEFAULTS) -> Readin
     lines: list[int] = []
     faults: list[Fault] = []
     notes: list[Fault] = []
-    for number, entry in _rows(text, name) if table else _entries(text):
+    for number, entry, remarks in _rows(text, name) if table else _entries(text):
         if len(pairs) + len(faults) >= limits.rows:
             raise BadPairs([Fault(0, f"{name!r} has more than {limits.rows:,} pairs: split it into several")])
         try:
@@ -109,7 +109,7 @@ def read_lines(stream: BinaryIO, name: str, limits: Limits = DEFAULTS) -> Readin
         except BadPairs as fault:
             faults += [Fault(number, one.sentence) for one in fault.faults]
         else:
-            notes += [Fault(number, note) for note in form.notes()]
+            notes += [Fault(number, note) for note in (*remarks, *form.notes())]
     if not pairs and not faults:
         faults.append(Fault(0, f"{name!r} holds no pairs"))
     return Reading(tuple(pairs), tuple(lines), tuple(faults), tuple(notes))
@@ -131,26 +131,30 @@ def _text(stream: BinaryIO, name: str, limits: Limits) -> str:
     return text
 
 
-def _entries(text: str) -> Iterator[tuple[int, Any]]:
+Line = tuple[int, Any, Sequence[str]]
+"""Its number, what it holds or the BadPairs that it is, and what to look at before it is taken."""
+
+
+def _entries(text: str) -> Iterator[Line]:
     """What the lines of a file of JSON hold. A line that is no JSON gives its BadPairs."""
     if text.lstrip().startswith("["):
         yield from _array(text)
         return
     for number, written in enumerate(text.split("\n"), start=1):
         if written.strip():
-            yield number, _json(written)
+            yield number, _json(written), ()
 
 
-def _array(text: str) -> Iterator[tuple[int, Any]]:
+def _array(text: str) -> Iterator[Line]:
     """The entries of one array, as Alpaca and ShareGPT are often handed around."""
     whole = _json(text)
     if isinstance(whole, BadPairs):
-        yield 0, whole
+        yield 0, whole, ()
         return
     at, decoder = text.index("[") + 1, json.JSONDecoder()
     for entry in whole:
         at = re.compile(r"[\s,]*").match(text, at).end()  # type: ignore[union-attr]  # it matches nothing, too
-        yield text.count("\n", 0, at) + 1, entry
+        yield text.count("\n", 0, at) + 1, entry, ()
         at = decoder.raw_decode(text, at)[1]
 
 
@@ -165,27 +169,49 @@ def _json(written: str) -> Any:
         return BadPairs([Fault(0, "it is no JSON: a number is too long")])
 
 
-def _rows(text: str, name: str) -> Iterator[tuple[int, Any]]:
+def _rows(text: str, name: str) -> Iterator[Line]:
     """The pairs that the rows of a table hold; a row may hold one for each language."""
-    rows = text.splitlines(keepends=True)
-    header: Sequence[str] = ()
-    columns: tables.Columns | None = None
-    for seen, (number, row, sound) in enumerate(separated.parse(rows, separated.separator_of(rows) or ",")):
-        if not any(cell.strip() for cell in row):
-            continue
-        if columns is None:
-            header, columns = row, tables.columns_of(row)
-            if columns is None and seen >= 10:  # a title or a note may stand above the header
-                break
-            continue
-        for pair in columns.pairs:
-            yield number, _cells(header, row, pair) if sound else BadPairs([Fault(0, BROKEN)])
-    if columns is None:
-        header_fault = f"no line of {name!r} names its columns: begin with a line 'question,answer'"
-        yield 0, BadPairs([Fault(0, header_fault)])
+    written = text.splitlines(keepends=True)
+    separator = separated.separator_of(written) or ","
+    rows = [one for one in separated.parse(written, separator) if any(cell.strip() for cell in one[1])]
+    for place, (_number, header, _sound) in enumerate(rows[:ABOVE]):
+        if columns := tables.columns_of(header):
+            yield from _below(header, columns, rows[place + 1 :], separator)
+            return
+    header_fault = f"no line of {name!r} names its columns: begin with a line 'question,answer'"
+    yield 0, BadPairs([Fault(0, header_fault)]), ()
 
 
+ABOVE = 10  # rows in which a header is looked for: a title or a note may stand above it
 BROKEN = 'its quotation marks are broken: a cell with one inside is written "…""…"'
+
+
+def _below(
+    header: Sequence[str],
+    columns: tables.Columns,
+    rows: Sequence[tuple[int, list[str], bool]],
+    separator: str,
+) -> Iterator[Line]:
+    sheet = [header, *(row for _number, row, _sound in rows)]
+    usual = separated.usual_width(sheet)
+    spaced = sum(bool(separated.cut(header, row)) for row in sheet)
+    by_accident = spaced * 2 <= len(sheet)  # where most rows have it, it is how the desk writes
+    for number, row, sound in rows:
+        fault = separated.too_wide(header, row, usual, separator) if sound else BROKEN
+        if fault:
+            yield number, BadPairs([Fault(0, fault)]), ()
+            continue
+        remarks = [_remark(name) for name in separated.cut(header, row) if by_accident]
+        for pair in columns.pairs:
+            yield number, _cells(header, row, pair), remarks
+            remarks = []
+
+
+def _remark(column: str) -> str:
+    return (
+        f"what stands below {column!r} begins with a space: if a comma has cut the cell before it, "
+        "write that cell in quotation marks"
+    )
 
 
 def _cells(header: Sequence[str], row: Sequence[str], pair: tables.Pair) -> dict[str, Any]:

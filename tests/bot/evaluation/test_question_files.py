@@ -123,6 +123,14 @@ def test_a_table_names_its_columns() -> None:
     assert faults("a,b\n1,2", "q.csv") == ["the first line of 'q.csv' names no column 'question'"]
 
 
+def test_a_row_that_a_comma_has_cut_loses_no_word_unseen() -> None:
+    with pytest.raises(
+        BadQuestions, match=r"line 3: it has 3 columns, and 2 are expected \(question, tags\)"
+    ):
+        read_text("question,tags\nHow heavy?,weight\nHow long, in months?,warranty\n", "q.csv")
+    assert len(read_text("question,tags\nHow heavy?,weight,\nHow long?,warranty,\n", "q.csv")) == 2
+
+
 def test_a_file_that_is_no_text_is_refused() -> None:
     with pytest.raises(BadQuestions, match="is no text"):
         read_text(b"\x00\x01\x02\xff" * 200)

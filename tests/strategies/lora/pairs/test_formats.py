@@ -176,6 +176,44 @@ def test_a_row_with_broken_quotation_marks_or_nothing_in_it_is_named() -> None:
     assert "quotation marks" in str(reading.faults[0])
 
 
+def test_a_row_that_a_comma_has_cut_is_named_with_what_was_read_and_what_is_expected() -> None:
+    sheet = file("question,answer", "How long, in months?,24", '"How long, in years?",2', "How hot?,95 °C.")
+    reading = read_lines(sheet, "faq.csv")
+    assert [str(fault) for fault in reading.faults] == [
+        "line 2: it has 3 columns, and 2 are expected (question, answer): How long | in months? | 24 "
+        '– a cell with the separator in it is written "…,…"'
+    ]
+    assert [pair.question for pair in reading.pairs] == ["How long, in years?", "How hot?"]
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("question,answer,fact,language", "How long, in months?,24,,"),  # what is too much is empty
+        ("question,answer,", "How long, in months?,24"),  # … stands below no name
+        ("question,answer,tags", "How long, in months?,24,warranty"),
+        ("question;answer", "How long; in months?;24"),
+    ],
+)
+def test_no_word_of_a_row_that_was_cut_is_lost_without_a_fault(header: str, row: str) -> None:
+    reading = read_lines(file(header, row), "faq.csv")
+    assert ([fault.line for fault in reading.faults], reading.pairs) == ([2], ())
+    assert "How long | in months? | 24" in str(reading.faults[0])
+
+
+def test_a_table_may_end_every_row_with_separators_of_its_own() -> None:
+    sheet = file("Our FAQ,,", "question,answer,,", "How hot?,95 °C.,,", "How heavy?,1 kg,,")
+    assert len(read(sheet, "excel.csv")) == 2
+    assert len(read(file("question,answer", "How hot?,95 °C.,", "How heavy?,1 kg,"), "typed.csv")) == 2
+
+
+def test_a_cut_row_that_fits_because_a_label_is_missing_is_to_be_looked_at() -> None:
+    sheet = ["question,answer,tags", "Is it loud?,No, it is quiet.", "How hot?,95 °C.,heat"]
+    (note,) = read_lines(file(*sheet), "faq.csv").notes
+    assert str(note).startswith("line 2: what stands below 'tags' begins with a space: if a comma has cut")
+    assert read_lines(file(sheet[0], "Is it loud?, No, noise", "How hot?, 95 °C, heat"), "x.csv").notes == ()
+
+
 def test_a_spreadsheet_runs_nothing_of_what_customers_wrote() -> None:
     pair = Pair('=HYPERLINK("https://x.example")', "-1 is no setting.", tags=("+1",))
     written = io.BytesIO()
