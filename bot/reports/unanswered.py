@@ -68,9 +68,13 @@ class UnansweredQuestions:
         self._engine = engine
         self._embedder = embedder
 
-    def groups(self, days: Days, most: int = MOST) -> Sequence[Group]:
-        """The most often asked first."""
-        asked = self.list(days)
+    def groups(self, days: Days, strategy: str = "", language: str = "", most: int = MOST) -> Sequence[Group]:
+        """The most often asked first; of all, or of one strategy or one language alone."""
+        asked = [
+            one
+            for one in self.list(days)
+            if strategy in ("", one.strategy) and language in ("", one.language)
+        ]
         wordings = dict.fromkeys((one.language, one.question) for one in asked)
         chosen = list(wordings)[:most]
         placed = dict(zip(chosen, self._placed(chosen), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import timedelta
 from io import StringIO
 
@@ -57,3 +58,20 @@ def test_an_unanswered_question_is_one_click_from_a_new_pair(
     operator.sends(form, question="Do you ship to Norway?", answer="Yes, in five days.", reason="missing")
     (candidate,) = kotae.candidates.list().candidates
     assert (candidate.question, candidate.answer) == ("Do you ship to Norway?", "Yes, in five days.")
+
+
+def test_unanswered_questions_of_one_strategy_or_one_language_are_looked_at_alone(
+    operator: Operator, customer: Customer, another_customer: Customer
+) -> None:
+    customer.asks("Do you ship to Norway?")
+    another_customer.asks("返品したい")
+    here = "/console/overview/unanswered"
+    spoken = operator.opens(f"{here}?spoken=ja").text
+    assert "返品したい" in spoken
+    assert "Norway" not in spoken
+    assert "Norway" in operator.opens(f"{here}?strategy=manuals&spoken=en").text
+    nobody = operator.opens(f"{here}?strategy=parrot").text
+    assert "Nothing of it in these days." in nobody
+    overview = operator.opens("/console/overview?spoken=ja").text
+    assert re.search(rf'href="{here}\?[^"]*spoken=ja', overview)  # from one to the other
+    assert re.search(r'href="/console/overview\?[^"]*spoken=ja', spoken)

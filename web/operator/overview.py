@@ -43,19 +43,38 @@ class Charts:
     tokens: Sequence[Bar]
 
 
+@dataclass(frozen=True)
+class Looked:
+    """At what the reader looks: some days, and of them one strategy or one language alone."""
+
+    days: Days
+    strategy: str
+    spoken: str
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """For a link that looks at the same."""
+        return {"first": self.days.first, "last": self.days.last, **self.alone}
+
+    @property
+    def alone(self) -> dict[str, str]:
+        return {name: value for name in ("strategy", "spoken") if (value := getattr(self, name))}
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The strategies to choose from, also one that is configured no more."""
+        return sorted({*kotae().strategies.names(), self.strategy} - {""})
+
+
 @bp.get("/overview")
 @requires("operator")
 def overview() -> ResponseReturnValue:
-    days, strategy, language = chosen_days(), request.args.get("strategy", ""), request.args.get("spoken", "")
-    told = kotae().traffic.overview(days, strategy, language)
+    looked = looked_at()
+    told = kotae().traffic.overview(looked.days, looked.strategy, looked.spoken)
     return render_template(
         "console/overview.html",
-        days=days,
+        looked=looked,
         ranges={n: Days.back(n) for n in RANGES},
-        strategy=strategy,
-        spoken=language,
-        alone={"strategy": strategy or None, "spoken": language or None},
-        names=sorted({*kotae().strategies.names(), strategy} - {""}),
         total=told.total,
         lines={by: told.lines[by] for by in TABLES},
         tables=TABLES,
@@ -71,10 +90,9 @@ def overview() -> ResponseReturnValue:
 @bp.get("/overview.csv")
 @requires("operator")
 def overview_file() -> ResponseReturnValue:
-    days = chosen_days()
-    name = f"overview-{days.first}-{days.last}.csv"
-    strategy, language = request.args.get("strategy", ""), request.args.get("spoken", "")
-    rows = kotae().traffic.overview(days, strategy, language).rows()
+    looked = looked_at()
+    name = f"overview-{looked.days.first}-{looked.days.last}.csv"
+    rows = kotae().traffic.overview(looked.days, looked.strategy, looked.spoken).rows()
     return Response(
         csv_lines(rows),
         mimetype="text/csv",
@@ -85,18 +103,23 @@ def overview_file() -> ResponseReturnValue:
 @bp.get("/overview/unanswered")
 @requires("operator")
 def unanswered() -> ResponseReturnValue:
-    days = chosen_days()
-    groups = kotae().unanswered.groups(days)
+    looked = looked_at()
+    groups = kotae().unanswered.groups(looked.days, looked.strategy, looked.spoken)
     return render_template(
         "console/unanswered.html",
-        days=days,
+        looked=looked,
         ranges={n: Days.back(n) for n in RANGES},
         groups=list(zip(groups, kotae().proposals.standing(groups), strict=True)),
     )
 
 
+def looked_at() -> Looked:
+    """From the address."""
+    return Looked(chosen_days(), request.args.get("strategy", ""), request.args.get("spoken", ""))
+
+
 def chosen_days() -> Days:
-    """From the address; what is no range of days is the last thirty."""
+    """What is no range of days is the last thirty."""
     try:
         days = Days(date.fromisoformat(request.args["first"]), date.fromisoformat(request.args["last"]))
     except (KeyError, ValueError):
