@@ -24,6 +24,12 @@ def rendered(text: str) -> Markup:
     return Markup(html)  # noqa: S704 - the renderer escapes whatever it did not write itself
 
 
+def plain(text: str) -> str:
+    """The text as it reads, in one line without its marks: where there is room for its beginning alone."""
+    return rendered(text).striptags()
+
+
 def teach(app: Flask) -> None:
-    """Templates may say `{{ text | markdown }}`."""
+    """Templates may say `{{ text | markdown }}`, and `{{ text | plain | truncate(80) }}`."""
     app.add_template_filter(rendered, "markdown")
+    app.add_template_filter(plain, "plain")

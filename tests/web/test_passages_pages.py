@@ -149,6 +149,18 @@ def test_markup_in_a_passage_stays_text(admin: Admin, kotae: Kotae, kettle: Docu
     assert "</textarea><b>" not in page
 
 
+def test_what_a_question_finds_beside_the_passages_is_shown_as_it_reads(
+    admin: Admin, kotae: Kotae, kettle: Document
+) -> None:
+    text = "Descale with **white** vinegar:\n\n- fill it <b>up</b>\n- rinse it twice"
+    changes(admin, kotae, kettle, "vinegar", "rewrite", text=text)
+    page = admin.opens(f"/console/documents/{kettle.id}/passages?q=descale").text
+    found = page.split('id="found"')[1].split("</ol>")[0]
+    assert "<strong>white</strong> vinegar" in found
+    assert "<li>fill it &lt;b&gt;up&lt;/b&gt;</li>" in found
+    assert "**" not in found
+
+
 def test_the_empty_corner_of_a_table_is_no_heading(admin: Admin, kotae: Kotae) -> None:
     admin.uploads(("doses.md", b"# Doses\n\n| | 1 cup | 2 cups |\n|---|---|---|\n| Dose | 9 g | 18 g |\n"))
     (document,) = kotae.library.documents()
