@@ -7,6 +7,7 @@ one direction: an admin may hold a taught pair out.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -46,6 +47,7 @@ DEFAULTS = Limits()
 
 Use = Literal["training", "documents", "both"]
 USES = get_args(Use)
+BY_ITSELF = re.compile("[0-9a-f]{12}")  # a fact that nobody named: `Pair.about`
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Kept:
     updated_at: datetime
     withdrawn: str = ""
     use: Use = "training"
+
+    @property
+    def fact(self) -> str:
+        """What somebody has called its fact; "" where it is named by itself, which says nothing to people."""
+        return "" if BY_ITSELF.fullmatch(self.pair.fact) else self.pair.fact
 
 
 @dataclass(frozen=True)
@@ -249,6 +256,14 @@ class Pairs:
     def get(self, pair_id: str) -> Kept:
         with reading(self._engine) as session:
             return _kept(_found(session, pair_id))
+
+    def wordings(self, facts: Collection[str]) -> Mapping[str, int]:
+        """How many pairs ask for each of these facts."""
+        counted = (
+            sa.select(PairRow.fact, sa.func.count()).where(PairRow.fact.in_(facts)).group_by(PairRow.fact)
+        )
+        with reading(self._engine) as session:
+            return dict(session.execute(counted).all())
 
     def all(self) -> Sequence[Pair]:
         """What a training is given: all that is not withdrawn, each with its part."""

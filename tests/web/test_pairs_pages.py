@@ -211,6 +211,37 @@ def test_the_same_pair_twice_is_refused_by_name(filled: Admin) -> None:
     assert "is there already with this answer" in answer.text
 
 
+def test_a_pair_shows_the_other_wordings_of_its_question_and_no_hash(filled: Admin, kotae: Kotae) -> None:
+    first, second, alone, *_ = kotae.pairs.list().pairs
+    page = filled.opens(f"/console/pairs/{first.id}").text
+    assert f'href="/console/pairs/{second.id}"' in page
+    assert second.pair.question in page
+    assert alone.pair.question not in page
+    assert "None yet." in filled.opens(f"/console/pairs/{alone.id}").text
+    whole = filled.opens("/console/pairs").text
+    wordings = f"/console/pairs?of={first.id}"
+    assert wordings in whole
+    assert first.pair.fact not in page + whole
+    assert "2 of 4 pairs" in filled.opens(wordings).text
+
+
+def test_another_wording_is_added_from_a_pair_and_stays_with_it(filled: Admin, kotae: Kotae) -> None:
+    (first, *_) = kotae.pairs.list("hold").pairs
+    form = f"/console/pairs/new?like={first.id}"
+    assert first.pair.answer in filled.opens(form).text
+    filled.sends(form, question="How many litres fit in?", answer="1.7 litres, up to the mark.")
+    (added,) = kotae.pairs.list("mark").pairs
+    assert added.pair.fact == first.pair.fact
+    filled.sends(f"/console/pairs/{added.id}", question="How many litres?", answer="Up to the mark: 1.7.")
+    assert kotae.pairs.get(added.id).pair.fact == first.pair.fact
+    filled.sends(
+        f"/console/pairs/{added.id}", question="How many litres?", answer="1.7 litres.", fact="tank.s"
+    )
+    assert kotae.pairs.get(added.id).pair.fact == "tank.s"
+    assert 'value="tank.s"' in filled.opens(f"/console/pairs/{added.id}").text
+    assert filled.opens("/console/pairs/new?like=nothing").status_code == 404
+
+
 def test_what_is_held_out_stays_held_out(admin: Admin, kotae: Kotae) -> None:
     for question in ("Is it loud?", "How loud is it?", "Does it make noise?"):
         admin.sends("/console/pairs/new", question=question, answer="It is as quiet as a cat.")

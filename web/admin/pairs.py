@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from bot.teaching.pairs import Kept, PairRefused, Preview, UnknownPair
+from bot.teaching.pairs import Kept, Page, PairRefused, Preview, UnknownPair
 from strategies.lora.pairs import FORMATS, BadPairs, Fault, Finding
 from web import languages
 from web.admin import bp
@@ -27,6 +27,7 @@ from web.security import accepts_bytes
 from web.sentences import told
 
 PAGE = 25
+WORDINGS = 12  # of one fact, that are read beside a pair
 TOLD = 8  # findings of a kind that are read at once; the others are a click away
 FILE_BYTES = 8 * 1024 * 1024  # some ten thousand pairs; the command line takes larger files
 FORM_BYTES = 64 * 1024
@@ -104,11 +105,15 @@ def pairs() -> ResponseReturnValue:
         name: request.args.get(name, "") for name in ("written", "tag", "part")
     }  # not "language": that is the page's own
     page = max(request.args.get("page", 1, type=int), 1)
-    found = kotae().pairs.list(query, **wanted(chosen), limit=PAGE, offset=(page - 1) * PAGE)
+    of = known(request.args["of"]) if request.args.get("of") else None
+    fact = of.pair.fact if of else ""
+    found = kotae().pairs.list(query, **wanted(chosen), fact=fact, limit=PAGE, offset=(page - 1) * PAGE)
     return render_template(
         "console/pairs.html",
         pairs=found.pairs,
         found=found.total,
+        of=of,
+        wordings=kotae().pairs.wordings({one.pair.fact for one in found.pairs}),
         counts=kotae().pairs.counts(),
         waiting=kotae().candidates.list(limit=1).total,
         query=query,
@@ -255,32 +260,30 @@ def unread(fault: Fault) -> Unread:
 @bp.get("/pairs/new")
 @requires("admin")
 def new_pair() -> ResponseReturnValue:
-    return pair_page(None, {})
+    like = another_wording_of()
+    told = {name: getattr(like.pair, name) for name in ("answer", "language", "tags")} if like else {}
+    return pair_page(None, told)
 
 
 @bp.post("/pairs/new")
 @requires("admin")
 def add_pair() -> ResponseReturnValue:
-    entry = typed()
+    entry, like = typed(), another_wording_of()
+    entry["fact"] = entry["fact"] or (like.pair.fact if like else "")
     try:
         kotae().pairs.add(entry, by=current_user.email)
     except (BadPairs, PairRefused) as refused:
         return pair_page(None, entry, told(refused))
     flash(_("The pair is kept."), "success")
-    return redirect(url_for("admin.pairs"))
+    return redirect(url_for("admin.pair", pair_id=like.id) if like else url_for("admin.pairs"))
 
 
 @bp.get("/pairs/<pair_id>")
 @requires("admin")
 def pair(pair_id: str) -> ResponseReturnValue:
     kept = known(pair_id)
-    return pair_page(
-        kept,
-        {
-            name: getattr(kept.pair, name)
-            for name in ("question", "answer", "fact", "language", "tags", "split")
-        },
-    )
+    told = {name: getattr(kept.pair, name) for name in ("question", "answer", "language", "tags", "split")}
+    return pair_page(kept, {**told, "fact": kept.fact})
 
 
 @bp.post("/pairs/<pair_id>")
@@ -288,6 +291,7 @@ def pair(pair_id: str) -> ResponseReturnValue:
 def edit_pair(pair_id: str) -> ResponseReturnValue:
     kept, entry = known(pair_id), typed()
     entry["split"] = entry["split"] or kept.pair.split  # what is held out stays so
+    entry["fact"] = entry["fact"] or ("" if kept.fact else kept.pair.fact)  # its wordings stay together
     try:
         kotae().pairs.edit(pair_id, entry, by=current_user.email)
     except (BadPairs, PairRefused) as refused:
@@ -325,6 +329,11 @@ def restore_pair(pair_id: str) -> ResponseReturnValue:
     return redirect(url_for("admin.pair", pair_id=pair_id))
 
 
+def another_wording_of() -> Kept | None:
+    """The pair that the new one asks for in other words."""
+    return known(request.args["like"]) if request.args.get("like") else None
+
+
 def known(pair_id: str) -> Kept:
     try:
         return kotae().pairs.get(pair_id)
@@ -343,8 +352,36 @@ def typed() -> dict[str, Any]:
 
 
 def pair_page(kept: Kept | None, entry: Mapping[str, Any], fault: str = "") -> ResponseReturnValue:
-    text = render_template("console/pair.html", kept=kept, fields=pair_fields(kept, entry), fault=fault)
+    of = kept or another_wording_of()
+    text = render_template(
+        "console/pair.html",
+        kept=kept,
+        of=of,
+        wordings=other_wordings(of, kept) if of else None,
+        fields=pair_fields(kept, entry),
+        fact=fact_field(entry),
+        fault=fault,
+    )
     return text, 400 if fault else 200
+
+
+def other_wordings(of: Kept, but: Kept | None) -> Page:
+    """What else asks for the same, some of it; all but the pair whose page it is."""
+    found = kotae().pairs.list(fact=of.pair.about, limit=None)
+    others = tuple(one for one in found.pairs if but is None or one.id != but.id)
+    return Page(others[:WORDINGS], found.total - (len(found.pairs) - len(others)))
+
+
+def fact_field(entry: Mapping[str, Any]) -> Field:
+    return Field(
+        "fact",
+        _("Name of the fact"),
+        value=entry.get("fact", ""),
+        about=_(
+            "As files call it: pairs of one name are wordings of one question. "
+            "Empty: those that are answered alike."
+        ),
+    )
 
 
 def pair_fields(kept: Kept | None, entry: Mapping[str, Any]) -> list[Field]:
@@ -353,12 +390,6 @@ def pair_fields(kept: Kept | None, entry: Mapping[str, Any]) -> list[Field]:
     return [
         Field("question", _("Question"), "area", entry.get("question", ""), needed=True),
         Field("answer", _("Answer"), "area", entry.get("answer", ""), limits={"rows": 6}, needed=True),
-        Field(
-            "fact",
-            _("Fact"),
-            value=entry.get("fact", ""),
-            about=_("A name that all wordings of one question share; empty: by the answer."),
-        ),
         Field(
             "language",
             _("Language"),
