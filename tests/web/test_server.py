@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
+
+from web.cli import main
 
 CONFIG = """
 [chat]
@@ -38,34 +42,29 @@ class Server:
         return {"Authorization": f"Bearer {opened.json()['token']}"}
 
 
+def command(data: Path, *words: str) -> list[str]:
+    place = ["--data", str(data), "--config", str(data.parent / "kotae.toml")]
+    return [sys.executable, "-m", "web.cli", *place, *words]
+
+
 def kotae(data: Path, *words: str, **more: object) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "web.cli",
-        "--data",
-        str(data),
-        "--config",
-        str(data.parent / "kotae.toml"),
-    ]
-    return subprocess.run([*command, *words], capture_output=True, text=True, timeout=150, **more)  # type: ignore[call-overload]
+    return subprocess.run(command(data, *words), capture_output=True, text=True, timeout=150, **more)  # type: ignore[call-overload]
+
+
+def refused(data: Path, *words: str) -> str:
+    """What is said where a command ends before anything is loaded or forked; this process can be told it."""
+    place = ["--data", str(data), "--config", str(data.parent / "kotae.toml")]
+    done = CliRunner().invoke(main, [*place, *words], catch_exceptions=False)
+    assert done.exit_code == 2, done.output
+    return done.stderr
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
     (folder / "kotae.toml").write_text(CONFIG)
-    command = [
-        sys.executable,
-        "-m",
-        "web.cli",
-        "--data",
-        str(folder / "data"),
-        "--config",
-        str(folder / "kotae.toml"),
-    ]
     with subprocess.Popen(
-        [*command, "serve", "--port", "0", "--json"],
+        command(folder / "data", "serve", "--port", "0", "--json"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -153,35 +152,33 @@ def test_a_second_server_on_the_same_port_says_so_before_anything_else(
 ) -> None:
     (tmp_path / "kotae.toml").write_text(CONFIG)
     port = server.address.rsplit(":", 1)[1]
-    done = kotae(tmp_path / "data", "serve", "--port", port)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"Error: 127.0.0.1:{port} cannot be used: another program listens there.")
+    said = refused(tmp_path / "data", "serve", "--port", port)
+    assert said.startswith(f"Error: 127.0.0.1:{port} cannot be used: another program listens there.")
     assert not (tmp_path / "data").exists()
 
 
 def test_a_second_process_on_the_same_data_directory_says_so(server: Server) -> None:
-    for words in (["serve", "--port", "0"], ["search", "filter"], ["ask", "filter?"]):
-        done = kotae(server.data, *words)
-        assert done.returncode == 2, done.stdout + done.stderr
-        assert done.stderr.startswith("Error: the data directory ")
-        assert "is in use by process" in done.stderr
-        assert "Traceback" not in done.stderr
+    done = kotae(server.data, "serve", "--port", "0")
+    assert done.returncode == 2, done.stdout + done.stderr
+    others = [refused(server.data, *words) for words in (["search", "filter"], ["ask", "filter?"])]
+    for said in (done.stderr, *others):
+        assert said.startswith("Error: the data directory ")
+        assert "is in use by process" in said
+        assert "Traceback" not in said
 
 
 def test_a_port_that_this_user_may_not_open_and_an_address_that_is_not_ours_are_sentences(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "kotae.toml").write_text(CONFIG)
-    done = kotae(tmp_path / "data", "serve", "--host", "203.0.113.7", "--port", "0")
-    assert done.returncode == 2
-    assert "this machine has no such address" in done.stderr
+    said = refused(tmp_path / "data", "serve", "--host", "203.0.113.7", "--port", "0")
+    assert "this machine has no such address" in said
 
 
 def test_more_processes_without_a_chroma_server_are_refused(tmp_path: Path) -> None:
     (tmp_path / "kotae.toml").write_text(CONFIG)
-    done = kotae(tmp_path / "data", "serve", "--processes", "2")
-    assert done.returncode == 2
-    assert "more than one process needs a Chroma server" in done.stderr
+    said = refused(tmp_path / "data", "serve", "--processes", "2")
+    assert "more than one process needs a Chroma server" in said
 
 
 def test_a_customer_who_leaves_is_noticed_and_what_they_read_is_kept(server: Server) -> None:
@@ -204,17 +201,8 @@ def test_a_customer_who_leaves_is_noticed_and_what_they_read_is_kept(server: Ser
 def test_a_stream_that_is_being_read_when_the_server_is_stopped_is_finished(tmp_path: Path) -> None:
     """SIGTERM lets answers end; only then the process does."""
     (tmp_path / "kotae.toml").write_text(CONFIG)
-    command = [
-        sys.executable,
-        "-m",
-        "web.cli",
-        "--data",
-        str(tmp_path / "data"),
-        "--config",
-        str(tmp_path / "kotae.toml"),
-    ]
     with subprocess.Popen(
-        [*command, "serve", "--port", "0", "--json"],
+        command(tmp_path / "data", "serve", "--port", "0", "--json"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -239,8 +227,10 @@ def test_a_stream_that_is_being_read_when_the_server_is_stopped_is_finished(tmp_
 
 
 def test_what_cannot_warm_up_ends_the_server_with_a_sentence(tmp_path: Path) -> None:
+    """A model is configured, and what loads it is not installed."""
     (tmp_path / "kotae.toml").write_text('[embedding]\nmodel = "/nowhere/model"\n' + CONFIG)
-    done = kotae(tmp_path / "data", "serve", "--port", "0")
+    (tmp_path / "langchain_huggingface.py").write_text("raise ImportError")
+    done = kotae(tmp_path / "data", "serve", "--port", "0", env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert done.returncode == 2
-    assert "Kotae cannot start: " in done.stderr
+    assert "Kotae cannot start: the embedding model '/nowhere/model' needs " in done.stderr
     assert "Traceback" not in done.stderr
