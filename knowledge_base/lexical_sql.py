@@ -69,10 +69,11 @@ class Sqlite(Dialect):
         "USING fts5(context, text, tokenize = \"ascii tokenchars '.,'\")",
     )
     add = sa.text("INSERT INTO passage_words (rowid, context, text) VALUES (:row, :context, :text)")
+    # FTS5's own order (`ORDER BY rank`) takes half as long again as sorting what it found
     search = sa.text(
-        "SELECT passage_id, -passage_words.rank AS score FROM passage_words "
-        "JOIN passage_rows ON passage_rows.row = passage_words.rowid "
-        "WHERE passage_words MATCH :asked ORDER BY passage_words.rank LIMIT :k"
+        "SELECT passage_id, score FROM (SELECT rowid AS found, -bm25(passage_words) AS score "
+        "FROM passage_words WHERE passage_words MATCH :asked ORDER BY score DESC, found LIMIT :k) "
+        "JOIN passage_rows ON passage_rows.row = found ORDER BY score DESC, found"
     )
 
     def kept(self, words: Sequence[str]) -> Mapping[str, Any]:  # noqa: ARG002

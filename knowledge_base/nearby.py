@@ -52,7 +52,7 @@ class Nearby:
         cosines = np.vecdot(rows, vector / max(float(np.linalg.norm(vector)), 1e-12))  # wakes no threads
         near = np.argpartition(-cosines, k - 1)[:k] if k < len(ids) else np.arange(len(ids))
         best = near[np.argsort(-cosines[near], kind="stable")]
-        return [(ids[n], float(cosines[n])) for n in best]
+        return [(ids[n], cosine) for n, cosine in zip(best.tolist(), cosines[best].tolist(), strict=True)]
 
     def _gathered(self) -> tuple[list[str], Floats]:
         with self._changing:

@@ -1,6 +1,7 @@
 """Customers use the documents' words, and find the passages that have them."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
@@ -99,6 +100,55 @@ def test_no_question_breaks_the_search(engine: sa.Engine, question: str) -> None
         assert 0 <= match.strength <= 1
         assert match.coverage == pytest.approx(1 if hits else 0)
         connection.rollback()
+
+
+WORDS = st.lists(st.sampled_from(["bulb", "lamp", "tank", "mill", "tide", "zinc"]), max_size=9).map(" ".join)
+
+
+@given(question=WORDS, passages=st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=4))
+def test_how_a_questions_words_lie_in_a_passage_is_what_counting_them_one_by_one_finds(
+    engine: sa.Engine, question: str, passages: list[tuple[str, str]]
+) -> None:
+    with engine.connect() as connection:
+        lexical.create(connection)
+        for number, (context, text) in enumerate(passages):
+            lexical.add(connection, str(number), "d", context, text)
+        found = lexical.search(connection, question, 5).matches([str(n) for n in range(len(passages))])
+        weight = lexical.weights(connection, question)
+        connection.rollback()
+    for number, (context, text) in enumerate(passages):
+        match = found[str(number)]
+        told = (match.strength, match.coverage, match.heading, match.order)
+        assert told == pytest.approx(counted(question.split(), weight, context.split(), text.split()))
+
+
+def counted(
+    question: list[str], weight: dict[str, float], context: list[str], text: list[str]
+) -> tuple[float, float, float, float]:
+    """Strength, coverage, heading and order by their definition; none of these words is one of grammar."""
+    whole, words = sum(weight.values()) or 1, context + text
+    there = {*pairwise(context), *pairwise(text)}
+    usual = lexical.SATURATION * (
+        1 - lexical.LENGTH_COUNTS + lexical.LENGTH_COUNTS * len(words) / lexical.USUAL_LENGTH
+    )
+    asked = set(pairwise(question))
+    pairs = {pair: weight[pair[0]] + weight[pair[1]] for pair in asked}
+    return (
+        sum(weight[word] * words.count(word) / (words.count(word) + usual) for word in weight) / whole,
+        sum(weight[word] for word in weight if word in words) / whole,
+        sum(weight[word] for word in weight if word in context) / whole,
+        sum(pairs[pair] for pair in asked & there) / (sum(pairs.values()) or 1),
+    )
+
+
+def test_what_is_remembered_of_one_question_serves_the_next(connection: sa.Connection) -> None:
+    remembered = lexical.Remembered()
+    for question in ("faults of the lamp", "the lamp's warranty", "a zebra in the lamp", "刃の掃除"):
+        kept = lexical.search(connection, question, 5, remembered)
+        new = lexical.search(connection, question, 5)
+        assert kept == new
+        assert kept.matches(list(PASSAGES)) == new.matches(list(PASSAGES))
+        assert lexical.weights(connection, question, remembered) == lexical.weights(connection, question)
 
 
 @pytest.mark.parametrize(
