@@ -103,6 +103,12 @@ def test_every_page_fits_a_telephone_and_speaks_japanese(
     kotae.drafts.begin("kettle", by="ann", count=1)
     until(lambda: kotae.drafts.list(run.set_id).total == 1, 60)
     page = colleague.page
+    colleague.opens(f"compare/{run.id}")
+    across = page.locator(".figures tr", has_text="正解の事実を含む割合").first.locator("td[data-label]")
+    boxes = [cell.bounding_box() for cell in across.all()]
+    assert len({box["y"] for box in boxes if box}) == 1  # to be compared: the strategies stand side by side
+    assert len({box["x"] for box in boxes if box}) == 3
+    assert page.locator("main").evaluate("main => main.scrollHeight") < 5000
     for path in (
         "compare",
         f"compare/{run.id}",

@@ -212,6 +212,7 @@ def test_figures_stand_side_by_side_with_intervals_and_what_is_better(
     assert page.count("<svg") >= 1
     assert "Quality against waiting" in said
     assert re.search(r"Gold facts said manuals − parrot \+100\.0 .* n = 2", said)
+    assert re.search(r"Do they differ at all\? \d of \d differences are certain", said)  # before it is opened
     assert "Questions needed" in said
     assert "Under which conditions" in said
 
@@ -278,6 +279,8 @@ def test_the_report_is_one_page_that_loads_and_runs_nothing(
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "unsafe" not in policy
     assert "<script" not in report.text
+    assert "<details" not in report.text  # all of it is open, on paper too
+    assert "Do they differ at all?" in report.text
     assert " style=" not in report.text  # the policy would not have it
     assert "Gold facts said" in report.text
     saved = operator.opens(f"{path}/report?save=1")

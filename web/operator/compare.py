@@ -330,7 +330,8 @@ def cell(name: str, figure: Figure, metric: Metric, best: str) -> Cell:
     if not figure.n:
         return Cell(name, "–")
     known = figure.low == figure.low
-    interval = f"{show(figure.low, metric)} – {show(figure.high, metric)}" if known else ""
+    low, high = (show(value, metric).replace(" ", "\u00a0") for value in (figure.low, figure.high))
+    interval = f"{low} – {high}" if known else ""  # it breaks between the two alone
     return Cell(name, show(figure.value, metric), interval, best)
 
 
