@@ -115,6 +115,9 @@ def test_an_admin_sees_the_chat_in_other_colours_and_words_before_they_are_saved
     page, preview = admin.page, admin.page.frame_locator("#preview")
     question = LID[language][0]
     admin.labelled("Colour").fill("#aa0033")
+    expect(admin.labelled("Colour")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#preview")).to_be_in_viewport(ratio=0.5)  # beside it, or below it on a telephone
+    expect(preview.locator(".customer .said")).to_be_visible()
     admin.labelled("Title").fill("Ada")
     page.locator(f"#starters-{language}").fill(question)
     expect(preview.locator("#theme")).to_have_attribute("href", re.compile("aa0033"))

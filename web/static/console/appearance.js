@@ -13,6 +13,16 @@ function draw() {
   page.documentElement.dataset.scheme = typed.get("scheme");
   page.querySelector("h1").textContent = typed.get("title") || form.elements.title.placeholder;
   begins(page, typed.get(`starters-${page.documentElement.lang}`) ?? "");
+  asks(page);
+}
+
+// An empty chat has hardly a colour: a customer has asked in it.
+function asks(page) {
+  if (page.getElementById("sample")) return;
+  const said = page.getElementById("question-said").content.firstElementChild.cloneNode(true);
+  said.id = "sample";
+  said.querySelector(".said").textContent = form.dataset.sample;
+  page.getElementById("messages").firstElementChild.after(page.adoptNode(said));
 }
 
 function begins(page, lines) {
