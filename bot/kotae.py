@@ -31,12 +31,13 @@ from bot.conversations.feedback import Feedback
 from bot.conversations.question import clean, language_of
 from bot.conversations.turn import Reply, reply
 from bot.conversations.writings import Writings
-from bot.evaluation import drafts, opinions, runs
+from bot.evaluation import drafts, opinions, rehearsals, runs
 from bot.evaluation.asking import Asking
 from bot.evaluation.desk import Desk
 from bot.evaluation.drafts import Drafts
 from bot.evaluation.helper import Helpers
 from bot.evaluation.opinions import Opinions
+from bot.evaluation.rehearsals import Rehearsals
 from bot.evaluation.results import Results
 from bot.evaluation.sets import QuestionSets
 from bot.handoff.canned import CannedAnswers
@@ -151,6 +152,9 @@ class Kotae:
                 looking.KIND: lambda _arguments, tell: looking.work(self.watches, self.jobs, tell),
                 runs.KIND: lambda arguments, tell: self._as_chosen(self.evaluations.work, arguments, tell),
                 opinions.KIND: lambda arguments, tell: self.opinions.work(arguments, tell),
+                rehearsals.KIND: lambda arguments, tell: self._as_chosen(
+                    self.rehearsals.work, arguments, tell
+                ),
                 drafts.KIND: lambda arguments, tell: self.drafts.work(arguments, tell),
                 routing.LEARN: lambda arguments, tell: self._as_chosen(self.routers.work, arguments, tell),
                 DELIVER: self.deliveries.work,
@@ -195,6 +199,9 @@ class Kotae:
             conditions=self._conditions,
             embedder=library.embedder,
             manner=Desk(lambda: self.question_sets.set_apart(self.pairs.all()), library).manner,
+        )
+        self.rehearsals = Rehearsals(
+            engine, self.jobs, self.audit, self.question_sets, library.embedder, strategies, self.configured
         )
         self.helpers = Helpers(settings.helper, strategies, settings.prices)
         self.opinions = Opinions(engine, self.jobs, self.audit, self.evaluations, self.helpers)

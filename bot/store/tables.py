@@ -1,7 +1,7 @@
 """The tables of the bot. The knowledge base keeps its own in the same database (knowledge_base/catalogue.py).
 
 conversations ──< messages ── feedback        users        switches        jobs        audit        pairs
-question_sets ──< set_versions, set_questions, evaluation_runs ──< evaluation_answers
+question_sets ──< set_versions, set_questions, rehearsals, evaluation_runs ──< evaluation_answers
 conversations ──< handoffs, notes, looks, deliveries, writings        users ──< presence, looks        canned
 """
 
@@ -252,6 +252,22 @@ class OpinionRow(Base):
     prompt_tokens: Mapped[int]
     completion_tokens: Mapped[int]
     cost: Mapped[float]
+
+
+class RehearsalRow(Base):
+    __tablename__ = "rehearsals"
+    __table_args__ = (sa.UniqueConstraint("strategy", "set_id"),)
+
+    position: Mapped[int] = mapped_column(primary_key=True)
+    strategy: Mapped[str] = mapped_column(sa.String(200))
+    set_id: Mapped[str] = mapped_column(sa.ForeignKey("question_sets.id", ondelete="CASCADE"))
+    set_version: Mapped[int]
+    alike: Mapped[float]
+    embedding: Mapped[str]  # the embedder's identity
+    asked: Mapped[int]
+    again: Mapped[int]
+    wrong: Mapped[list[dict[str, Any]]]  # the ids of two questions: which was asked, whose answer it got
+    at: Mapped[datetime]
 
 
 class QuestionDraftRow(Base):

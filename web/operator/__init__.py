@@ -26,6 +26,7 @@ from web.operator import (  # noqa: E402 - they add their views to bp
     opinions,  # noqa: F401
     overview,  # noqa: F401
     question_sets,  # noqa: F401
+    rehearsals,  # noqa: F401
     router,  # noqa: F401
     search,  # noqa: F401
     strategy,  # noqa: F401

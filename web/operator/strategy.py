@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from bot.answering import switch
 from bot.answering.switch import Change, NoWayBack
+from bot.evaluation.rehearsals import CACHED
 from bot.reports.overview import Days, Line
 from strategies.errors import StrategyError
 from strategies.registry import about
@@ -22,7 +23,7 @@ from web import sentences
 from web.admin.fields import Field
 from web.auth import requires
 from web.current import kotae
-from web.operator import bp, options, overview
+from web.operator import bp, options, overview, rehearsals
 
 ABOUT = {  # what our kinds do, in the operator's language; a stranger's speaks for itself
     "rag": _l("Finds passages in the documents; another strategy answers from them."),
@@ -55,6 +56,7 @@ class Card:
     changed: bool = False  # by an operator
     line: Line | None = None
     shadowed: Line | None = None
+    rehearsed: rehearsals.Shown | None = None  # of an answer cache
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,6 @@ def options_page(name: str, kind: str, drawn: list[Field], fault: str = "") -> R
     otherwise = _("as in the file")
     text = render_template(
         "console/strategy_options.html",
-        name=name,
         kind=kind,
         about=ABOUT.get(kind) or about(kind),
         fields=drawn,
@@ -222,6 +223,7 @@ def options_page(name: str, kind: str, drawn: list[Field], fault: str = "") -> R
         ],
         speaks=kotae().switch.name(),
         fault=fault,
+        **(rehearsals.parts(name) if kind == CACHED else {"name": name}),
     )
     return text, 400 if fault else 200
 
@@ -263,6 +265,7 @@ def card(name: str, chosen: switch.Change, traffic: Mapping[str, Line], shadows:
         changed=name in chosen.overrides,
         line=traffic.get(name),
         shadowed=shadows.get(name),
+        rehearsed=rehearsals.newest(name) if kind == CACHED else None,
     )
 
 

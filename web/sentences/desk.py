@@ -24,6 +24,7 @@ SENTENCES = (
     _l("there is no evaluation %(name)s"),
     _l("choose at least one strategy to be asked"),
     _l("there is no strategy %(names)s; configured: %(known)s"),
+    _l("'%(name)s' keeps no answers; strategies that use '%(kind)s' do"),
     _l("an evaluation is %(state)s already; wait until it has ended, or cancel it"),
     _l("a question set needs a name of at most %(most)s characters, %(given)s is none"),
     _l("that would be %(count)s questions; a set has at most %(most)s"),

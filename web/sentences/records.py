@@ -35,6 +35,7 @@ SENTENCES = (
     _l("pause index"),
     _l("ping webhook"),
     _l("promote adapter"),
+    _l("rehearse cache"),
     _l("reindex"),
     _l("remove adapter"),
     _l("remove evaluation"),
