@@ -98,35 +98,41 @@ class Kotae:
         self.engine = engine
         self.library = library
         self.strategies = strategies
+        # Who may come in, and what they did
+        self.users = Users(engine)
+        self.keys = keys_of(engine, settings)
+        self.audit = Audit(engine)
+        # Who answers
         self.switch = Switch(engine, strategies, settings.chat.strategy, settings.strategy_options())
+        self.shadows = Shadows(engine, settings.say, settings.limits.answer_seconds)
+        self.shelf = Shelf.of(settings.data, settings.strategies, self.audit)
+        # What is said
         self.conversations = Conversations(engine)
         # An embedded Chroma stands one process: without a server for vectors nobody reads elsewhere.
         self.writings = Writings(engine) if settings.vectors.url else None
         self.feedback = Feedback(engine)
-        self.uses = Uses(engine)
-        self.appearances = Appearances(engine, settings.widget)
-        self.users = Users(engine)
-        self.audit = Audit(engine)
-        self.pairs = Pairs(engine, library.embedder, partial(ids_of_files, library))
-        self.candidates = Candidates(engine, self.pairs)
-        self.pair_documents = PairDocuments(self.pairs, library, self.remove)
-        self.nearby = Nearby(self.pairs, library.embedder)
-        self.preferences = Preferences(engine, self.pairs)
-        self.archive = Archive(engine, self.conversations, self.candidates)
-        self.shadows = Shadows(engine, settings.say, settings.limits.answer_seconds)
-        self.keys = keys_of(engine, settings)
-        self.traffic = Traffic(engine, settings.prices)
-        self.unanswered = UnansweredQuestions(engine, library.embedder)
-        self.proposals = Proposals(
-            engine, self.unanswered, self.candidates, self.nearby, settings.candidates.asked
-        )
-        self.watches = looking.watches_of(library, settings.fetching)
-        self.shelf = Shelf.of(settings.data, settings.strategies, self.audit)
         self.retention = retention.Retention(engine, settings.retention.days)
         self.erasure = Erasure(
             engine, self.shelf, lambda told: self.training.forget(told), self._forget_erased
         )
-        self.question_sets = QuestionSets(engine)
+        self.appearances = Appearances(engine, settings.widget)
+        self._pace = pace_of(settings)
+        # What the desk teaches
+        self.pairs = Pairs(engine, library.embedder, partial(ids_of_files, library))
+        self.pair_documents = PairDocuments(self.pairs, library, self.remove)
+        self.nearby = Nearby(self.pairs, library.embedder)
+        self.candidates = Candidates(engine, self.pairs)
+        self.preferences = Preferences(engine, self.pairs)
+        self.archive = Archive(engine, self.conversations, self.candidates)
+        self.watches = looking.watches_of(library, settings.fetching)
+        # How it is going
+        self.traffic = Traffic(engine, settings.prices)
+        self.uses = Uses(engine)
+        self.unanswered = UnansweredQuestions(engine, library.embedder)
+        self.proposals = Proposals(
+            engine, self.unanswered, self.candidates, self.nearby, settings.candidates.asked
+        )
+        # People who take over, and others who are told
         self.presence = Presence(engine)
         self.inbox = Inbox(engine)
         self.canned = CannedAnswers(engine)
@@ -143,63 +149,12 @@ class Kotae:
             engine, settings.mail, settings.say, self.deliveries, settings.handoff.email_to
         )
         self._rules = Rules(settings.handoff, library.embedder.embed_query)
-        self.jobs = Jobs(
-            engine,
-            queue,
-            {
-                **work_of(library, self.remove),
-                training.KIND: lambda arguments, tell: self.training.work(arguments, tell),
-                looking.KIND: lambda _arguments, tell: looking.work(self.watches, self.jobs, tell),
-                runs.KIND: lambda arguments, tell: self._as_chosen(self.evaluations.work, arguments, tell),
-                opinions.KIND: lambda arguments, tell: self.opinions.work(arguments, tell),
-                rehearsals.KIND: lambda arguments, tell: self._as_chosen(
-                    self.rehearsals.work, arguments, tell
-                ),
-                drafts.KIND: lambda arguments, tell: self.drafts.work(arguments, tell),
-                routing.LEARN: lambda arguments, tell: self._as_chosen(self.routers.work, arguments, tell),
-                DELIVER: self.deliveries.work,
-                PAIR_DOCUMENTS: self.pair_documents.work,
-                retention.KIND: self.retention.work,
-                PROPOSE: self.proposals.work,
-            },
-            left_over=lambda: [*left_over(library), *undelivered(self.deliveries)],
-            patience_of={DELIVER: settings.handoff.retry_seconds},
-            long=messengers(settings),
-            due=self._due,
-        )
-        self.training = training.Training(
-            settings.data / "training",
-            self.jobs,
-            self.audit,
-            self.shelf,
-            stored=lambda: self.question_sets.set_apart(self.pairs.all()),
-            marked=lambda pairs: self.question_sets.set_apart(self.pairs.with_marks(pairs)),
-            search=library.search_for(()),  # what a model is taught, everybody is told
-            read=partial(excerpts, library),
-            versions=partial(versions, library),
-            embedding=settings.embedding.model,
-            promote=self.shelf.promote,
-            account=account(settings),
-        )
-        self.evaluations = runs.Evaluations(
-            engine,
-            self.jobs,
-            self.audit,
-            self.question_sets,
-            ask=Asking(self.try_out, library.by_id, library.version, self._cool, settings.prices),
-            warm=self.switch.ready,
-            strategies=strategies.names,
-            conditions=self._conditions,
-        )
-        self.results = Results(
-            self.evaluations,
-            self.switch,
-            self.audit,
-            rules=settings.gate,
-            conditions=self._conditions,
-            embedder=library.embedder,
-            manner=Desk(lambda: self.question_sets.set_apart(self.pairs.all()), library).manner,
-        )
+        # What takes longer, and what is made of it
+        self.jobs = self._jobs(queue)
+        self.question_sets = QuestionSets(engine)
+        self.training = self._training()
+        self.evaluations = self._evaluations()
+        self.results = self._results()
         self.rehearsals = Rehearsals(
             engine, self.jobs, self.audit, self.question_sets, library.embedder, strategies, self.configured
         )
@@ -218,7 +173,74 @@ class Kotae:
         self.routers = Routers(
             settings.data, strategies, self.evaluations, library.embedder, self.audit, self.jobs
         )
-        self._pace = pace_of(settings)
+
+    def _jobs(self, queue: Huey) -> Jobs:
+        """The queue with every kind of work; parts that are made after it are asked for when they work."""
+        return Jobs(
+            self.engine,
+            queue,
+            {
+                **work_of(self.library, self.remove),
+                training.KIND: lambda arguments, tell: self.training.work(arguments, tell),
+                looking.KIND: lambda _arguments, tell: looking.work(self.watches, self.jobs, tell),
+                runs.KIND: lambda arguments, tell: self._as_chosen(self.evaluations.work, arguments, tell),
+                opinions.KIND: lambda arguments, tell: self.opinions.work(arguments, tell),
+                rehearsals.KIND: lambda arguments, tell: self._as_chosen(
+                    self.rehearsals.work, arguments, tell
+                ),
+                drafts.KIND: lambda arguments, tell: self.drafts.work(arguments, tell),
+                routing.LEARN: lambda arguments, tell: self._as_chosen(self.routers.work, arguments, tell),
+                DELIVER: self.deliveries.work,
+                PAIR_DOCUMENTS: self.pair_documents.work,
+                retention.KIND: self.retention.work,
+                PROPOSE: self.proposals.work,
+            },
+            left_over=lambda: [*left_over(self.library), *undelivered(self.deliveries)],
+            patience_of={DELIVER: self.settings.handoff.retry_seconds},
+            long=messengers(self.settings),
+            due=self._due,
+        )
+
+    def _training(self) -> training.Training:
+        library, settings = self.library, self.settings
+        return training.Training(
+            settings.data / "training",
+            self.jobs,
+            self.audit,
+            self.shelf,
+            stored=lambda: self.question_sets.set_apart(self.pairs.all()),
+            marked=lambda pairs: self.question_sets.set_apart(self.pairs.with_marks(pairs)),
+            search=library.search_for(()),  # what a model is taught, everybody is told
+            read=partial(excerpts, library),
+            versions=partial(versions, library),
+            embedding=settings.embedding.model,
+            promote=self.shelf.promote,
+            account=account(settings),
+        )
+
+    def _evaluations(self) -> runs.Evaluations:
+        library = self.library
+        return runs.Evaluations(
+            self.engine,
+            self.jobs,
+            self.audit,
+            self.question_sets,
+            ask=Asking(self.try_out, library.by_id, library.version, self._cool, self.settings.prices),
+            warm=self.switch.ready,
+            strategies=self.strategies.names,
+            conditions=self._conditions,
+        )
+
+    def _results(self) -> Results:
+        return Results(
+            self.evaluations,
+            self.switch,
+            self.audit,
+            rules=self.settings.gate,
+            conditions=self._conditions,
+            embedder=self.library.embedder,
+            manner=Desk(lambda: self.question_sets.set_apart(self.pairs.all()), self.library).manner,
+        )
 
     @classmethod
     def open(cls, settings: Settings) -> Kotae:
