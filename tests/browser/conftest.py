@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 from bot.kotae import Kotae
 from bot.settings import Mail, Settings
@@ -17,6 +17,7 @@ from tests.browser.colleague import Arrive, Colleague
 from tests.browser.sites import Site, served
 from tests.browser.stage import STAGE, Stage, installed
 from tests.browser.visitor import Visitor
+from tests.browser.windows import Window, Windows
 from tests.people import PASSWORD, TOKEN
 from web.app import create_app
 
@@ -126,25 +127,47 @@ def stage() -> Iterator[Stage]:
 Visit = Callable[..., Visitor]
 
 
-@pytest.fixture
-def a_visitor(chromium: Browser, address: str) -> Iterator[Visit]:
-    """Visitors with a browser each, whose console may hold no complaint but what a test expects."""
-    visitors: list[Visitor] = []
+@pytest.fixture(scope="session")
+def windows(chromium: Browser) -> Windows:
+    return Windows(chromium)
 
-    def arrives(language: str = "en", width: int = 1280, height: int = 0, **options: Any) -> Visitor:
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[FAILED] = report.failed or item.stash.get(FAILED, False)
+    return report
+
+
+@pytest.fixture
+def a_visitor(windows: Windows, address: str, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """Visitors with a browser each, whose console may hold no complaint but what a test expects. Where a
+    test changes the browser itself (its clock, its scripts), it is theirs `alone`.
+    """
+    sitting: list[tuple[Visitor, Window, bool]] = []
+
+    def arrives(
+        language: str = "en", width: int = 1280, height: int = 0, *, alone: bool = False, **options: Any
+    ) -> Visitor:
         size = ViewportSize(width=width, height=height or (740 if width < NARROW else 860))
-        context = chromium.new_context(viewport=size, locale=language, reduced_motion="reduce", **options)
-        context.set_default_timeout(PATIENCE)
-        visitor = Visitor(context.new_page(), address, language)
-        visitor.page.on("console", lambda message: visitor.complaints.extend(complaint(message)))
-        visitor.page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
-        visitors.append(visitor)
+        window = windows.open(size, locale=language, reduced_motion="reduce", **options)
+        window.page.context.set_default_timeout(PATIENCE)
+        visitor = Visitor(window.page, address, language)
+        visitor.page.on("console", visitor.hears_the_console)
+        visitor.page.on("pageerror", visitor.hears_an_error)
+        sitting.append((visitor, window, alone))
         return visitor
 
     yield arrives
-    for visitor in visitors:
-        visitor.page.context.close()
-    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+    for visitor, window, alone in sitting:
+        visitor.page.title()  # what the console said until now is heard
+        visitor.page.remove_listener("console", visitor.hears_the_console)
+        visitor.page.remove_listener("pageerror", visitor.hears_an_error)
+        window.close() if alone or request.node.stash.get(FAILED, False) else window.leave()
+    assert [complaint for visitor, *_ in sitting for complaint in visitor.complaints] == []
 
 
 @pytest.fixture
@@ -165,10 +188,6 @@ def visitor(a_visitor: Visit, language: str, width: int) -> Iterator[Visitor]:
     visitor = a_visitor(language, width).visits().opens_the_chat()
     yield visitor
     visitor.is_at_ease()
-
-
-def complaint(message: ConsoleMessage) -> list[str]:
-    return [message.text] if message.type in ("error", "warning") else []
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_no_page_of_the_console_stands_in_anybodys_way(
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_nothing_in_the_widget_stands_in_anybodys_way(a_visitor: Visit, stage: Stage, language: str) -> None:
-    visitor = a_visitor(language, width=360, height=740, color_scheme="light")
+    visitor = a_visitor(language, width=360, height=740, alone=True, color_scheme="light")
     page = visitor.page
     page.add_init_script(AXE)
     visitor.visits()

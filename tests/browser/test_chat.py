@@ -139,6 +139,7 @@ def test_a_thumb_pressed_twice_is_taken_back_and_one_that_is_kept_is_there_after
     expect(answer.get_by_text("Thank you.")).to_be_visible()
     up.click()
     expect(up).to_have_attribute("aria-pressed", "false")
+    expect(answer.get_by_text("Thank you.")).to_have_count(0)  # it is kept, and so will the next be
     up.click()
     expect(answer.get_by_text("Thank you.")).to_be_visible()
     visitor.page.reload()
@@ -283,7 +284,7 @@ def test_what_was_said_before_an_answer_broke_off_stays(visitor: Visitor, stage:
 
 
 def test_a_connection_that_stays_lost_is_said_and_can_be_tried_again(a_visitor: Visit, stage: Stage) -> None:
-    visitor = a_visitor()
+    visitor = a_visitor(alone=True)
     visitor.page.clock.install()
     visitor.visits().opens_the_chat()
     visitor.page.route("**/api/messages", lambda route: route.abort())

@@ -103,7 +103,8 @@ def test_search_shows_both_scores_the_fused_order_and_what_a_strategy_says(
     two_manuals: None, operator: Colleague
 ) -> None:
     page = operator.opens("search").page
-    page.keyboard.type("How often should I descale the kettle?")  # the field has the focus
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("How often should I descale the kettle?")
     page.keyboard.press("Enter")
     first = page.locator("li.card").first
     expect(first).to_contain_text("1. Descaling")
@@ -231,6 +232,7 @@ def test_menu_and_forms_work_by_keyboard_alone(two_manuals: None, a_visitor: Vis
     expect(page.get_by_role("link", name="Search")).to_be_focused()
     keys.press("Enter")
     expect(page.get_by_role("heading", name="What does a question find?")).to_be_visible()
+    expect(page.get_by_role("searchbox")).to_be_focused()
     keys.type("How often should I descale the kettle?")
     for key in ("Tab", "ArrowUp", "Tab", "ArrowDown", "Tab", "Enter"):  # one more passage, the first strategy
         keys.press(key)

@@ -19,6 +19,7 @@ from tests.browser.sites import Site
 from tests.browser.stage import Stage, cites
 from tests.browser.test_chat import wait_until
 from tests.browser.visitor import Visitor
+from tests.browser.windows import Windows
 from web.chat.identity import signature
 
 LISTENS = """() => {
@@ -143,7 +144,7 @@ def test_the_frame_hears_only_the_site_it_was_made_for(a_visitor: Visit, site: S
 def test_a_site_that_may_not_show_the_chat_gets_a_sentence(
     a_visitor: Visit, address: str, another_site: Site
 ) -> None:
-    visitor = a_visitor()
+    visitor = a_visitor(alone=True)
     visitor.page.clock.install()
     visitor.visits(another_site.shows(line(address)))
     visitor.launcher.click()
@@ -198,6 +199,7 @@ def test_the_page_opens_asks_and_hears_what_is_said_and_whether_the_chat_is_open
     expect(visitor.last.locator(".feedback")).to_be_visible()
     visitor.is_at_ease()
     visitor.page.evaluate("kotae.close()")
+    visitor.page.wait_for_function("heard.length >= 4")
     assert visitor.page.evaluate("heard") == [
         ["open", "", ""],
         ["message", "customer", asks],
@@ -329,8 +331,11 @@ LOOK = {
 
 
 @pytest.fixture
-def looks(house: Kotae, monkeypatch: pytest.MonkeyPatch, language: str) -> Iterator[Appearance]:
+def looks(
+    house: Kotae, windows: Windows, monkeypatch: pytest.MonkeyPatch, language: str
+) -> Iterator[Appearance]:
     """As an admin has saved it; and what is agreed to leads to a page of the desk."""
+    windows.close()  # a browser keeps the loader for a while, and its side with it
     title, starter = {"en": ("Ask Aroma", "How long is it?"), "ja": ("アロマ相談室", "何年ですか。")}[
         language
     ]
@@ -344,6 +349,7 @@ def looks(house: Kotae, monkeypatch: pytest.MonkeyPatch, language: str) -> Itera
     house.appearances.save(appearance, "test")
     yield appearance
     house.appearances.reset("test")
+    windows.close()
 
 
 @shows(

@@ -235,6 +235,7 @@ def test_an_admin_changes_passages_and_sees_at_once_what_a_question_finds(
     admin.labelled("A question that it answers").fill(STEEL[language])
     admin.presses("Add", chosen)
     expect(chosen.locator("q")).to_have_text(STEEL[language])
+    expect(page.locator("#under-way")).to_be_hidden()
     page.locator("#q").fill(STEEL[language])
     page.locator("#q").press("Enter")
     expect(page.locator("#found li").first).to_contain_text("1.5")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from playwright.sync_api import FrameLocator, Locator, Page, expect
+from playwright.sync_api import ConsoleMessage, Error, FrameLocator, Locator, Page, expect
 
 import web
 from tests.browser.colleague import SIDEWAYS
@@ -41,6 +41,13 @@ class Visitor:
     language: str = "en"
     complaints: list[str] = field(default_factory=list)  # of the browser's console
 
+    def hears_the_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def hears_an_error(self, error: Error) -> None:
+        self.complaints.append(str(error))
+
     def visits(self, address: str = "") -> Visitor:
         self.page.goto(address or f"{self.kotae}/shop?language={self.language}")
         return self
@@ -52,6 +59,7 @@ class Visitor:
 
     def asks(self, text: str) -> Locator:
         """Ask; returns the answer that begins."""
+        self.messages.first.wait_for()  # the greeting
         before = self.messages.count()
         self.box.fill(text)
         self.box.press("Enter")
