@@ -155,6 +155,7 @@ def test_what_programs_and_people_changed_is_in_the_audit(program: Program, admi
     page = admin.opens("/console/audit").text
     assert "key crm" in page
     assert "add pair" in page
+    assert re.search(r'<a href="/console/pairs/(\w{8})\w{24}">\s*<span title="\1', page)  # to the pair
     only = admin.opens(f"/console/audit?who={admin.email}&what=switch").text
     assert "<td>switch</td>" in only
     assert "<td>add pair</td>" not in only

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 
-from flask import render_template, request
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from web.admin import bp
@@ -12,6 +13,18 @@ from web.auth import requires
 from web.current import kotae
 
 PAGE = 50
+ID = re.compile("[0-9a-f]{32}")
+PAIR, DOCUMENT = ("admin.pair", "pair_id"), ("admin.document", "document_id")
+SUBJECTS = {  # what was done: the page of what it was done to
+    **dict.fromkeys(("add pair", "edit pair", "use pair", "restore pair"), PAIR),
+    **dict.fromkeys(("upload", "tag", "retire", "restore"), DOCUMENT),
+    **dict.fromkeys(("switch", "rehearse cache"), ("operator.strategy_options", "name")),
+}
+DETAILS = {  # the name of a detail: the page of its value
+    "pair": PAIR,
+    "run": ("operator.comparison", "run_id"),
+    "job": ("admin.run", "run_id"),
+}
 
 
 @bp.get("/audit")
@@ -37,7 +50,23 @@ def audit() -> ResponseReturnValue:
         what=what,
         chosen=chosen,
         query={name: value for name, value in chosen.items() if value},
+        is_id=lambda text: ID.fullmatch(text) is not None,
+        subject_page=subject_page,
+        detail_page=detail_page,
     )
+
+
+def subject_page(what: str, subject: str) -> str:
+    """Where it can be looked at, or ""; it may be gone since."""
+    return _page(DOCUMENT if what.startswith("passage ") else SUBJECTS.get(what), subject)
+
+
+def detail_page(name: str, value: object) -> str:
+    return _page(DETAILS.get(name), value)
+
+
+def _page(there: tuple[str, str] | None, value: object) -> str:
+    return url_for(there[0], **{there[1]: value}) if there and value else ""
 
 
 def day(name: str) -> date | None:

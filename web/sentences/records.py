@@ -72,6 +72,7 @@ SENTENCES = (
     _l("days"),
     _l("edited"),
     _l("every"),
+    _l("faults"),
     _l("job"),
     _l("learned_from"),
     _l("message"),
