@@ -26,7 +26,7 @@ from strategies.lora.training.recipe import Recipe
 from strategies.lora.training.work import Told, TrainingFailed, Work
 from tests.bot.test_jobs import until
 from tests.strategies.lora.adapters import on_paper
-from tests.strategies.lora.desk import pairs
+from tests.strategies.lora.desk import pairs, trained_here
 
 ROOT = Path(__file__).parent.parent.parent
 RECIPE = {"epochs": 4, "batch": 4, "rate": 1e-2, "rank": 4, "augment": False}
@@ -226,9 +226,9 @@ def test_a_job_that_is_no_training_is_no_run(desk: Desk) -> None:
 
 
 def test_a_training_whose_server_was_killed_goes_on_from_its_checkpoint(
-    desk: Desk, base: str, tmp_path: Path
+    desk: Desk, base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With real processes: the server's, and the training's own, which must not outlive it."""
+    """With real processes until then: the server's, and the training's own, which must not outlive it."""
     recipe = Recipe(**{**RECIPE, "epochs": 400, "patience": 400, "seconds": 5})
     job = desk.training.start("spring", base=base, by="ann", recipe=recipe)
     folder = Path(desk.training.run(job.id).folder)
@@ -240,6 +240,7 @@ def test_a_training_whose_server_was_killed_goes_on_from_its_checkpoint(
         reached = max(told.step for told in Work(folder).told())
         assert reached > 0
     assert desk.jobs.get(job.id).state == "running"
+    monkeypatch.setattr(apart, "run_apart", trained_here)
     desk.jobs.drain()
     run = desk.training.run(job.id)
     assert (run.job.state, run.job.attempts) == ("done", 2)

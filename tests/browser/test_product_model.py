@@ -23,6 +23,7 @@ from tests.browser.colleague import JAPANESE, OUTSIDE, SIDEWAYS, Arrive, Colleag
 from tests.browser.sites import at_work
 from tests.strategies.lora.adapters import on_paper
 from tests.strategies.lora.desk import pairs as desk_pairs
+from tests.strategies.lora.desk import trained_here
 
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmütze" * 2
 
@@ -89,7 +90,9 @@ def test_an_admin_brings_pairs_trains_watches_proves_and_tries(
     admin: Colleague,
     kotae: Kotae,
     base: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(apart, "run_apart", trained_here)
     page = admin.opens("pairs").page
     expect(page.get_by_text("There is no pair yet.")).to_be_visible()
     entries = [asdict(pair) for pair in desk_pairs()]

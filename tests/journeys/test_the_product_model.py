@@ -17,9 +17,9 @@ from bot.kotae import Kotae
 from bot.settings import Settings
 from strategies.lora import pairs
 from strategies.lora.testing import FAMILIES, tiny_base
-from strategies.lora.training import apart, course
+from strategies.lora.training import apart
 from strategies.lora.training.recipe import Recipe
-from strategies.lora.training.work import Work
+from tests.strategies.lora.desk import trained_here
 
 DESK = {
     "How long does the battery of the lamp last?": "The battery lasts 12 hours.",
@@ -41,11 +41,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 def apart_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first family trains in a process of its own, as every one does; the others train in this one."""
     if request.node.callspec.params["settings"] != FAMILIES[0]:
-        monkeypatch.setattr(
-            apart,
-            "run_apart",
-            lambda folder, told, stopped, threads=1: course.train(Work(folder), told, stopped),
-        )
+        monkeypatch.setattr(apart, "run_apart", trained_here)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from strategies.lora.training import apart
 from strategies.lora.training.work import Told, TrainingFailed, Work
 from tests.strategies.lora.adapters import on_paper
 from tests.strategies.lora.desk import pairs as desk_pairs
+from tests.strategies.lora.desk import trained_here
 from tests.web.test_command_line import Terminal
 from web.cli import train
 
@@ -63,7 +64,7 @@ def prefers(terminal: Terminal, file: str) -> dict[str, Any]:
 
 @pytest.mark.timeout(600)
 def test_from_a_file_of_pairs_to_an_adapter_that_speaks_and_back(
-    terminal: Terminal, file: str, base: str
+    terminal: Terminal, file: str, base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = trains(terminal, file, base)
     assert (made["name"], made["speaks"]) == ("spring", False)
@@ -84,6 +85,7 @@ def test_from_a_file_of_pairs_to_an_adapter_that_speaks_and_back(
     assert "lamp" in heard["nearest"]["text"]
     assert "nearest taught question" in terminal("adapters", "try", "How large is your lamp?").stdout
 
+    monkeypatch.setattr(apart, "run_apart", trained_here)  # the first one had a process of its own
     preferred = prefers(terminal, file)
     assert preferred["figures"]["preferences_held_out"] >= 4  # those about wordings that the desk holds out
     shown = terminal.json("adapters", "show", "preferred")
