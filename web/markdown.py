@@ -29,6 +29,11 @@ def plain(text: str) -> str:
     return rendered(text).striptags()
 
 
+def said(text: str) -> str:
+    """The words of one line, without the marks among them."""
+    return Markup(_renderer().renderInline(text)).striptags()  # noqa: S704 - as above; no tag is left of it
+
+
 def teach(app: Flask) -> None:
     """Templates may say `{{ text | markdown }}`, and `{{ text | plain | truncate(80) }}`."""
     app.add_template_filter(rendered, "markdown")

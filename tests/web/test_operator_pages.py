@@ -80,6 +80,13 @@ def test_search_shows_both_scores_and_the_fused_rank(admin: Admin) -> None:
         assert label in page
 
 
+def test_what_a_strategy_quotes_is_shown_as_it_reads(admin: Admin) -> None:
+    guide = b"# Warranty\n\n| Product | Warranty |\n|---|---|\n| Kettle S | 30 months |\n"
+    admin.uploads(("warranty.md", guide))
+    page = admin.opens("/console/search?q=How+long+is+the+warranty+of+the+kettle&strategy=manuals").text
+    assert "<q>Kettle S · 30 months</q>" in page
+
+
 def test_search_can_show_what_a_strategy_makes_of_it(admin: Admin, kotae: Kotae) -> None:
     admin.uploads(("descaling.md", DESCALING))
     page = admin.opens("/console/search?q=how+often+should+I+descale&strategy=parrot").text

@@ -20,6 +20,7 @@ from web.auth import requires
 from web.current import kotae
 from web.operator import bp
 from web.operator.compare import known
+from web.operator.quotes import quotes
 
 PAGE = 15  # questions
 
@@ -137,6 +138,7 @@ def comparison_question(run_id: str, question_id: str) -> ResponseReturnValue:
         sides=sides,
         thoughts=thoughts,
         plainly=plainly,
+        quotes=quotes,
     )
 
 
