@@ -100,7 +100,7 @@ def test_an_admin_brings_pairs_trains_watches_proves_and_tries(
     admin.presses("Check the file")
     expect(page.get_by_role("heading", level=1)).to_contain_text("desk.jsonl")
     expect(page.get_by_text("Lines that cannot be taken")).to_be_visible()
-    admin.presses("Keep 20 pairs, leave 1 lines out")
+    admin.presses("Keep 20 of the pairs, leave 1 line out")
     admin.is_told("New pairs: 20.")
 
     page.get_by_role("link", name="Train on them").click()

@@ -84,7 +84,7 @@ def test_the_report_names_each_line_and_what_is_wrong_with_it(admin: Admin) -> N
     assert "line 3, 5" in report
     assert "Lines that cannot be taken" in report
     assert "line 8" in report
-    assert "Keep 6 pairs, leave 2 lines out" in report
+    assert "Keep 6 of the pairs, leave 2 lines out" in report
     assert "jane.doe@gmail.com" not in report
 
 
@@ -95,7 +95,7 @@ def test_a_row_with_too_many_columns_is_named_with_what_is_expected_and_left_out
     report = chooses(admin, sheet, "faq.csv").text
     assert "it has 3 columns, and 2 are expected (question, answer): How long | in months? | 24" in report
     assert "line 2" in report
-    assert "Keep 1 pairs, leave 1 lines out" in report
+    assert "Keep 1 of the pairs, leave 1 line out" in report
     keeps(admin, sheet, "faq.csv")
     assert [kept.pair.question for kept in kotae.pairs.list().pairs] == ["How hot?"]
 

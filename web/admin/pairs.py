@@ -16,6 +16,7 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from bot.teaching.pairs import Kept, Page, PairRefused, Preview, UnknownPair
+from knowledge_base.readers.language import UNKNOWN
 from strategies.lora.pairs import FORMATS, BadPairs, Fault, Finding
 from web import languages
 from web.admin import bp
@@ -229,12 +230,16 @@ def counts(preview: Preview) -> list[tuple[str, object]]:
         (_("Facts in all"), told.facts),
         (
             _("Languages"),
-            ", ".join(f"{languages.NAMES.get(code, code)} {n}" for code, n in told.languages.items()),
+            ", ".join(f"{spoken(code)} {n}" for code, n in told.languages.items()),
         ),
         (_("Taught"), parts["train"]),
         (_("Held out, other wordings"), parts["held-out paraphrases"]),
         (_("Held out, whole facts"), parts["held-out facts"]),
     ]
+
+
+def spoken(code: str) -> str:
+    return str(_("unknown") if code == UNKNOWN else languages.NAMES.get(code, code))
 
 
 def groups(preview: Preview) -> Iterator[Group]:
