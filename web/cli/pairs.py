@@ -152,7 +152,7 @@ def findings(preview: Preview) -> Iterator[str]:
     """What is wrong, the worst first, some of each kind."""
     reading, report = preview.reading, preview.report
     yield from (f"{MARKS['error']} {fault}" for fault in reading.faults)
-    yield from (f"{MARKS['note']} {note}" for note in reading.notes)
+    yield from (f"{MARKS['warning']} {note}" for note in reading.notes)
     for _kind, found in groupby(report.findings, key=lambda one: (one.severity, one.kind)):
         all_of_it = list(found)
         for finding in all_of_it[:TOLD]:
