@@ -64,15 +64,15 @@ def test_a_file_a_little_beyond_the_limit_is_refused_by_its_name(admin: Admin, k
     [
         ("truncated.pdf", b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog"),
         ("picture.md", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8),
-        ("bomb.docx", zip_bomb()),
+        ("bomb.docx", None),  # packed only where it is sent: it takes a second
         ("nothing.txt", b" \n\t\n"),
         ("half.docx", b"PK\x03\x04" + b"\x00" * 200),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why_and_does_not_stop_the_next(
-    admin: Admin, kotae: Kotae, customer: Customer, name: str, content: bytes
+    admin: Admin, kotae: Kotae, customer: Customer, name: str, content: bytes | None
 ) -> None:
-    admin.uploads((name, content), ("filter.md", FILTER))
+    admin.uploads((name, content or zip_bomb()), ("filter.md", FILTER))
     states = {document.source: document for document in kotae.library.documents()}
     assert states[name].state == "failed"
     assert name in states[name].error
