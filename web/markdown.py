@@ -19,8 +19,9 @@ def _renderer() -> MarkdownIt:
 
 
 def rendered(text: str) -> Markup:
-    """The text as HTML; the empty corner of a table heads nothing."""
+    """The text as HTML. The empty corner of a table heads nothing; a wide table is scrolled by keyboard."""
     html = EMPTY_HEADING.sub(r"<td\1></td>", _renderer().render(text))
+    html = html.replace("<table>", '<table tabindex="0">')
     return Markup(html)  # noqa: S704 - the renderer escapes whatever it did not write itself
 
 
