@@ -14,45 +14,63 @@ SEPARATORS = ",\t;|"
 LONGEST_CELL = 50  # lines; a quotation mark left open must not swallow the rest of the file
 NAMED = 5  # broken rows that a note names one by one
 SHOWN = 200  # characters of a row that are shown of one with too many cells
+ABOVE = 10  # rows in which a header is looked for: a title or a note may stand above it
+
+Row = tuple[int, list[str], bool]
 
 
 def read(source: Source) -> Outline:
     outline = Outline(named_by_heading=False)
     lines = source.text.splitlines(keepends=True)
     separator = separator_of(lines) or ","
-    rows: list[Sequence[str]] = []
-    broken: list[int] = []
-    for number, row, sound in parse(lines, separator):
+    rows: list[Row] = []
+    for row in parse(lines, separator):
         rows.append(row)
-        if not sound:
-            broken.append(number)
         if len(rows) > source.limits.rows:
             raise TooLarge(
                 f"{source.name!r} has more than {source.limits.rows:,} rows; split it into several files."
             )
+    broken = [number for number, _cells, sound in rows if not sound]
     if len(broken) * 2 > len(rows):
         raise Unreadable(
             f"{source.name!r} has broken quotation marks in most of its rows; save it again as CSV."
         )
     if broken:
-        outline.note(told(broken))
-    tables.tell(rows, outline)
+        some = named(broken)
+        outline.note(
+            f"Broken quotation marks in line {some}: read as they stand; please check."
+            if len(broken) == 1
+            else f"Broken quotation marks in lines {some}: read as they stand; please check."
+        )
+    if wide := cut_lines(rows, separator):
+        some = named(wide)
+        outline.note(
+            f"More cells than columns in line {some}: read as they stand; please check."
+            if len(wide) == 1
+            else f"More cells than columns in lines {some}: read as they stand; please check."
+        )
+    tables.tell([cells for _number, cells, _sound in rows], outline)
     return outline
 
 
-def told(broken: Sequence[int]) -> str:
-    """The note on broken rows, in a sentence."""
-    some = ", ".join(map(str, broken[:NAMED])) + (
-        f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
-    )
-    return (
-        f"Broken quotation marks in line {some}: read as they stand; please check."
-        if len(broken) == 1
-        else (f"Broken quotation marks in lines {some}: read as they stand; please check.")
-    )
+def named(lines: Sequence[int]) -> str:
+    """Some of the lines, in words."""
+    more = f" and {len(lines) - NAMED} more" if len(lines) > NAMED else ""
+    return ", ".join(map(str, lines[:NAMED])) + more
 
 
-def parse(lines: Sequence[str], separator: str) -> Iterator[tuple[int, list[str], bool]]:
+def cut_lines(rows: Sequence[Row], separator: str) -> list[int]:
+    """The lines of a sheet of questions that have more cells than its header names."""
+    sheet = [(number, cells) for number, cells, sound in rows if sound and any(map(str.strip, cells))]
+    places = [place for place, (_number, cells) in enumerate(sheet[:ABOVE]) if tables.columns_of(cells)]
+    if not places:
+        return []
+    (_line, header), *below = sheet[places[0] :]
+    usual = usual_width([header, *(cells for _number, cells in below)])
+    return [number for number, cells in below if too_wide(header, cells, usual, separator)]
+
+
+def parse(lines: Sequence[str], separator: str) -> Iterator[Row]:
     """Each row with the number of its first line, and whether its quoting was sound."""
     at = 0
     while at < len(lines):

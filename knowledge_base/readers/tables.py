@@ -127,7 +127,8 @@ def tell_pairs(header: Row, columns: Columns, rows: Iterable[Row], outline: Outl
         for depth, place in enumerate(columns.sections, start=2):
             outline.close(depth)
             outline.heading(depth, cell_of(row, place))
-        more = list(named_values(header, row, columns.others))
+        beyond = filter(None, map(line, row[len(header) :]))  # a separator has cut a cell: no word is lost
+        more = [*named_values(header, row, columns.others), *beyond]
         for pair in columns.pairs:
             outline.close(level)
             question, answer = cell_of(row, pair.question), cell_of(row, pair.answer)

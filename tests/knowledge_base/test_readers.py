@@ -561,6 +561,17 @@ def test_a_row_with_broken_quoting_is_read_as_it_stands_and_told(upload):
     assert reading.notes == ("Broken quotation marks in lines 2, 5: read as they stand; please check.",)
 
 
+def test_of_a_row_that_a_comma_has_cut_no_word_is_lost_and_it_is_told(upload):
+    text = "question,answer\nHow long, in months?,24\nHow hot?,95 °C.\n"
+    reading = upload(text, "faq.csv")
+    assert [(block.headings, block.text) for block in reading.blocks] == [
+        (("How long",), "in months?\n24"),
+        (("How hot?",), "95 °C."),
+    ]
+    assert reading.notes == ("More cells than columns in line 2: read as they stand; please check.",)
+    assert upload("question,answer,,\nHow hot?,95 °C.,,\n", "excel.csv").notes == ()
+
+
 def test_a_sheet_broken_throughout_is_refused(upload):
     with pytest.raises(Unreadable, match="broken quotation marks"):
         upload("question,answer\n" + '"a" b,"c" d\n' * 5, "faq.csv")

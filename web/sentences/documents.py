@@ -135,6 +135,8 @@ SENTENCES = (
     ),
     _l("Broken quotation marks in line %(some)s: read as they stand; please check."),
     _l("Broken quotation marks in lines %(some)s: read as they stand; please check."),
+    _l("More cells than columns in line %(some)s: read as they stand; please check."),
+    _l("More cells than columns in lines %(some)s: read as they stand; please check."),
     _l("an address is looked at every %(minutes)s minutes at most"),
     _l("there is no watched address '%(name)s'"),
     _l("'%(name)s' is %(why)s."),

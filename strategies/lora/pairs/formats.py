@@ -174,7 +174,7 @@ def _rows(text: str, name: str) -> Iterator[Line]:
     written = text.splitlines(keepends=True)
     separator = separated.separator_of(written) or ","
     rows = [one for one in separated.parse(written, separator) if any(cell.strip() for cell in one[1])]
-    for place, (_number, header, _sound) in enumerate(rows[:ABOVE]):
+    for place, (_number, header, _sound) in enumerate(rows[: separated.ABOVE]):
         if columns := tables.columns_of(header):
             yield from _below(header, columns, rows[place + 1 :], separator)
             return
@@ -182,14 +182,13 @@ def _rows(text: str, name: str) -> Iterator[Line]:
     yield 0, BadPairs([Fault(0, header_fault)]), ()
 
 
-ABOVE = 10  # rows in which a header is looked for: a title or a note may stand above it
 BROKEN = 'its quotation marks are broken: a cell with one inside is written "…""…"'
 
 
 def _below(
     header: Sequence[str],
     columns: tables.Columns,
-    rows: Sequence[tuple[int, list[str], bool]],
+    rows: Sequence[separated.Row],
     separator: str,
 ) -> Iterator[Line]:
     sheet = [header, *(row for _number, row, _sound in rows)]
