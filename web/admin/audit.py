@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -65,7 +66,7 @@ def detail_page(name: str, value: object) -> str:
     return _page(DETAILS.get(name), value)
 
 
-def _page(there: tuple[str, str] | None, value: object) -> str:
+def _page(there: tuple[str, str] | None, value: Any) -> str:
     return url_for(there[0], **{there[1]: value}) if there and value else ""
 
 
