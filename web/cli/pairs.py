@@ -93,7 +93,7 @@ def list_pairs(
             one.id[:8],
             one.pair.language,
             "withdrawn" if one.withdrawn else one.pair.split,
-            one.pair.fact[:24],
+            one.fact[:24],
             shortened(one.pair.question),
             shortened(one.pair.answer),
         )
