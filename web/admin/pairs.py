@@ -374,7 +374,7 @@ def other_wordings(of: Kept, but: Kept | None) -> Page:
     """What else asks for the same, some of it; all but the pair whose page it is."""
     found = kotae().pairs.list(fact=of.pair.about, limit=None)
     others = tuple(one for one in found.pairs if but is None or one.id != but.id)
-    return Page(others[:WORDINGS], found.total - (len(found.pairs) - len(others)))
+    return Page(others[:WORDINGS], len(others))
 
 
 def fact_field(entry: Mapping[str, Any]) -> Field:
