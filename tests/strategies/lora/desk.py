@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from knowledge_base import embedding, library
 from strategies.lora.pairs.values import Pair
 from strategies.lora.training import course
 from strategies.lora.training.recipe import Recipe
 from strategies.lora.training.work import Told, Work
+from strategies.lora.trust import calibration
 
 SIZES = {"lamp": "12 cm", "kettle": "23 cm", "mill": "34 cm", "scale": "45 cm"}
 
@@ -41,8 +46,14 @@ def work(folder: Path, base: Path | str, given: list[Pair] | None = None, **reci
 def trained_here(
     folder: Path, told: Callable[[Told], None], stopped: Callable[[], bool], threads: int = 1
 ) -> Path:
-    """In place of `apart.run_apart`, where a process of its own would prove nothing that others do not."""
-    return course.train(Work(folder), told, stopped)
+    """In place of `apart.run_apart`, where a process of its own would prove nothing that others do not. When
+    the adapter is to be believed is found out with the embedder that is there, and few strange questions.
+    """
+    few = tuple(islice(calibration.outside(), 20))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "outside", lambda: few)
+        patch.setattr(embedding, "embedder", library.embedder_of)
+        return course.train(Work(folder), told, stopped)
 
 
 class Listener:

@@ -67,7 +67,7 @@ def test_two_processes_train_as_one(base: Path, tmp_path: Path) -> None:
 
 
 def test_a_training_apart_that_is_stopped_leaves_a_checkpoint(base: Path, tmp_path: Path) -> None:
-    run = work(tmp_path / "run", base, epochs=900, patience=900)
+    run = work(tmp_path / "run", base, epochs=200, patience=900)
     heard = Listener()
     with pytest.raises(TrainingStopped, match="stopped after step"):
         run_apart(run.folder, heard, lambda: bool(heard.held_out))
