@@ -27,8 +27,9 @@ from knowledge_base.passages import Passage
 CANDIDATES = 20  # from each of the two searches; more change nothing but the time it takes
 
 # What each kind of evidence weighs; MEANING as far as the embedder knows the script.
-MEANING, STRENGTH, ORDER, COVERAGE, HEADING = 1.0, 1.0, 0.5, 0.4, 0.1
+MEANING, STRENGTH, ORDER, COVERAGE, HEADING = 1.5, 1.0, 0.5, 0.4, 0.1
 WORDS = STRENGTH + ORDER + COVERAGE + HEADING
+SENTENCE = 0.7  # of a passage's meaning is its nearest sentence's; the rest is that of all of it
 
 
 class Nearest(Protocol):
@@ -102,7 +103,7 @@ def nearest(sentences: Sequence[Any], vector: Sequence[float], without: Sequence
 
 def evidence(cosine: float, sentence: float, match: Match, known: float) -> dict[str, float]:
     """All that speaks for a passage, each 0 to 1 or a cosine, and `score`, their weighted mean."""
-    meaning = max(0.0, (cosine + sentence) / 2)
+    meaning = max(0.0, SENTENCE * sentence + (1 - SENTENCE) * cosine)
     worded = (
         STRENGTH * match.strength + ORDER * match.order + COVERAGE * match.coverage + HEADING * match.heading
     )
@@ -121,8 +122,13 @@ def evidence(cosine: float, sentence: float, match: Match, known: float) -> dict
 def ranked(
     passages: Sequence[Passage], judged: Sequence[dict[str, float]], k: int
 ) -> list[tuple[Passage, dict[str, float]]]:
-    """The k best, each with its lead over the next one as `margin`."""
-    best = sorted(zip(passages, judged, strict=True), key=lambda each: (-each[1]["score"], each[0].id))
+    """The k best, each with its lead over the next one as `margin`. Where two documents say the same word for
+    word, their files' names decide, in every installation alike.
+    """
+    best = sorted(
+        zip(passages, judged, strict=True),
+        key=lambda each: (-each[1]["score"], each[0].source, each[0].position, each[0].id),
+    )
     following = [found["score"] for _, found in best[1:]] + [0.0]
     return [
         (passage, {**found, "margin": found["score"] - following[place]})

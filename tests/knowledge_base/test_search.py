@@ -1,6 +1,7 @@
 """A question finds its passage by meaning, by words, or by both; and the evidence for each is told."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +13,7 @@ from knowledge_base import lexical
 from knowledge_base.embedding import Embedder, embedder
 from knowledge_base.lexical import Match
 from knowledge_base.passages import Cut, Passage
-from knowledge_base.search import HybridSearch, evidence
+from knowledge_base.search import HybridSearch, evidence, ranked
 
 TEXTS = {
     "returns": "You may send goods back within 30 days. The postage is on us.",
@@ -136,6 +137,21 @@ def test_a_passage_about_several_things_is_found_by_one_sentence_of_it(shelf: Sh
     blind = shelf.hybrid(lambda passages: [()] * len(passages))(question)[0]
     assert blind.evidence["sentence"] == blind.evidence["cosine"]
     assert found.score > blind.score
+
+
+def test_the_nearest_sentence_says_more_of_a_passages_meaning_than_the_whole_of_it() -> None:
+    by_a_sentence = evidence(cosine=0.2, sentence=0.8, match=Match(), known=1.0)
+    as_a_whole = evidence(cosine=0.8, sentence=0.2, match=Match(), known=1.0)
+    assert by_a_sentence["score"] > as_a_whole["score"] > 0
+
+
+def test_passages_that_say_the_same_come_in_the_order_of_their_files_in_every_installation() -> None:
+    same = {"score": 0.5}
+    here = [Passage(id_, id_, "Kettle", file, "Yes.") for id_, file in (("1", "b.md"), ("2", "a.md"))]
+    there = [replace(passage, id=id_) for passage, id_ in zip(here, "98", strict=True)]
+    for passages in (here, there, here[::-1]):
+        found = ranked(passages, [same, same], 2)
+        assert [passage.source for passage, _ in found] == ["a.md", "b.md"]
 
 
 def test_japanese_is_judged_by_its_words_as_the_model_cannot_read_it(shelf: Shelf, minilm: Embedder) -> None:
