@@ -263,7 +263,7 @@ def test_the_report_fits_a_small_screen_and_takes_the_keyboard(
     expect(page.get_by_role("heading", level=1)).to_contain_text("desk.jsonl")
     assert page.evaluate(SIDEWAYS) == 0
     assert page.locator("main").evaluate(OUTSIDE) == []
-    page.get_by_role("button", name="Keep 1 pairs").focus()
+    page.get_by_role("button", name="Keep 1 of the pairs").focus()
     page.keyboard.press("Enter")
     admin.is_told("New pairs: 1.")
     assert kotae.pairs.counts().pairs == 1
