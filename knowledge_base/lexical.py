@@ -15,15 +15,14 @@ question weighs its words without reading the index.
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import count, pairwise
+from itertools import pairwise
 
-import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
 from knowledge_base.lexical_sql import DIALECTS, Dialect, findable
 from knowledge_base.words import GRAMMATICAL
@@ -34,7 +33,7 @@ LONGEST = (
     400  # words of a question that count; what is longer is a letter, and its beginning says what it is about
 )
 EVERY = ""  # no word, and so one that every passage has: how many passages there are
-KEPT = 20_000  # passages whose words stay in memory, about .5 kB each; and words of questions
+KEPT = 20_000  # passages whose words stay in memory, about 2 kB each; and words of questions
 QUESTIONS_KEPT = 500
 USUAL_LENGTH = 65  # words of a passage and its breadcrumb
 LENGTH_COUNTS = 0.4  # BM25's b: passages are cut to size, so a longer one is hardly less to the point
@@ -96,15 +95,8 @@ class _Asked:
     def whole_pairs(self) -> float:
         return sum(self.pairs.values()) or 1.0
 
-    @cached_property
-    def paired(self) -> Mapping[int, float]:
-        """The pairs by the places of their words among the words, as one number."""
-        place = {word: n for n, word in enumerate(self.weight)}
-        return {place[one] * len(place) + place[other]: weight for (one, other), weight in self.pairs.items()}
 
-
-Numbers = NDArray[np.int32]  # words, each by the number that is its own while it is remembered
-Worded = tuple[Numbers, Numbers]  # the words of a passage's breadcrumb, and of its text
+Worded = tuple[tuple[str, ...], tuple[str, ...]]  # the words of a passage's breadcrumb, and of its text
 
 
 class Remembered:
@@ -114,8 +106,6 @@ class Remembered:
         self._asked: dict[str, _Asked] = {}
         self._occur: dict[str, int] = {}
         self._words: dict[str, Worded] = {}
-        self._following = count()
-        self.numbers: dict[str, int] = {}  # of every word that a remembered passage has
 
     def asked(self, connection: sa.Connection, query: str) -> _Asked:
         """Search and strategy ask for the words of the same question."""
@@ -143,15 +133,8 @@ class Remembered:
             if len(kept) + len(unknown) > KEPT:
                 kept = self._words = {id_: kept[id_] for id_ in passage_ids if id_ in kept}
             read = connection.execute(_sql(connection).read, {"ids": unknown})
-            kept.update((id_, (self._numbered(context), self._numbered(text))) for id_, context, text in read)
+            kept.update((id_, (_words(context), _words(text))) for id_, context, text in read)
         return {id_: kept[id_] for id_ in passage_ids if id_ in kept}
-
-    def _numbered(self, kept: str) -> Numbers:
-        words, numbers = kept.split(), self.numbers
-        for word in words:
-            if word not in numbers:
-                numbers.setdefault(word, next(self._following))
-        return np.array([numbers[word] for word in words], np.int32)
 
 
 class Hits(list[tuple[str, float]]):
@@ -161,19 +144,15 @@ class Hits(list[tuple[str, float]]):
         self,
         found: list[tuple[str, float]],
         asked: _Asked,
-        remembered: Remembered,
-        connection: sa.Connection,
+        words: Callable[[Sequence[str]], Mapping[str, Worded]],
     ) -> None:
         super().__init__(found)
         self._asked = asked
-        self._remembered = remembered
-        self._connection = connection
+        self._words = words
 
     def matches(self, passage_ids: Sequence[str]) -> dict[str, Match]:
         """How the question's words lie in these passages, by id, also in those that another search found."""
-        worded = self._remembered.words(self._connection, passage_ids)
-        found = _matches(self._asked, self._remembered.numbers, list(worded.values()))
-        return dict(zip(worded, found, strict=True))
+        return {id_: _match(self._asked, *worded) for id_, worded in self._words(passage_ids).items()}
 
 
 def create(connection: sa.Connection) -> None:
@@ -223,13 +202,14 @@ def search(connection: sa.Connection, query: str, k: int, remembered: Remembered
     """The k passages that share the most telling words with the query, best first, with their BM25 scores."""
     remembered = remembered or Remembered()
     asked = remembered.asked(connection, query)
+    words = partial(remembered.words, connection)
     rarest = list(_within(ROWS, sorted(asked.telling, key=asked.passages.__getitem__), asked.passages))
     if not rarest:
-        return Hits([], asked, remembered, connection)
+        return Hits([], asked, words)
     sql = _sql(connection)
     wanted = sql.wanted({word: asked.telling[word] for word in rarest})
     found = connection.execute(sql.search, {**wanted, "k": k})
-    return Hits([(passage_id, float(score)) for passage_id, score in found], asked, remembered, connection)
+    return Hits([(passage_id, float(score)) for passage_id, score in found], asked, words)
 
 
 def weights(connection: sa.Connection, text: str, remembered: Remembered | None = None) -> dict[str, float]:
@@ -257,56 +237,43 @@ def _within(rows: int, rarest_first: Iterable[str], passages: Mapping[str, int])
             yield word
 
 
-def _matches(asked: _Asked, numbers: Mapping[str, int], worded: Sequence[Worded]) -> list[Match]:
-    """All passages in a few steps of numpy, for a loop over their words would take longer than the rest of a
-    search.
-    """
-    if not asked.weight or not worded:
-        return [Match()] * len(worded)
-    parts = [part for passage in worded for part in passage]  # two of each passage
-    sizes = np.array([len(part) for part in parts])
-    words = np.concatenate(parts)
-    part_of = np.repeat(np.arange(len(parts)), sizes)
-    place = _places(asked.weight, numbers, words)
-    seen, many = place >= 0, len(asked.weight)
-    counted = np.bincount((part_of * many + place)[seen], minlength=len(parts) * many)
-    above, below = counted.reshape(-1, 2, many).transpose(1, 0, 2)  # (passages, words of the question)
-    occurs = above + below
-    weight = np.array(list(asked.weight.values()))
-    telling = np.array([asked.telling.get(word, 0.0) for word in asked.weight])
-    length = sizes.reshape(-1, 2).sum(axis=1, keepdims=True) / USUAL_LENGTH
+def _words(kept: str) -> tuple[str, ...]:
+    """One object for each word, however many passages have it."""
+    return tuple(map(sys.intern, kept.split()))
+
+
+def _match(asked: _Asked, context: Sequence[str], text: Sequence[str]) -> Match:
+    weight, telling = asked.weight, asked.telling
+    count, beside = _seen(weight, context, text)
+    if not count:
+        return Match()
+    length = (len(context) + len(text)) / USUAL_LENGTH
     usual = SATURATION * (1 - LENGTH_COUNTS + LENGTH_COUNTS * length)
-    shares = (
-        (weight * occurs / (occurs + usual)).sum(axis=1) / asked.whole,
-        (telling * (occurs > 0)).sum(axis=1) / asked.whole_telling,
-        (telling * (above > 0)).sum(axis=1) / asked.whole_telling,
-        _beside(asked, place, part_of, len(worded)) / asked.whole_pairs,
+    return Match(
+        strength=sum(weight[word] * n / (n + usual) for word, n in count.items()) / asked.whole,
+        coverage=sum(telling[word] for word in count if word in telling) / asked.whole_telling,
+        heading=sum(telling[word] for word in telling.keys() & context) / asked.whole_telling,
+        order=sum(asked.pairs[pair] for pair in beside if pair in asked.pairs) / asked.whole_pairs,
     )
-    return [Match(*each) for each in zip(*(share.tolist() for share in shares), strict=True)]
 
 
-def _places(asked: Iterable[str], numbers: Mapping[str, int], words: Numbers) -> NDArray[np.int16]:
-    """Of each of the words, which of those asked for it is; -1 for none."""
-    places = np.full(int(words.max(initial=0)) + 1, -1, np.int16)
-    for place, word in enumerate(asked):
-        if (number := numbers.get(word, len(places))) < len(places):
-            places[number] = place
-    found: NDArray[np.int16] = places[words]
-    return found
-
-
-def _beside(
-    asked: _Asked, place: NDArray[np.int16], part_of: NDArray[np.int64], passages: int
-) -> NDArray[np.float64]:
-    """For each passage the weight of the question's pairs that stand side by side in it."""
-    many = len(asked.weight)
-    found = np.zeros(passages)
-    beside = (place[:-1] >= 0) & (place[1:] >= 0) & (part_of[:-1] == part_of[1:])
-    pairs = (part_of[:-1] // 2 * many + place[:-1]) * many + place[1:]
-    for pair in np.unique(pairs[beside]).tolist():
-        passage, which = divmod(pair, many * many)
-        found[passage] += asked.paired.get(which, 0.0)
-    return found
+def _seen(
+    asked: Container[str], context: Sequence[str], text: Sequence[str]
+) -> tuple[dict[str, int], set[tuple[str, str]]]:
+    """How often each of the words asked for is there, and which of them stand next to each other."""
+    count: dict[str, int] = {}
+    beside = set()
+    for part in (context, text):
+        before = ""
+        for word in part:
+            if word not in asked:
+                before = ""
+                continue
+            count[word] = count.get(word, 0) + 1
+            if before:
+                beside.add((before, word))
+            before = word
+    return count, beside
 
 
 def _forget(connection: sa.Connection, rows: Sequence[int]) -> None:
