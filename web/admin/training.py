@@ -56,6 +56,14 @@ WORDS: Words = {
     "warm_up": (_l("Warm-up"), _l("The share of steps in which the rate rises.")),
     "dropout": (_l("Dropout"), _l("The share of the adapter's inputs that is left out at random.")),
     "encoder": (_l("Adapt the reading part, too"), _l("Slower: questions are read anew in each step.")),
+    "contrast": (
+        _l("Telling questions apart"),
+        _l("Epochs in which the reading part learns this first; 0: none."),
+    ),
+    "pooled": (
+        _l("Hear a question as one"),
+        _l("By its meaning instead of token by token. Only for a base of a reader and a speaker."),
+    ),
     "vocabulary": (_l("Adapt the output layer, too"), _l("For words or scripts the base hardly knows.")),
     "dora": (_l("DoRA"), _l("Direction and size are learned apart. Such an adapter is served merged.")),
     "rslora": (_l("rsLoRA"), _l("Scaled by the root of the rank; for high ranks.")),

@@ -47,6 +47,7 @@ class Base:
     model: PreTrainedModel
     reader: PreTrainedTokenizerBase  # tokenizes what the model reads
     speaker: PreTrainedTokenizerBase  # tokenizes what it says; the reader itself unless encoder-decoder
+    pooled: bool = False  # the adapter in it hears a question alone as one (`hearing`)
 
     @property
     def device(self) -> torch.device:

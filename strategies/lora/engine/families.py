@@ -13,7 +13,8 @@ from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache, Dynam
 from transformers.modeling_outputs import BaseModelOutput
 
 from strategies.errors import Misconfigured
-from strategies.lora.engine.rows import Heard, Rows, States, Store
+from strategies.lora.bases.hearing import as_one
+from strategies.lora.engine.rows import Heard, Rows, States, Store, tokens_of
 
 if TYPE_CHECKING:
     from strategies.lora.bases.model import Base
@@ -27,7 +28,7 @@ class Causal:
     def __init__(self, tree: Any) -> None:
         self._tree = tree
 
-    def hear(self, ids: Sequence[int]) -> Heard:
+    def hear(self, ids: Sequence[int], *, pooled: bool = False) -> Heard:  # noqa: ARG002
         *before, last = ids
         cache = DynamicCache()
         self._tree(
@@ -46,11 +47,13 @@ class Causal:
         ).logits
         return logits[:, -1]
 
-    def follow(self, heard: Heard, ids: Sequence[int]) -> Tensor:
+    def follow(self, heard: Heard, answers: Sequence[Sequence[int]]) -> Tensor:
         logits: Tensor = self._tree(
-            input_ids=self._row([heard.last, *ids]), past_key_values=cache_of(heard.own), use_cache=True
+            input_ids=following(heard, answers, self._tree.device),
+            past_key_values=cache_of(heard.own, len(answers)),
+            use_cache=True,
         ).logits
-        return logits[0]
+        return logits
 
     def _row(self, ids: Sequence[int]) -> Tensor:
         return torch.tensor([ids], device=self._tree.device)
@@ -68,19 +71,29 @@ class Encoded:
         config = tree.config.encoder if self._ours else tree.config
         self._width = int(config.hidden_size)
 
-    def hear(self, ids: Sequence[int]) -> Heard:
+    def hear(self, ids: Sequence[int], *, pooled: bool = False) -> Heard:
         assert self._start is not None
-        given = torch.tensor([ids], device=self._tree.device)
+        states = self._encoded(ids)
+        states = as_one(states) if pooled else states
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         self._tree(
-            input_ids=given,
-            attention_mask=torch.ones_like(given),
-            decoder_input_ids=torch.full_like(given[:, :1], self._start),
+            encoder_outputs=BaseModelOutput(states[None]),
+            attention_mask=torch.ones(1, len(states), dtype=torch.long, device=self._tree.device),
+            decoder_input_ids=torch.full((1, 1), self._start, device=self._tree.device),
             past_key_values=cache,
             use_cache=True,
         )
-        read = states_of(cache.cross_attention_cache, len(ids))
-        return Heard(states_of(cache.self_attention_cache, 0), read, self._start)
+        read = states_of(cache.cross_attention_cache, len(states))
+        own = states_of(cache.self_attention_cache, 0)
+        return Heard(own, read, self._start, states[0] if pooled else None)
+
+    def _encoded(self, ids: Sequence[int]) -> Tensor:
+        """(tokens, width)"""
+        given = torch.tensor([ids], device=self._tree.device)
+        states: Tensor = self._tree.get_encoder()(
+            input_ids=given, attention_mask=torch.ones_like(given)
+        ).last_hidden_state
+        return states[0]
 
     def step(self, rows: Rows, tokens: Tensor, part: slice) -> Tensor:
         own, read = rows.own, rows.read
@@ -98,16 +111,17 @@ class Encoded:
         ).logits
         return logits[:, -1]
 
-    def follow(self, heard: Heard, ids: Sequence[int]) -> Tensor:
-        seen = torch.ones(1, heard.read[0][0].shape[-2], dtype=torch.long, device=self._tree.device)
+    def follow(self, heard: Heard, answers: Sequence[Sequence[int]]) -> Tensor:
+        rows = len(answers)
+        seen = torch.ones(rows, tokens_of(heard.read), dtype=torch.long, device=self._tree.device)
         logits: Tensor = self._tree(
             attention_mask=seen,
             encoder_outputs=self._nothing(seen),
-            decoder_input_ids=torch.tensor([[heard.last, *ids]], device=self._tree.device),
-            past_key_values=EncoderDecoderCache(cache_of(heard.own), cache_of(heard.read)),
+            decoder_input_ids=following(heard, answers, self._tree.device),
+            past_key_values=EncoderDecoderCache(cache_of(heard.own, rows), cache_of(heard.read, rows)),
             use_cache=True,
         ).logits
-        return logits[0]
+        return logits
 
     def _nothing(self, seen: Tensor) -> BaseModelOutput:
         """What the encoder said is in the cache; the decoder asks for its shape only."""
@@ -158,9 +172,21 @@ def cache_in(store: Store, part: slice) -> Cache:
     return Cache(layers=[Column(store, layer, part) for layer in range(len(store.layers))])
 
 
-def cache_of(states: States) -> DynamicCache:
-    """A cache to go on from. transformers adds to it by making new tensors, so `states` stay as they are."""
-    return DynamicCache([(keys[None], values[None]) for keys, values in states])
+def following(heard: Heard, answers: Sequence[Sequence[int]], device: torch.device) -> Tensor:
+    """What is said after a prompt, (answers, 1 + tokens); what fills up an end changes nothing before it."""
+    longest = max(map(len, answers))
+    return torch.tensor(
+        [[heard.last, *ids, *[heard.last] * (longest - len(ids))] for ids in answers], device=device
+    )
+
+
+def cache_of(states: States, rows: int) -> DynamicCache:
+    """A cache for so many rows to go on from. transformers adds to it by making new tensors, so `states` stay
+    as they are.
+    """
+    return DynamicCache(
+        [(keys.expand(rows, *keys.shape), values.expand(rows, *values.shape)) for keys, values in states]
+    )
 
 
 def states_of(cache: Cache, tokens: int) -> States:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from strategies.lora.bases.hearing import as_one
 from strategies.lora.engine.families import Encoded, positions
 from strategies.lora.engine.rows import Heard, Rows, Store
 
@@ -45,22 +46,21 @@ class Gpt2(Encoded):
 
     def __init__(self, tree: Any, base: Base) -> None:
         super().__init__(tree, base)
-        self._encoder = tree.encoder
         self._decoder = tree.decoder.transformer
         self._head = tree.decoder.lm_head
         self._heads = int(tree.decoder.config.num_attention_heads)
         self._kept: tuple[tuple[int, int, int], Any] = (-1, 0, 0), None
 
-    def hear(self, ids: Sequence[int]) -> Heard:
+    def hear(self, ids: Sequence[int], *, pooled: bool = False) -> Heard:
         assert self._start is not None
-        given = torch.tensor([ids], device=self._tree.device)
-        states = self._encoder(input_ids=given, attention_mask=torch.ones_like(given)).last_hidden_state[0]
+        states = self._encoded(ids)
+        states = as_one(states) if pooled else states
         read = []
         for block in self._decoder.h:
             keys, values = block.crossattention.c_attn(states[None])[0].chunk(2, dim=-1)
             read.append((self._split(keys), self._split(values)))
         own = tuple((keys[:, :0], values[:, :0]) for keys, values in read)
-        return Heard(own, tuple(read), self._start)
+        return Heard(own, tuple(read), self._start, states[0] if pooled else None)
 
     def step(self, rows: Rows, tokens: Tensor, part: slice) -> Tensor:
         own = rows.own

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from strategies.errors import Misconfigured
+from strategies.lora.shelf.card import BadCard, read_card
 
 PACKED_UP_TO = 512 * 2**20  # bytes of linear weights that may be held twice
 KEY = re.compile(r"base_model\.model\.(?P<layer>.+)\.lora_(?P<part>A|B|magnitude_vector)(?:\.weight)?$")
@@ -58,6 +59,7 @@ class Adapter:
 
     name: str
     deltas: Mapping[str, Delta]  # by the path of the layer
+    pooled: bool = False  # it hears a question alone as one
 
 
 class Voices:
@@ -269,7 +271,16 @@ def read(name: str, folder: Path, tree: nn.Module) -> Adapter:
     return Adapter(
         name,
         {path: delta_of(path, part, config, layer_at(tree, path, who), who) for path, part in parts.items()},
+        pooled(folder),
     )
+
+
+def pooled(folder: Path) -> bool:
+    """What its card says; one without a card hears as the base does."""
+    try:
+        return read_card(folder).recipe.get("pooled") is True
+    except BadCard:
+        return False
 
 
 def config_of(folder: Path, who: str) -> dict[str, Any]:

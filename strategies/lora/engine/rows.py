@@ -34,10 +34,12 @@ class Heard:
     own: States  # of the speaker itself: of a causal model's prompt, else without tokens
     read: States  # of what an encoder read; () when there is none
     last: int  # the token that the speaker hears next
+    as_one: Tensor | None = None  # (width,): a question's meaning, where it was heard as one
 
     @property
     def nbytes(self) -> int:
-        return sum(tensor.nbytes for layer in (*self.own, *self.read) for tensor in layer)
+        one = 0 if self.as_one is None else self.as_one.nbytes
+        return one + sum(tensor.nbytes for layer in (*self.own, *self.read) for tensor in layer)
 
 
 def tokens_of(states: States) -> int:
@@ -163,16 +165,18 @@ class Speaker(Protocol):
 
     together: bool  # whether rows of different lengths can make a step together
 
-    def hear(self, ids: Sequence[int]) -> Heard:
-        """Take a prompt in."""
+    def hear(self, ids: Sequence[int], *, pooled: bool = False) -> Heard:
+        """Take a prompt in; `pooled` as one (`bases.hearing`)."""
 
     def step(self, rows: Rows, tokens: Tensor, part: slice) -> Tensor:
         """The next logits (rows, vocabulary) of some rows, for the token that each has said last. Keys and
         values go into the open column.
         """
 
-    def follow(self, heard: Heard, ids: Sequence[int]) -> Tensor:
-        """The logits (1 + ids, vocabulary) behind the prompt and behind each of these tokens."""
+    def follow(self, heard: Heard, answers: Sequence[Sequence[int]]) -> Tensor:
+        """The logits (answers, 1 + tokens, vocabulary) behind the prompt and behind each token of answers;
+        of no meaning behind the end of one that is shorter than others.
+        """
 
 
 def places(rows: int) -> int:

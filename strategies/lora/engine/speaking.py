@@ -186,17 +186,43 @@ class Engine:
 
     def score(self, prompt: template.Prompt, answer_ids: Sequence[int], adapter: str = "") -> list[float]:
         """The log-probability of each token of a given answer."""
+        return self.scores(prompt, [answer_ids], adapter)[0]
+
+    def scores(
+        self, prompt: template.Prompt, answers: Sequence[Sequence[int]], adapter: str = ""
+    ) -> list[list[float]]:
+        """The same of several answers at once. One of a single token costs nothing beside a longer one."""
+        who = self._adapter(adapter)
+        longer = [at for at, ids in enumerate(answers) if len(ids) > 1]
+        row = {at: place for place, at in enumerate(longer)}
+
+        def scored() -> list[list[float]]:
+            heard = self._take_in(prompt, who)
+            self._voices.one(who)
+            said = self._speaker.follow(heard, [list(answers[at][:-1]) for at in longer] or [[]])
+            likely = said.float().log_softmax(-1)
+            return [
+                likely[row.get(at, 0), range(len(ids)), list(ids)].tolist() if ids else []
+                for at, ids in enumerate(answers)
+            ]
+
+        return self._done(scored) if any(answers) else [[] for _ in answers]
+
+    def pools(self, adapter: str) -> bool:
+        """Whether it hears a question alone as one."""
+        found = self._adapter(adapter)
+        return found is not None and found.pooled
+
+    def meaning(self, prompt: template.Prompt, adapter: str) -> list[float]:
+        """The unit vector as which an adapter that `pools` hears a question."""
         who = self._adapter(adapter)
 
-        def scored() -> list[float]:
-            if not answer_ids:
-                return []
-            self._voices.one(who)
-            logits = self._speaker.follow(self._take_in(prompt, who), list(answer_ids[:-1])).float()
-            chosen = logits.log_softmax(-1)[range(len(answer_ids)), list(answer_ids)]
-            return [float(value) for value in chosen]
+        def heard() -> list[float]:
+            found = self._take_in(prompt, who).as_one
+            assert found is not None, "it hears token by token"
+            return list((found.float() / found.float().norm()).tolist())
 
-        return self._done(scored)
+        return self._done(heard)
 
     def close(self) -> None:
         """Stop; who still waits or listens is told. May be called twice."""
@@ -362,7 +388,8 @@ class Engine:
         if heard := self._memory.get(adapter, prompt.ids):
             return heard
         self._voices.one(adapter)
-        heard = self._speaker.hear(prompt.ids)
+        pooled = adapter is not None and adapter.pooled and not prompt.passage_tokens
+        heard = self._speaker.hear(prompt.ids, pooled=pooled)
         if adapter is None or self._adapters.get(adapter.name) is adapter:
             self._memory.put(adapter, prompt.ids, heard)
         return heard

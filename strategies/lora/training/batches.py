@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from strategies.lora.bases.hearing import as_one
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 POOL = 16  # batches' worth of rows that are sorted by length together: less padding, still shuffled
 IGNORED = -100  # what the loss does not count
 STATES_BYTES = 512 * 2**20  # what was read is kept in memory up to here
+BESIDE = 0.6  # of a question's length: how far from it, at most, its answer is also learned
 
 
 @dataclass(frozen=True)
@@ -82,34 +86,79 @@ def _padded(rows: Sequence[Row], batch: Batch) -> int:
 
 
 class Tensors:
-    """Rows as a model's inputs, on its device. What an encoder that is not adapted reads, it reads once."""
+    """Rows as a model's inputs, on its device. What an encoder that does not learn reads, it reads once."""
 
-    def __init__(self, base: Base, rows: Sequence[Row], *, read_once: bool) -> None:
+    def __init__(self, base: Base, rows: Sequence[Row], *, read_once: bool, stirred: bool = False) -> None:
+        """`stirred` is for learning from what is read once and heard as one: see `_stirred`."""
         self._base = base
         self._rows = rows
         self._read_once = read_once and base.family != "causal"
+        self._stirs = stirred and self._read_once and base.pooled
         self._states: dict[tuple[int, ...], torch.Tensor] = {}
         self._kept = 0
+        self._alike: dict[tuple[int, ...], list[Row]] = {}
+        for row in rows if self._stirs else ():
+            if not row.reads:
+                self._alike.setdefault(row.answer, []).append(row)
 
     def of(self, batch: Batch) -> tuple[dict[str, Any], torch.Tensor]:
         """The model's inputs, and the labels of its logits."""
         rows = [self._rows[at] for at in batch]
-        return self._going_on(rows) if self._base.family == "causal" else self._two_sided(rows)
-
-    def _two_sided(self, rows: Sequence[Row]) -> tuple[dict[str, Any], torch.Tensor]:
-        base = self._base
-        assert base.start is not None
-        said = [[base.start, *row.answer[:-1]] for row in rows]
-        given: dict[str, Any] = {
-            "decoder_input_ids": self._filled(said, base.pad),
-            "attention_mask": self._filled([[1] * len(row.prompt) for row in rows], 0),
+        if self._base.family == "causal":
+            return self._going_on(rows)
+        assert self._base.start is not None
+        said = [[self._base.start, *row.answer[:-1]] for row in rows]
+        given = {
+            "decoder_input_ids": self._filled(said, self._base.pad),
             "use_cache": False,
+            **(self._stirred(batch) if self._stirs else self.asked(batch)),
         }
-        if self._read_once:
-            given["encoder_outputs"] = self._read([row.prompt for row in rows])
-        else:
-            given["input_ids"] = self._filled([row.prompt for row in rows], base.reader_pad)
         return given, self._filled([row.answer for row in rows], IGNORED)
+
+    def asked(self, batch: Sequence[int]) -> dict[str, Any]:
+        """What a model with an encoder is given to answer."""
+        rows = [self._rows[at] for at in batch]
+        if self._read_once or self._base.pooled:
+            return self._heard(self._read(rows))
+        return {
+            "input_ids": self._filled([row.prompt for row in rows], self._base.reader_pad),
+            "attention_mask": self._filled([[1] * len(row.prompt) for row in rows], 0),
+        }
+
+    def _heard(self, states: Sequence[torch.Tensor]) -> dict[str, Any]:
+        from torch.nn.utils.rnn import pad_sequence
+        from transformers.modeling_outputs import BaseModelOutput
+
+        return {
+            "encoder_outputs": BaseModelOutput(
+                last_hidden_state=pad_sequence(list(states), batch_first=True)
+            ),
+            "attention_mask": self._filled([[1] * len(state) for state in states], 0),
+        }
+
+    def _stirred(self, batch: Batch) -> dict[str, Any]:
+        """What is heard as one, somewhere between two wordings of what is answered alike, and a little
+        beside: customers' wordings lie there, too. Chance is a function of torch's seed and of the row.
+        """
+        import torch
+
+        rows = [self._rows[at] for at in batch]
+        states = list(self._read(rows))
+        others, chances = [], []
+        for at, row in zip(batch, rows, strict=True):
+            chance = torch.Generator().manual_seed((torch.initial_seed() * 1_000_003 + at) % 2**63)
+            alike = [row] if row.reads else self._alike[row.answer]
+            others.append(alike[int(torch.randint(len(alike), (), generator=chance))])
+            chances.append(chance)
+        for place, (row, other, chance) in enumerate(zip(rows, self._read(others), chances, strict=True)):
+            if not row.reads:
+                share = float(torch.rand((), generator=chance))
+                between = states[place].float().lerp(other.float(), share)
+                width = between.shape[-1]
+                far = BESIDE * float(torch.rand((), generator=chance)) * float(between.norm())
+                beside = torch.randn(width, generator=chance).to(between) * (far / width**0.5)
+                states[place] = (between + beside).to(states[place].dtype)
+        return self._heard(states)
 
     def _going_on(self, rows: Sequence[Row]) -> tuple[dict[str, Any], torch.Tensor]:
         """Prompt and answer in one; the loss is on the answer only, and so are the logits."""
@@ -134,15 +183,14 @@ class Tensors:
 
     # ---- what the encoder says, kept ----
 
-    def _read(self, prompts: Sequence[tuple[int, ...]]) -> Any:
-        from torch.nn.utils.rnn import pad_sequence
-        from transformers.modeling_outputs import BaseModelOutput
-
-        states = [self._states.get(prompt) for prompt in prompts]
-        if any(state is None for state in states):
-            fresh = self._encoded(list(dict.fromkeys(prompts)))
-            states = [fresh[prompt] for prompt in prompts]
-        return BaseModelOutput(last_hidden_state=pad_sequence(states, batch_first=True))  # type: ignore[arg-type]
+    def _read(self, rows: Sequence[Row]) -> Sequence[torch.Tensor]:
+        """For each row what is heard of its prompt, (tokens or one, width)."""
+        if not self._read_once:
+            learning = self._encoded(rows)
+            return [learning[row.prompt] for row in rows]
+        missing = [row for row in rows if row.prompt not in self._states]
+        known = {**self._states, **self._encoded_once(missing)} if missing else self._states
+        return [known[row.prompt] for row in rows]
 
     def read_all(self) -> None:
         """Fill the memory before the first step, rows of like length together. What finds no room there is
@@ -150,25 +198,45 @@ class Tensors:
         """
         if not self._read_once:
             return
-        rows = [Row(prompt, ()) for prompt in dict.fromkeys(row.prompt for row in self._rows)]
+        rows = [Row(row.prompt, (), row.reads) for row in {row.prompt: row for row in self._rows}.values()]
         for batch in within(rows, range(len(rows)), budget=4096):
             if self._kept >= STATES_BYTES:
                 return
-            self._keep(self._encoded([rows[at].prompt for at in batch]))
+            self._keep(self._encoded_once([rows[at] for at in batch]))
 
-    def _encoded(self, prompts: Sequence[tuple[int, ...]]) -> Mapping[tuple[int, ...], torch.Tensor]:
+    def _encoded_once(self, rows: Sequence[Row]) -> Mapping[tuple[int, ...], torch.Tensor]:
         import torch
 
+        with torch.no_grad(), undisturbed(self._base.model.get_encoder()):
+            return self._encoded(rows)
+
+    def _encoded(self, rows: Sequence[Row]) -> Mapping[tuple[int, ...], torch.Tensor]:
         encoder: Any = self._base.model.get_encoder()
-        with torch.no_grad():
-            out = encoder(
-                input_ids=self._filled(prompts, self._base.reader_pad),
-                attention_mask=self._filled([[1] * len(prompt) for prompt in prompts], 0),
-            ).last_hidden_state
-        return {prompt: row[: len(prompt)].clone() for prompt, row in zip(prompts, out, strict=True)}
+        out = encoder(
+            input_ids=self._filled([row.prompt for row in rows], self._base.reader_pad),
+            attention_mask=self._filled([[1] * len(row.prompt) for row in rows], 0),
+        ).last_hidden_state
+        return {
+            row.prompt: as_one(states) if self._base.pooled and not row.reads else states.clone()
+            for row, padded in zip(rows, out, strict=True)
+            for states in [padded[: len(row.prompt)]]
+        }
 
     def _keep(self, fresh: Mapping[tuple[int, ...], torch.Tensor]) -> None:
         for prompt, state in fresh.items():
             if prompt not in self._states and self._kept < STATES_BYTES:
                 self._states[prompt] = state
                 self._kept += state.numel() * state.element_size()
+
+
+@contextmanager
+def undisturbed(model: torch.nn.Module) -> Iterator[None]:
+    """Within, nothing is left out at random: what is read once is read as it will be served."""
+    learning = [module for module in model.modules() if module.training]
+    for module in learning:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in learning:
+            module.training = True

@@ -32,6 +32,7 @@ class State:
     fallen: int = 0  # how often that was
     at_once: int = 0  # tokens that go through the model together; 0: a whole batch
     seconds: float = 0.0
+    told_apart: bool = False  # what reads has learned to tell questions apart
     half: bool = False  # computes in bfloat16; a run that goes on elsewhere keeps to it
     unsaid: list[float] = field(default_factory=list)  # losses since the last line of the curve
     curve: list[dict[str, Any]] = field(default_factory=list)

@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from strategies.errors import Misconfigured
 from strategies.lora.training.batches import Batch, Row, Tensors, plan, within
 from strategies.lora.training.checkpoint import State, load, save
+from strategies.lora.training.contrast import BATCH, tell_apart, wordings_of
 from strategies.lora.training.preparing import prepare, taught
 from strategies.lora.training.recipe import Recipe
 from strategies.lora.training.work import (
@@ -30,6 +31,7 @@ from strategies.lora.training.work import (
     CURVE,
     SAMPLES,
     Job,
+    NotFinite,
     Told,
     TrainingFailed,
     TrainingStopped,
@@ -52,6 +54,7 @@ __all__ = ["Job", "Recipe", "Told", "TrainingFailed", "TrainingStopped", "Work",
 MEASUREMENTS = 20  # of the held-out loss in a full run, where that does not take too long
 POINTS = 300  # of the curve of the training loss
 MEASURED_ROWS = 256
+TOLD_APART = 0.1  # of telling questions apart, between two words about it
 SAMPLED = 4  # held-out questions that are answered on the way …
 SAMPLE_EVERY = 5  # … each so many measurements
 CHECKPOINT_SECONDS = 60.0  # one is written at each measurement, and no later than this
@@ -60,10 +63,6 @@ LONGEST_STEP = 1.0  # the norm that a gradient is cut to
 MOMENTS = (0.9, 0.99)
 
 LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "safetensors", "kotae")
-
-
-class NotFinite(Exception):
-    """The loss or its gradient is infinite or no number."""
 
 
 def train(work: Work, told: Callable[[Told], None], stopped: Callable[[], bool], *, smaller: int = 0) -> Path:
@@ -113,8 +112,8 @@ class Course:
         from strategies.lora.training.together import Together
 
         self.together = together or Together()
-        self.work, self.job, self.base = work, job, base
-        self.recipe = job.recipe
+        self.work, self.job, self.recipe = work, job, job.recipe
+        self.base = base = replace(base, pooled=self.recipe.pooled and base.family == "encoder-decoder")
         self._told, self._stopped = told, stopped
         self.held_out = spread(work.held_out(), MEASURED_ROWS)
         self.rows = self.learned()
@@ -127,8 +126,9 @@ class Course:
         self.optimizer = torch.optim.AdamW(
             self.weights.values(), lr=self.highest, betas=MOMENTS, weight_decay=0.0, fused=True
         )
-        once = not self.recipe.encoder
-        self.tensors = Tensors(base, self.rows, read_once=once)
+        self.contrasts = bool(base.pooled and self.recipe.contrast and self.recipe.encoder)
+        once = not self.recipe.encoder or self.contrasts
+        self.tensors = Tensors(base, self.rows, read_once=once, stirred=True)
         self.held_out_tensors = Tensors(base, self.held_out_rows, read_once=once)
         self.epochs = plan(self.rows, self.recipe.epochs, self.recipe.batch, self.recipe.seed)
         self.batches: list[Batch] = [batch for epoch in self.epochs for batch in epoch]
@@ -158,6 +158,8 @@ class Course:
 
     def ready(self) -> None:
         """What is done once before the first step."""
+        if self.contrasts and not self.state.told_apart:
+            self.tell_apart()
         self.note("reading the examples")
         self.tensors.read_all()
         self.held_out_tensors.read_all()
@@ -193,6 +195,7 @@ class Course:
             fast_in_bfloat16(self.base.device)
         )
         with computing(self.base, self.state.half):
+            self._halved = smaller
             self.ready()
             self._began = (time.monotonic(), self.state.seconds, self.state.step)
             for _ in range(smaller):
@@ -227,6 +230,52 @@ class Course:
             self.note(f"the time is up; the best so far is of step {state.best_step}")
             return None
         return self.batches[state.step]
+
+    def tell_apart(self) -> None:
+        """What reads learns first, and then stays as it is: everything is read once. A run that is killed
+        meanwhile begins anew.
+        """
+        began, at_once = time.monotonic(), max(1, BATCH >> self._halved)
+        while at_once and not self._told_apart(began, at_once):
+            at_once //= 2
+            self.put(self.first)
+            self.note(f"out of memory: from here on {at_once} questions are told apart at once")
+        self.state.told_apart = True
+        self.state.seconds += self.together.agreed(time.monotonic() - began)
+        self.best = self.copied()
+
+    def _told_apart(self, began: float, at_once: int) -> bool:
+        """False when memory did not suffice."""
+        said = 0.0
+
+        def told(share: float, loss: float) -> bool:
+            nonlocal said
+            if self.together.any(self._stopped()):
+                raise TrainingStopped("stopped before the first step")
+            if share - said >= TOLD_APART:
+                said = share
+                self.note(f"telling questions apart: {share:.0%}, loss {loss:.3f}")
+            return self.together.agreed(time.monotonic() - began) < self.recipe.seconds / 2
+
+        try:
+            tell_apart(
+                self.base,
+                wordings_of(self.base, self.work.train()),
+                rate=self.highest,
+                epochs=self.recipe.contrast,
+                seed=self.recipe.seed,
+                at_once=at_once,
+                together=self.together,
+                told=told,
+            )
+        except NotFinite:
+            self.put(self.first)
+            self.note("telling questions apart ended in no number: what reads stays as it was")
+        except (MemoryError, RuntimeError) as error:  # torch's is a RuntimeError
+            if not out_of_memory(error) or at_once == 1:
+                raise
+            return False
+        return True
 
     def advance(self, batch: Batch) -> None:
         """One step, or a step back."""
@@ -396,6 +445,7 @@ class Course:
         self._kept_at = time.monotonic()
 
     _kept_at = math.inf
+    _halved = 0  # how often, where memory was too little before
 
     def everything(self) -> dict[str, torch.Tensor]:
         tensors: dict[str, torch.Tensor] = {}
@@ -483,26 +533,24 @@ class Course:
         self.model.save_pretrained(str(folder), save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
         write_proof(folder, list(canaries(self.base, self.held_out)))
-        figures |= self.calibrated(folder)
-        write_card(
-            folder,
-            Card(
-                name=self.job.name,
-                base=self.job.base,
-                base_hash=self.base.hash,
-                template=template.fingerprint(self.base),
-                tokenizer=tokenizer_hash(self.base),
-                pairs=self.job.pairs,
-                made_at=datetime.now(UTC),
-                documents=self.job.documents,
-                seed=self.recipe.seed,
-                libraries=dict(versions()),
-                figures=figures,
-                recipe=self.recipe.model_dump(),
-                parent=self.job.parent,
-                preferences=self.job.preferences,
-            ),
+        card = Card(
+            name=self.job.name,
+            base=self.job.base,
+            base_hash=self.base.hash,
+            template=template.fingerprint(self.base),
+            tokenizer=tokenizer_hash(self.base),
+            pairs=self.job.pairs,
+            made_at=datetime.now(UTC),
+            documents=self.job.documents,
+            seed=self.recipe.seed,
+            libraries=dict(versions()),
+            recipe={**self.recipe.model_dump(), "pooled": self.base.pooled},
+            parent=self.job.parent,
+            preferences=self.job.preferences,
         )
+        write_card(folder, card)  # who asks the adapter must know how it hears
+        figures |= self.calibrated(folder)
+        write_card(folder, card.model_copy(update={"figures": figures}))
         write(folder / CURVE, lines(self.state.curve))
         write(folder / SAMPLES, lines(self.state.samples))
 

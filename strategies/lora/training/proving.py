@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from strategies.lora.bases import template
@@ -32,14 +32,12 @@ class Measured:
 
 def rows_of(base: Base, examples: Iterable[Example]) -> list[Row]:
     """Examples in tokens, by the template that also serves."""
-    return [
-        Row(
-            template.prompt(base, example.question, example.passages).ids,
-            tuple(template.answer(base, example.answer)),
-            bool(example.passages),
-        )
-        for example in examples
-    ]
+    return [row_of(base, example) for example in examples]
+
+
+def row_of(base: Base, example: Example) -> Row:
+    prompt = template.prompt(base, example.question, example.passages)
+    return Row(prompt.ids, tuple(template.answer(base, example.answer)), bool(prompt.passage_tokens))
 
 
 def summed_loss(base: Base, given: dict[str, Any], labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -69,7 +67,7 @@ def measure(base: Base, rows: Sequence[Row], tensors: Tensors) -> Measured:
 def exact(base: Base, rows: Sequence[Row]) -> float:
     """The share of answers that are said word for word."""
     asked = rows[:ANSWERED]
-    said = [ids for part in _parts(asked, 16) for ids in greedy(base, [row.prompt for row in part])]
+    said = [ids for part in _parts(asked, 16) for ids in greedy(base, part)]
     return sum(tuple(ids) == row.answer for ids, row in zip(said, asked, strict=True)) / len(asked)
 
 
@@ -77,7 +75,7 @@ def samples(
     base: Base, examples: Sequence[Example], rows: Sequence[Row], step: int
 ) -> Iterator[dict[str, Any]]:
     """What is answered now to a few questions, for people to read."""
-    said = greedy(base, [row.prompt for row in rows])
+    said = greedy(base, rows)
     for example, ids in zip(examples, said, strict=True):
         yield {
             "step": step,
@@ -91,14 +89,14 @@ def samples(
 def canaries(base: Base, examples: Sequence[Example]) -> Iterator[Canary]:
     """Answers with the log-probability of each token, one by one as they are served."""
     for example in spread(examples, CANARIES):
-        prompt = template.prompt(base, example.question, example.passages).ids
-        (ids,) = greedy(base, [prompt])
+        row = row_of(base, example)
+        (ids,) = greedy(base, [row])
         if ids and not template.refuses(base, ids):  # what is refused is not said
             yield Canary(
                 question=example.question,
                 passages=example.passages,
                 ids=tuple(ids),
-                logprobs=tuple(log_probabilities(base, prompt, ids)),
+                logprobs=tuple(log_probabilities(base, replace(row, answer=tuple(ids)))),
             )
 
 
@@ -108,10 +106,10 @@ def spread(examples: Sequence[Example], most: int) -> list[Example]:
     return list(examples[::apart][:most])
 
 
-def log_probabilities(base: Base, prompt: Sequence[int], ids: Sequence[int]) -> list[float]:
+def log_probabilities(base: Base, row: Row) -> list[float]:
+    """Of each token of its answer."""
     import torch
 
-    row = Row(tuple(prompt), tuple(ids))
     given, labels = Tensors(base, [row], read_once=False).of([0])
     with torch.inference_mode():
         logits = base.model(**given).logits[labels != IGNORED].float()
@@ -119,20 +117,12 @@ def log_probabilities(base: Base, prompt: Sequence[int], ids: Sequence[int]) -> 
     return [float(value) for value in picked.squeeze(1)]
 
 
-def greedy(base: Base, prompts: Sequence[Sequence[int]], longest: int = 0) -> list[list[int]]:
+def greedy(base: Base, rows: Sequence[Row], longest: int = 0) -> list[list[int]]:
     """What is answered when the likeliest token is always taken; the end included when it came."""
     import torch
     from transformers import GenerationConfig
 
-    device = base.device
-    most = max(len(prompt) for prompt in prompts)
-    pad = base.reader_pad
-    if base.family == "causal":
-        filled = [[*[pad] * (most - len(prompt)), *prompt] for prompt in prompts]
-        mask = [[0] * (most - len(prompt)) + [1] * len(prompt) for prompt in prompts]
-    else:
-        filled = [[*prompt, *[pad] * (most - len(prompt))] for prompt in prompts]
-        mask = [[1] * len(prompt) + [0] * (most - len(prompt)) for prompt in prompts]
+    begin = max(len(row.prompt) for row in rows) if base.family == "causal" else 1
     configured: Any = GenerationConfig
     config = configured(
         do_sample=False,
@@ -144,13 +134,23 @@ def greedy(base: Base, prompts: Sequence[Sequence[int]], longest: int = 0) -> li
     )
     generate: Any = base.model.generate
     with torch.inference_mode():
-        made = generate(
-            input_ids=torch.tensor(filled, device=device),
-            attention_mask=torch.tensor(mask, device=device),
-            generation_config=config,
-        )
-    begin = most if base.family == "causal" else 1
+        made = generate(**asked(base, rows), generation_config=config)
     return [ended(base, row[begin:]) for row in made.tolist()]
+
+
+def asked(base: Base, rows: Sequence[Row]) -> dict[str, Any]:
+    """What `generate` is given. A prompt that is gone on from stands on the right."""
+    import torch
+
+    if base.family != "causal":
+        return Tensors(base, rows, read_once=False).asked(range(len(rows)))
+    most = max(len(row.prompt) for row in rows)
+    filled = [[*[base.reader_pad] * (most - len(row.prompt)), *row.prompt] for row in rows]
+    mask = [[0] * (most - len(row.prompt)) + [1] * len(row.prompt) for row in rows]
+    return {
+        "input_ids": torch.tensor(filled, device=base.device),
+        "attention_mask": torch.tensor(mask, device=base.device),
+    }
 
 
 def ended(base: Base, ids: list[int]) -> list[int]:

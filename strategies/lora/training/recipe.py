@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SHAPE = ("rank", "alpha", "encoder", "vocabulary", "dora", "rslora")  # what an adapter keeps for good
+# What an adapter keeps for good.
+SHAPE = ("rank", "alpha", "encoder", "pooled", "vocabulary", "dora", "rslora")
 
 
 class Recipe(BaseModel):
@@ -30,6 +31,18 @@ class Recipe(BaseModel):
     )
     encoder: bool = Field(
         True, description="Adapt what reads as well as what speaks; without it, it reads once and is quicker."
+    )
+    pooled: bool = Field(
+        True,
+        description="Hear a question alone as one vector, its meaning, instead of token by token. For a base "
+        "of a reader and a speaker; others do not.",
+    )
+    contrast: int = Field(
+        4,
+        ge=0,
+        le=1000,
+        description="Epochs in which what reads first learns to tell questions of different answers apart; "
+        "0: none. Only where they are heard as one and the encoder is adapted.",
     )
     vocabulary: bool = Field(False, description="Adapt the output layer too; for new words or scripts.")
     dora: bool = Field(False, description="DoRA: direction and size apart. It is served merged, not mixed.")
@@ -55,8 +68,9 @@ class Recipe(BaseModel):
 
     def going_on(self, first: Mapping[str, Any]) -> Recipe:
         """This recipe for an adapter that was made by the `first` one: its shape is as it is."""
-        shape = {name: first[name] for name in SHAPE if name in first}
-        return self.model_copy(update={**shape, "raft": False, "augment": False, "quantized": False})
+        shape = {"pooled": False, **{name: first[name] for name in SHAPE if name in first}}
+        others = {"contrast": 0, "raft": False, "augment": False, "quantized": False}
+        return self.model_copy(update={**shape, **others})
 
     @property
     def scale(self) -> int:

@@ -51,6 +51,10 @@ class TrainingFailed(Exception):
     """The training ended without an adapter; the message is for the admin. What was reached is kept."""
 
 
+class NotFinite(Exception):
+    """The loss or its gradient is infinite or no number."""
+
+
 class TrainingStopped(Exception):
     """The training was asked to stop, and has left a checkpoint to go on from."""
 

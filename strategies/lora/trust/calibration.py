@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ PATIENCE = 3600.0  # seconds for it: a training gives way to everything else tha
 SAYS_SO = 0.6  # of the telling words of the desk's answer, when it has no number
 WRONG = 0.02  # of what is answered may be wrong here; the goal on others is 3 %
 HALF = 0.5  # of the right answers must be left by that; where they are not,
-LIKELY = 0.8  # an answer is given that is four times as likely right as wrong
+LIKELY = 0.5  # an answer is given that is as likely right as wrong, among questions made to mislead
 UNTAUGHT = 0.3  # the share of customers' questions that nothing was taught about, as it is taken to be
 FOLDS = 5
 
@@ -87,11 +87,13 @@ def calibrate(
     held out; without any, some are made of the taught ones.
     """
     lessons = Lessons.of(taught, embedder)
-    lessons.save(folder)
     examples = [*wordings(taught, asked, seed), *near_misses(lessons, seed), *outside()]
     name = f"calibration of {folder}"
     engine.add(name, folder)
     try:
+        if engine.pools(name):
+            lessons = replace(lessons, heard=heard_by(engine, name, lessons.questions))
+        lessons.save(folder)
         judge = Judge(lessons, engine, name, embedder.embed_query)
         with ThreadPoolExecutor(TOGETHER) as pool:
             tried = list(pool.map(partial(tried_out, judge, engine, name), examples))
@@ -104,6 +106,12 @@ def calibrate(
     )
     (folder / CONFIDENCE).write_text(json.dumps({**told, "figures": figures}, indent=1) + "\n", "utf-8")
     return figures
+
+
+def heard_by(engine: Engine, adapter: str, questions: Sequence[str]) -> NDArray[np.float32]:
+    """The questions as an adapter hears them, (questions, width)."""
+    prompts = (template.prompt(engine.base, question) for question in questions)
+    return np.array([engine.meaning(prompt, adapter) for prompt in prompts], np.float32)
 
 
 # ---- what is asked ----

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE = "confidence.json"
 HELD_BACK = 8  # tokens that are looked at before the first is shown
+AGREES = 32  # tokens of an answer that are looked at for whether the model agrees
 SURE = -0.001  # where nothing was said, nothing was unsure
 LEAST = -30.0  # a likelihood below is none
 
@@ -50,6 +51,9 @@ EVIDENCE = (
     "numbers",  # a number is asked about with which the fact has nothing to do
     "telling words",  # log of how many there are
     "latin",
+    "heard near",  # as the adapter itself hears it: cosine to the middle of the fact's questions
+    "heard ahead",  # … less that to the nearest other middle
+    "of one mind",  # its own first words are those of the fact's answer
 )
 WORDING = EVIDENCE[8:12]
 
@@ -129,29 +133,51 @@ class Judge:
         self, question: str, prompt: template.Prompt, opening: Opening, leave: str = ""
     ) -> NDArray[np.float64]:
         """The row EVIDENCE. `leave` is a taught question that is looked past."""
-        near = self.lessons.near(np.asarray(self._embed(question), np.float32), FACTS, leave)
-        scores = [self._score(prompt, self._answer(found)) for found in near]
-        order = sorted(range(len(near)), key=lambda at: -np.mean(scores[at]))
-        fact, agrees = near[order[0]], scores[order[0]]
-        others = [found.cosine for found in near if found is not fact]
+        near = self.lessons.near(np.asarray(self._embed(question), np.float32), None, leave)
+        heard = self._heard(prompt, leave)
+        asked_for = [self.lessons.facts[found.at] for found in (heard or near)[:FACTS]]
+        answers = [self._answer(fact) for fact in asked_for]
+        *told, refuses = self._engine.scores(
+            prompt, [*answers, [template.refusal(self._engine.base)]], self._adapter
+        )
+        scores = dict(zip(asked_for, told, strict=True))
+        begun = dict(zip(asked_for, (tuple(ids[: len(opening.ids)]) for ids in answers), strict=True))
+        fact, *others = sorted(asked_for, key=lambda fact: -np.mean(scores[fact]))
+        agrees = scores[fact]
         return np.array(
             [
-                fact.cosine,
-                fact.cosine - max(others, default=0.0),
+                *self._ahead(near, fact),
                 np.mean(agrees),
                 np.min(agrees),
-                np.mean(agrees) - np.mean(scores[order[1]]) if others else 0.0,
+                np.mean(agrees) - np.mean(scores[others[0]]) if others else 0.0,
                 np.mean(opening.logprobs or (SURE,)),
                 np.min(opening.logprobs or (SURE,)),
-                max(self._score(prompt, [template.refusal(self._engine.base)])[0], LEAST),
-                *self._wording(question, self.lessons.facts[fact.at], leave),
+                max(refuses[0], LEAST),
+                *self._wording(question, fact, leave),
                 float(script(question) in ("latin", "")),
+                *(self._ahead(heard, fact) if heard else (0.0, 0.0)),
+                float(begun[fact] == opening.ids),
             ],
             float,
         )
 
-    def _answer(self, found: Near) -> list[int]:
-        return template.answer(self._engine.base, self.lessons.answers[found.at])
+    def _heard(self, prompt: template.Prompt, leave: str) -> list[Near]:
+        """The facts by how near the question is to theirs as the adapter hears it; none where it hears token
+        by token.
+        """
+        if self.lessons.heard is None:
+            return []
+        vector = self._engine.meaning(prompt, self._adapter)
+        return self.lessons.middles_near(np.asarray(vector, np.float32), leave)
+
+    def _ahead(self, near: Sequence[Near], fact: str) -> tuple[float, float]:
+        """How near that fact is, and by how much nearer than the nearest other one."""
+        own = next(found.cosine for found in near if self.lessons.facts[found.at] == fact)
+        others = (found.cosine for found in near if self.lessons.facts[found.at] != fact)
+        return own, own - next(others, 0.0)
+
+    def _answer(self, fact: str) -> list[int]:
+        return template.answer(self._engine.base, self.lessons.answer_to(fact))[:AGREES]
 
     def _wording(self, question: str, fact: str, leave: str) -> tuple[float, ...]:
         """In what words it is asked, beside those in which the fact was taught."""
@@ -165,6 +191,3 @@ class Judge:
             float(bool(numbers(words) - about)),
             math.log1p(len(words)),
         )
-
-    def _score(self, prompt: template.Prompt, ids: Sequence[int]) -> list[float]:
-        return list(self._engine.score(prompt, list(ids), self._adapter))

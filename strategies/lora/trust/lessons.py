@@ -23,6 +23,7 @@ from strategies.lora.shelf.card import BadCard
 
 KNOWN = "known.jsonl"
 VECTORS = "questions.safetensors"
+HEARD = "heard"
 COMMON = 0.05  # a script in which fewer of the questions were taught is not known
 
 Floats = NDArray[np.float32]
@@ -45,6 +46,7 @@ class Lessons:
     facts: tuple[str, ...]
     vectors: Floats  # (questions, dimension)
     embedder: str = ""
+    heard: Floats | None = None  # the unit vectors as which the adapter itself hears them, if it hears so
 
     @classmethod
     def of(cls, pairs: Sequence[Pair], embedder: Embedder) -> Lessons:
@@ -68,15 +70,17 @@ class Lessons:
             rows = [json.loads(line) for line in (folder / KNOWN).read_text("utf-8").splitlines()]
             with safe_open(folder / VECTORS, framework="np") as stored:
                 vectors = stored.get_tensor("vectors").astype(np.float32)
+                heard = stored.get_tensor(HEARD).astype(np.float32) if HEARD in stored.keys() else None  # noqa: SIM118
                 embedder = (stored.metadata() or {}).get("embedder", "")
             questions, answers, facts = (
                 tuple(str(row[name]) for row in rows) for name in ("question", "answer", "fact")
             )
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise BadCard(f"its {KNOWN} and {VECTORS} cannot be read ({error})") from error
-        if len(vectors) != len(rows) or not rows or not np.isfinite(vectors).all():
-            raise BadCard(f"its {VECTORS} has no vector for each line of its {KNOWN}")
-        return cls(questions, answers, facts, vectors, embedder)
+        for found in (vectors, vectors if heard is None else heard):
+            if len(found) != len(rows) or not rows or not np.isfinite(found).all():
+                raise BadCard(f"its {VECTORS} has no vector for each line of its {KNOWN}")
+        return cls(questions, answers, facts, vectors, embedder, heard)
 
     def save(self, folder: Path) -> None:
         from safetensors.numpy import save_file
@@ -88,11 +92,13 @@ class Lessons:
         )
         (folder / KNOWN).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         half = {"vectors": self.vectors.astype(np.float16)}
+        if self.heard is not None:
+            half[HEARD] = self.heard.astype(np.float16)
         save_file(half, folder / VECTORS, metadata={"embedder": self.embedder})
 
-    def near(self, vector: Floats, most: int = 2, leave: str = "") -> list[Near]:
-        """The nearest question of each of the nearest facts, the nearest first. `leave` is a question that is
-        looked past, when one that was made of it stands for one that nobody taught.
+    def near(self, vector: Floats, most: int | None = 2, leave: str = "") -> list[Near]:
+        """The nearest question of each of the nearest facts, or of all, the nearest first. `leave` is a
+        question that is looked past, when one that was made of it stands for one that nobody taught.
         """
         found: dict[str, Near] = {}
         cosines = self.vectors @ vector
@@ -102,6 +108,37 @@ class Lessons:
             if len(found) == most:
                 break
         return list(found.values())
+
+    def middles_near(self, vector: Floats, leave: str = "") -> list[Near]:
+        """Every fact by how near the middle of its questions is as the adapter hears them, the nearest
+        first, with one of its questions.
+        """
+        assert self.heard is not None
+        kept = {fact: [at for at in of if self.questions[at] != leave] for fact, of in self._by_fact.items()}
+        found = [
+            Near(of[0], float(vector @ middle / np.linalg.norm(middle)))
+            for fact, of in kept.items()
+            if of
+            for middle in [
+                self._middles[fact] if len(of) == len(self._by_fact[fact]) else self.heard[of].mean(0)
+            ]
+        ]
+        return sorted(found, key=lambda near: -near.cosine)
+
+    def answer_to(self, fact: str) -> str:
+        return self.answers[self._by_fact[fact][0]]
+
+    @cached_property
+    def _by_fact(self) -> Mapping[str, list[int]]:
+        places: dict[str, list[int]] = {}
+        for at, fact in enumerate(self.facts):
+            places.setdefault(fact, []).append(at)
+        return places
+
+    @cached_property
+    def _middles(self) -> Mapping[str, Floats]:
+        assert self.heard is not None
+        return {fact: self.heard[of].mean(0) for fact, of in self._by_fact.items()}
 
     def words_about(self, fact: str, leave: str = "") -> frozenset[str]:
         """Every word in which it was asked and answered."""

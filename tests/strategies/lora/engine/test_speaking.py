@@ -252,7 +252,7 @@ class Scripted:
         self._size = len(base.speaker)
         self._rows: list[list[int | float | Exception]] = []
 
-    def hear(self, ids: Sequence[int]) -> Heard:
+    def hear(self, ids: Sequence[int], *, pooled: bool = False) -> Heard:
         self.heard.append(ids[0])
         if not self.script[ids[0]]:
             raise RuntimeError("cannot read this")
@@ -517,7 +517,7 @@ def test_a_prompt_that_comes_again_is_not_taken_in_again(
     engine.add("a", peft_adapter(ours, tmp_path / "a"))
     heard: list[Sequence[int]] = []
     real = engine._speaker.hear
-    engine._speaker.hear = lambda ids: heard.append(ids) or real(ids)  # type: ignore[method-assign,func-returns-value]
+    engine._speaker.hear = lambda ids, **how: heard.append(ids) or real(ids, **how)  # type: ignore[method-assign,func-returns-value]
     prompt = template.prompt(ours, ASKED[0])
     for name in ("", "a", "", "a"):
         assert list(engine.speak(prompt, adapter=name, max_tokens=3))

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from strategies.lora import bases
-from strategies.lora.bases import template
 from strategies.lora.engine import sharing
+from strategies.lora.pairs.raft import Example
 from strategies.lora.shelf import Adapter, Shelf, canary
 from strategies.lora.shelf.card import CARD, PROOF, read_proof, write_proof
 from strategies.lora.testing import tiny_base
-from strategies.lora.training.proving import greedy
+from strategies.lora.training.proving import greedy, row_of
 from tests.strategies.lora.adapters import speaking
 
 
@@ -95,8 +95,8 @@ def test_an_adapter_is_loaded_by_plain_peft_and_says_the_same(base: Path, tmp_pa
         model = PeftModel.from_pretrained(loaded.model, str(adapter.path))
     assert model.peft_config
     for asked in read_proof(adapter.path):
-        prompt = template.prompt(loaded, asked.question, asked.passages).ids
-        assert tuple(greedy(loaded, [prompt])[0]) == asked.ids
+        row = row_of(loaded, Example(asked.question, "", asked.passages))
+        assert tuple(greedy(loaded, [row])[0]) == asked.ids
 
 
 def test_the_card_is_readable_by_people(base: Path, tmp_path: Path) -> None:

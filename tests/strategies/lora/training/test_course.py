@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,15 @@ def test_a_base_of_every_family_learns_and_plain_peft_says_what_the_trainer_hear
 
     base = bases.load(str(base_of(family)))
     canary = read_proof(folder)[0]
-    prompt = template.prompt(base, canary.question, canary.passages).ids
-    without = proving.log_probabilities(base, prompt, canary.ids)
+    base = replace(base, pooled=read_card(folder).recipe["pooled"])
+    assert base.pooled == (family == "encoder-decoder")
+    row = Row(template.prompt(base, canary.question, canary.passages).ids, canary.ids)
+    without = proving.log_probabilities(base, row)
     PeftModel.from_pretrained(base.model, folder)
-    with_it = proving.log_probabilities(base, prompt, canary.ids)
+    with_it = proving.log_probabilities(base, row)
     assert with_it == pytest.approx(list(canary.logprobs), abs=1e-4)
     assert max(abs(a - b) for a, b in zip(with_it, without, strict=True)) > 1e-2
-    assert proving.greedy(base, [prompt])[0] == list(canary.ids)
+    assert proving.greedy(base, [row])[0] == list(canary.ids)
 
 
 def test_an_adapter_says_what_it_was_made_from(
@@ -126,7 +129,7 @@ def test_only_the_answer_is_learned_whatever_it_is_padded_with(base_of: Callable
         ]
         with torch.inference_mode():
             together = float(proving.summed_loss(base, *Tensors(base, rows, read_once=False).of([0, 1]))[0])
-            alone = [-sum(proving.log_probabilities(base, row.prompt, row.answer)) for row in rows]
+            alone = [-sum(proving.log_probabilities(base, row)) for row in rows]
         assert together == pytest.approx(sum(alone), rel=1e-4)
 
 

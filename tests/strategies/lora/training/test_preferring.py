@@ -119,7 +119,7 @@ def test_likelihoods_are_those_of_each_answer_alone_whatever_it_is_padded_with(p
         ]
         with torch.inference_mode():
             together = log_likelihoods(base, *Tensors(base, rows, read_once=False).of([0, 1]))
-        alone = [sum(proving.log_probabilities(base, row.prompt, row.answer)) for row in rows]
+        alone = [sum(proving.log_probabilities(base, row)) for row in rows]
         assert together.tolist() == pytest.approx(alone, rel=1e-4)
 
 

@@ -1,0 +1,164 @@
+"""First of all, what reads learns to tell questions of different answers apart.
+
+    wordings of one answer   lie together: the mean over a question's states is drawn to its answer's point …
+    other answers            … and away from the points of all others (a softmax over cosines)
+    the answer itself        is one more wording of its questions: a desk's words say what it was asked
+
+A question that nobody taught then lies where those of its answer lie, and the part that speaks has less to
+learn. The points are made for this and forgotten afterwards; the adapter keeps only what its matrices hold.
+It needs an encoder: a causal model has no states that stand for a question alone.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from strategies.lora.bases import template
+from strategies.lora.training.work import NotFinite
+
+if TYPE_CHECKING:
+    import torch
+
+    from strategies.lora.bases.model import Base
+    from strategies.lora.pairs.raft import Example
+    from strategies.lora.training.together import Together
+
+SHARE_OF_RATE = 1 / 3  # what has read before wants smaller steps than what learns to speak
+BATCH = 64  # questions
+WARM_UP = 0.1
+SHARPNESS = 20.0  # of the softmax over cosines
+AHEAD = 0.3  # by so much its own point shall be nearer than any other (CosFace: Wang et al., 2018)
+LONGEST = 128  # tokens of an answer that is read
+LONGEST_STEP = 1.0
+MOMENTS = (0.9, 0.99)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Something that asks for an answer, in tokens, and which answer."""
+
+    ids: tuple[int, ...]
+    answer: int
+
+
+def wordings_of(base: Base, examples: Sequence[Example]) -> list[Wording]:
+    """Every question that is learned without passages, and every answer as one more. None where they ask for
+    one answer only: there is nothing to tell apart.
+    """
+    alone = [example for example in examples if example.answer and not example.passages]
+    number = {answer: at for at, answer in enumerate(dict.fromkeys(example.answer for example in alone))}
+    if len(number) < 2:
+        return []
+    asked = [(template.prompt(base, example.question).ids, number[example.answer]) for example in alone]
+    said = [(template.prompt(base, answer).ids[:LONGEST], at) for answer, at in number.items()]
+    return [Wording(ids, at) for ids, at in (*asked, *said)]
+
+
+def tell_apart(
+    base: Base,
+    wordings: Sequence[Wording],
+    *,
+    rate: float,
+    epochs: int,
+    seed: int,
+    at_once: int,
+    together: Together,
+    told: Callable[[float, float], bool],
+) -> None:
+    """Teach the adapter of what reads, `at_once` questions in a part of a batch. `told` hears after each
+    step which share is done and the loss, and says whether to go on. Raises NotFinite.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy, normalize, one_hot
+
+    if not wordings:
+        return
+    reader = Reader(base)
+    points = torch.nn.Parameter(reader.middles(wordings))
+    learning = [*reader.learning, points]
+    optimizer = torch.optim.AdamW(learning, lr=rate, betas=MOMENTS, weight_decay=0.0)
+    batches = list(planned(wordings, epochs, seed))
+    for step, batch in enumerate(batches):
+        optimizer.zero_grad(set_to_none=True)
+        mine, loss = together.mine(batch), 0.0
+        for part in (mine[at : at + at_once] for at in range(0, len(mine), at_once)):
+            near = reader.means(part) @ normalize(points, dim=-1).T
+            wanted = torch.tensor([wording.answer for wording in part], device=near.device)
+            ahead = near - AHEAD * one_hot(wanted, near.shape[1])
+            share = cross_entropy(SHARPNESS * ahead, wanted, reduction="sum") / len(batch)
+            share.backward()  # type: ignore[no-untyped-call]
+            loss += float(share.detach())
+        loss = together.summed(learning, loss)
+        norm = torch.nn.utils.clip_grad_norm_(reader.learning, LONGEST_STEP)
+        if not (math.isfinite(loss) and math.isfinite(float(norm))):
+            raise NotFinite
+        for group in optimizer.param_groups:
+            group["lr"] = rate * SHARE_OF_RATE * slope(step, len(batches))
+        optimizer.step()
+        if not told((step + 1) / len(batches), loss):
+            return
+
+
+def planned(wordings: Sequence[Wording], epochs: int, seed: int) -> Iterator[list[Wording]]:
+    """Batches of like length, in an order that is a function of the seed alone."""
+    chance = random.Random(f"{seed}:contrast")
+    for _ in range(epochs):
+        order = list(wordings)
+        chance.shuffle(order)
+        pools = (order[at : at + 4 * BATCH] for at in range(0, len(order), 4 * BATCH))
+        alike = [wording for pool in pools for wording in sorted(pool, key=lambda one: len(one.ids))]
+        batches = [alike[at : at + BATCH] for at in range(0, len(alike), BATCH)]
+        chance.shuffle(batches)
+        yield from batches
+
+
+def slope(step: int, steps: int) -> float:
+    """Up in a straight line, then down to nothing."""
+    rising = max(1, round(steps * WARM_UP))
+    return min((step + 1) / rising, (steps - step) / max(1, steps - rising), 1.0)
+
+
+class Reader:
+    """The base's encoder, for the mean over what it makes of each token."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+        model: Any = base.model
+        self._encoder = model.get_encoder()
+        self.learning = [weights for weights in self._encoder.parameters() if weights.requires_grad]
+
+    def means(self, wordings: Sequence[Wording]) -> torch.Tensor:
+        """A unit vector for each."""
+        import torch
+        from torch.nn.functional import normalize
+
+        longest = max(len(wording.ids) for wording in wordings)
+        pad = self._base.reader_pad
+        filled = [[*wording.ids, *[pad] * (longest - len(wording.ids))] for wording in wordings]
+        seen = [[1] * len(one.ids) + [0] * (longest - len(one.ids)) for one in wordings]
+        mask = torch.tensor(seen, device=self._base.device)
+        states = self._encoder(
+            input_ids=torch.tensor(filled, device=self._base.device), attention_mask=mask
+        ).last_hidden_state
+        return normalize((states.float() * mask[..., None]).sum(1), dim=-1)
+
+    def middles(self, wordings: Sequence[Wording]) -> torch.Tensor:
+        """For each answer, the middle of its wordings as they are read now."""
+        import torch
+        from torch.nn.functional import normalize
+
+        order = sorted(wordings, key=lambda wording: len(wording.ids))
+        sums: torch.Tensor | None = None
+        with torch.no_grad():
+            for at in range(0, len(order), BATCH):
+                part = order[at : at + BATCH]
+                means = self.means(part)
+                if sums is None:
+                    sums = means.new_zeros(1 + max(one.answer for one in wordings), means.shape[1])
+                sums.index_add_(0, torch.tensor([one.answer for one in part], device=means.device), means)
+        assert sums is not None
+        return normalize(sums, dim=-1)

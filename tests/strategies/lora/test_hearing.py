@@ -1,0 +1,181 @@
+"""An adapter that hears a question as one: in training, in the engine, and when it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from strategies.lora import bases
+from strategies.lora.bases import template
+from strategies.lora.bases.hearing import as_one
+from strategies.lora.engine.speaking import Engine
+from strategies.lora.pairs.raft import Example
+from strategies.lora.pairs.splits import HeldOut, Taught
+from strategies.lora.shelf.card import read_card
+from strategies.lora.testing import tiny_base
+from strategies.lora.training.batches import Row, Tensors
+from strategies.lora.training.proving import canaries, log_probabilities, row_of
+from strategies.lora.trust.calibration import calibrate
+from strategies.lora.trust.confidence import EVIDENCE, Judge, Opening
+from strategies.lora.trust.lessons import Lessons
+from strategies.testing import WordVectors
+from tests.strategies.lora.adapters import speaking
+from tests.strategies.lora.desk import pairs
+
+ASKED = "How big is the lamp?"
+READ = ("The lamp is 12 cm.",)
+PAIRS = Taught([pair for pair in pairs() if pair.split == "train"], HeldOut())
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_base(tmp_path_factory.mktemp("bases") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def adapters(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same weights, heard as one and token by token."""
+    folder = tmp_path_factory.mktemp("adapters")
+    return {
+        "as one": speaking(folder / "as one", base, recipe={"pooled": True}),
+        "by token": speaking(folder / "by token", base),
+    }
+
+
+@pytest.fixture
+def engine(base: Path, adapters: dict[str, Path]) -> Iterator[Engine]:
+    with closing(Engine(bases.load(str(base)))) as made:
+        for name, folder in adapters.items():
+            made.add(name, folder)
+        yield made
+
+
+def test_a_question_alone_is_one_state_and_one_with_passages_has_all(base: Path) -> None:
+    loaded = replace(bases.load(str(base)), pooled=True)
+    rows = [row_of(loaded, Example(ASKED, "12 cm.")), row_of(loaded, Example(ASKED, "12 cm.", READ))]
+    given = Tensors(loaded, rows, read_once=True).asked([0, 1])
+    alone, read = given["encoder_outputs"].last_hidden_state
+    assert given["attention_mask"].sum(1).tolist() == [1, len(rows[1].prompt)]
+    with torch.no_grad():
+        states = loaded.model.get_encoder()(torch.tensor([rows[0].prompt])).last_hidden_state[0]
+    assert torch.allclose(alone[:1], as_one(states), atol=1e-5)
+    assert read.shape[0] == len(rows[1].prompt)
+
+
+def test_what_is_learned_lies_between_the_wordings_of_an_answer_and_a_little_beside(base: Path) -> None:
+    loaded = replace(bases.load(str(base)), pooled=True)
+    rows = [row_of(loaded, Example(pair.question, pair.answer)) for pair in PAIRS]
+    tensors = Tensors(loaded, rows, read_once=True, stirred=True)
+
+    def heard(seed: int, batch: list[int]) -> torch.Tensor:
+        torch.manual_seed(seed)
+        states: torch.Tensor = tensors.of(batch)[0]["encoder_outputs"].last_hidden_state
+        return states[:, 0]
+
+    first = heard(1, [0, 5])
+    assert torch.equal(first, heard(1, [0, 5]))
+    assert torch.equal(first[1:], heard(1, [5])), "chance is the row's, whoever shares its batch"
+    assert not torch.equal(first, heard(2, [0, 5]))
+    as_they_are = Tensors(loaded, rows, read_once=True)
+    alike = [at for at, row in enumerate(rows) if row.answer == rows[0].answer]
+    taught = as_they_are.of(alike)[0]["encoder_outputs"].last_hidden_state[:, 0]
+    drawn = torch.cat([heard(seed, [0]) for seed in range(40)])
+    assert torch.linalg.vector_norm(drawn.mean(0) - taught.mean(0)) < torch.linalg.vector_norm(taught[0])
+    assert len(torch.unique(drawn, dim=0)) == 40
+
+
+def test_what_is_read_with_passages_is_learned_as_it_is(base: Path) -> None:
+    loaded = replace(bases.load(str(base)), pooled=True)
+    rows = [row_of(loaded, Example(ASKED, "12 cm.", READ))]
+    stirred = Tensors(loaded, rows, read_once=True, stirred=True).of([0])[0]
+    plain = Tensors(loaded, rows, read_once=True).of([0])[0]
+    assert torch.equal(
+        stirred["encoder_outputs"].last_hidden_state, plain["encoder_outputs"].last_hidden_state
+    )
+
+
+def test_the_engine_hears_as_the_adapters_card_says(engine: Engine, base: Path) -> None:
+    loaded = engine.base
+    words = template.answer(loaded, "The lamp is 12 cm.")
+    for passages in ((), READ):
+        prompt = template.prompt(loaded, ASKED, passages)
+        one, many = (engine.score(prompt, words, name) for name in ("as one", "by token"))
+        assert (one == pytest.approx(many, abs=1e-4)) == bool(passages)
+    assert engine.pools("as one")
+    assert not engine.pools("by token")
+    assert not engine.pools("")
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")  # PEFT asks it
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set")
+def test_the_trainer_heard_what_is_served(adapters: dict[str, Path], engine: Engine, base: Path) -> None:
+    from peft import PeftModel
+
+    trained = bases.load(str(base))
+    PeftModel.from_pretrained(trained.model, adapters["as one"])
+    trained = replace(trained, pooled=read_card(adapters["as one"]).recipe["pooled"])
+    for example in (Example(ASKED, ""), Example(ASKED, "", READ)):
+        for canary in canaries(trained, [example]):
+            row = Row(
+                template.prompt(trained, ASKED, example.passages).ids, canary.ids, bool(example.passages)
+            )
+            served = engine.score(
+                template.prompt(engine.base, ASKED, example.passages), list(canary.ids), "as one"
+            )
+            assert served == pytest.approx(log_probabilities(trained, row), abs=1e-3)
+
+
+def test_several_answers_are_scored_at_once_as_each_alone(engine: Engine) -> None:
+    prompt = template.prompt(engine.base, ASKED)
+    answers = [template.answer(engine.base, words) for words in ("12 cm.", "It is 45 cm wide, the lamp.", "")]
+    answers += [[], [template.refusal(engine.base)]]
+    together = engine.scores(prompt, answers, "as one")
+    for ids, scored in zip(answers, together, strict=True):
+        assert scored == pytest.approx(engine.score(prompt, ids, "as one"), abs=1e-4)
+    assert engine.scores(prompt, [[], []], "as one") == [[], []]
+
+
+def test_its_judge_knows_how_near_it_hears_a_question_to_what_was_taught(
+    base: Path, adapters: dict[str, Path], engine: Engine
+) -> None:
+    folder = adapters["as one"]
+    calibrate(folder, PAIRS, engine, WordVectors())
+    lessons = Lessons.load(folder)
+    assert lessons is not None
+    assert lessons.heard is not None
+    assert np.linalg.norm(lessons.heard, axis=1) == pytest.approx(1, abs=1e-2)
+    judge = Judge(lessons, engine, "as one", WordVectors().embed_query)
+    prompt = template.prompt(engine.base, ASKED)
+    vector = np.asarray(engine.meaning(prompt, "as one"), np.float32)
+    near = lessons.middles_near(vector)
+    assert {lessons.facts[found.at] for found in near} == {pair.about for pair in PAIRS}
+    assert [found.cosine for found in near] == sorted((found.cosine for found in near), reverse=True)
+    past = lessons.middles_near(vector, leave=ASKED)
+    assert [found.cosine for found in past] != [found.cosine for found in near]
+
+    told = template.answer(engine.base, lessons.answer_to(lessons.facts[near[0].at]))
+    rows = [
+        dict(zip(EVIDENCE, judge.evidence(ASKED, prompt, Opening(tuple(ids), ())), strict=True))
+        for ids in (told[:3], [told[0] + 1])
+    ]
+    assert -1 <= rows[0]["heard near"] <= 1
+    assert rows[1]["of one mind"] == 0
+
+
+def test_one_that_hears_by_token_has_no_such_evidence(
+    adapters: dict[str, Path], engine: Engine, tmp_path: Path
+) -> None:
+    calibrate(adapters["by token"], PAIRS, engine, WordVectors())
+    lessons = Lessons.load(adapters["by token"])
+    assert lessons is not None
+    assert lessons.heard is None
+    judge = Judge(lessons, engine, "by token", WordVectors().embed_query)
+    row = judge.evidence(ASKED, template.prompt(engine.base, ASKED), Opening((), ()))
+    told = dict(zip(EVIDENCE, row, strict=True))
+    assert (told["heard near"], told["heard ahead"]) == (0, 0)
