@@ -29,7 +29,6 @@ CANDIDATES = 20  # from each of the two searches; more change nothing but the ti
 # What each kind of evidence weighs; MEANING as far as the embedder knows the script.
 MEANING, STRENGTH, ORDER, COVERAGE, HEADING = 1.5, 1.0, 0.5, 0.4, 0.1
 WORDS = STRENGTH + ORDER + COVERAGE + HEADING
-SENTENCE = 0.7  # of a passage's meaning is its nearest sentence's; the rest is that of all of it
 
 
 class Nearest(Protocol):
@@ -103,7 +102,7 @@ def nearest(sentences: Sequence[Any], vector: Sequence[float], without: Sequence
 
 def evidence(cosine: float, sentence: float, match: Match, known: float) -> dict[str, float]:
     """All that speaks for a passage, each 0 to 1 or a cosine, and `score`, their weighted mean."""
-    meaning = max(0.0, SENTENCE * sentence + (1 - SENTENCE) * cosine)
+    meaning = max(0.0, (cosine + sentence) / 2)
     worded = (
         STRENGTH * match.strength + ORDER * match.order + COVERAGE * match.coverage + HEADING * match.heading
     )

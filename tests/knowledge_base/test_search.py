@@ -139,12 +139,6 @@ def test_a_passage_about_several_things_is_found_by_one_sentence_of_it(shelf: Sh
     assert found.score > blind.score
 
 
-def test_the_nearest_sentence_says_more_of_a_passages_meaning_than_the_whole_of_it() -> None:
-    by_a_sentence = evidence(cosine=0.2, sentence=0.8, match=Match(), known=1.0)
-    as_a_whole = evidence(cosine=0.8, sentence=0.2, match=Match(), known=1.0)
-    assert by_a_sentence["score"] > as_a_whole["score"] > 0
-
-
 def test_passages_that_say_the_same_come_in_the_order_of_their_files_in_every_installation() -> None:
     same = {"score": 0.5}
     here = [Passage(id_, id_, "Kettle", file, "Yes.") for id_, file in (("1", "b.md"), ("2", "a.md"))]
