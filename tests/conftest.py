@@ -39,18 +39,30 @@ examples.load_profile("steady")
 
 # The files that take longest come first, so that no worker goes on alone at the end.
 LONGEST = (
-    "journeys/test_the_product_model.py",
+    "training/test_apart.py",
     "browser/test_accessibility.py",
     "browser/test_console.py",
-    "training/test_apart.py",
+    "browser/test_library.py",
+    "journeys/test_the_product_model.py",
     "web/test_training_commands.py",
-    "browser/test_product_model.py",
-    "web/test_server.py",
-    "browser/test_people.py",
     "browser/test_conversation.py",
-    "knowledge_base/test_library.py",
+    "browser/test_embedding.py",
+    "browser/test_chat.py",
+    "browser/test_product_model.py",
+    "training/test_course.py",
+    "browser/test_operators.py",
+    "browser/test_admin.py",
     "bot/test_training.py",
+    "browser/test_people.py",
+    "web/test_server.py",
+    "lora/test_served.py",
     "llm/test_real_server.py",
+    "web/test_command_line.py",
+    "evaluation/test_results.py",
+    "knowledge_base/test_ingest.py",
+    "knowledge_base/test_library.py",
+    "shelf/test_canary.py",
+    "web/test_openapi.py",
 )
 
 
