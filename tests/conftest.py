@@ -90,7 +90,12 @@ class Imported:
             gc.freeze()
 
 
+def pytest_collection() -> None:
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
+    gc.enable()
     Imported.settles()
 
 
