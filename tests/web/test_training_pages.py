@@ -55,7 +55,8 @@ def plays(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception | None], None]
 
 def starts(desk: Admin, base: str, name: str = "spring", **more: str) -> str:
     """The page of the training that began."""
-    begun = desk.sends("/console/training", name=name, base=base, augment="true", encoder="true", **more)
+    checked = dict.fromkeys(("augment", "encoder", "pooled"), "true")
+    begun = desk.sends("/console/training", name=name, base=base, **checked, **more)
     assert begun.status_code == 302, begun.text
     return str(begun.location)
 
