@@ -44,6 +44,7 @@ LONGEST = (
     "browser/test_console.py",
     "browser/test_library.py",
     "journeys/test_the_product_model.py",
+    "journeys/test_more_than_one_machine.py",
     "web/test_training_commands.py",
     "browser/test_conversation.py",
     "browser/test_embedding.py",
