@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 ADAPTERS = "adapters"  # the shelf, in the data directory
 NOBODY = "no adapter is promoted: train one ('kotae train'), then promote it ('kotae adapters promote NAME')"
-WITH_DOCUMENTS = 0.8  # of the likelihood that is enough alone, where documents must bear the answer out
+WITH_DOCUMENTS = 0.6  # of the likelihood that is enough alone, where documents must bear the answer out
 FROM_THE_MODEL = "the answer comes from the product model, not from a document"
 
 
