@@ -19,11 +19,12 @@ from strategies.followups import standalone
 from strategies.lora import bases
 from strategies.lora.bases import template
 from strategies.lora.engine import sharing
+from strategies.lora.engine.speaking import Begun
 from strategies.lora.engine.watching import Watch
 from strategies.lora.shelf.adapters import Adapter, Shelf
 from strategies.lora.shelf.card import CURRENT
 from strategies.lora.shelf.parcel import content_hash
-from strategies.lora.trust.confidence import HELD_BACK, Fitted, Judge, Opening
+from strategies.lora.trust.confidence import HELD_BACK, Considered, Fitted, Judge, Opening
 from strategies.lora.trust.grounding import Ungrounded, grounded
 from strategies.lora.trust.lessons import Lessons, identity
 from strategies.lora.trust.reading import Reader
@@ -237,6 +238,7 @@ class Answering:
         self._asked = " ".join((question.query or standalone(question).query).split())
         self._engine = voice.shared.engine
         self._said = Said()
+        self._considered: Considered | None = None
         self._told_usage = Usage()
         # An adapter of bare pairs answers from memory whatever it is given to read, and mostly wrongly.
         self._reads = bool(question.passages) and voice.adapter.recipe.get("raft") is not False
@@ -246,8 +248,14 @@ class Answering:
             raise NoAnswer("nothing was asked")
         self._stay_within_what_was_taught()
         self._prompt = self._read()
+        judge = self._voice.judge
+        if judge is not None and not self._reads:
+            self._considered = judge.consider(self._asked, self._prompt)
         speaking = self._engine.speak(
-            self._prompt, adapter=self._voice.adapter.hash, max_tokens=self._options.max_tokens
+            self._prompt,
+            adapter=self._voice.adapter.hash,
+            max_tokens=self._options.max_tokens,
+            begun=self._considered.begun if self._considered else Begun(),
         )
         with closing(speaking) as pieces:
             opening = self._hold_back(pieces)
@@ -333,13 +341,13 @@ class Answering:
         judge, fitted = self._voice.judge, self._voice.fitted
         if self._reads:
             return
-        if judge is None or fitted is None:
+        if judge is None or fitted is None or self._considered is None:
             why = "the adapter was never calibrated: it abstains only where the model itself refuses"
             yield Decision(self._named, "answered without knowing how sure it is", why)
             return
         enough = fitted.enough if self._options.enough is None else self._options.enough
         enough *= WITH_DOCUMENTS if self._question.passages else 1.0
-        verdict = judge.verdict(fitted, self._asked, self._prompt, self._said.opening)
+        verdict = judge.verdict(fitted, self._considered, self._said.opening)
         numbers = {"likelihood": round(verdict.likelihood, 4), "enough": round(enough, 4), **verdict.evidence}
         if verdict.likelihood < enough:
             why = f"its answer is right with likelihood {verdict.likelihood:.2f}, below {enough:.2f}"

@@ -5,6 +5,7 @@ encoder. transformers sees a cache; the cache writes into `Rows`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -54,6 +55,16 @@ class Causal:
             use_cache=True,
         ).logits
         return logits
+
+    def after(self, heard: Heard, ids: Sequence[int]) -> Heard:
+        cache = cache_of(heard.own, 1)
+        self._tree(
+            input_ids=self._row([heard.last, *ids[:-1]]),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        return replace(heard, own=states_of(cache, tokens_of(heard.own) + len(ids)), last=ids[-1])
 
     def _row(self, ids: Sequence[int]) -> Tensor:
         return torch.tensor([ids], device=self._tree.device)
@@ -122,6 +133,19 @@ class Encoded:
             use_cache=True,
         ).logits
         return logits
+
+    def after(self, heard: Heard, ids: Sequence[int]) -> Heard:
+        seen = torch.ones(1, tokens_of(heard.read), dtype=torch.long, device=self._tree.device)
+        cache = EncoderDecoderCache(cache_of(heard.own, 1), cache_of(heard.read, 1))
+        self._tree(
+            attention_mask=seen,
+            encoder_outputs=self._nothing(seen),
+            decoder_input_ids=torch.tensor([[heard.last, *ids[:-1]]], device=self._tree.device),
+            past_key_values=cache,
+            use_cache=True,
+        )
+        own = states_of(cache.self_attention_cache, tokens_of(heard.own) + len(ids))
+        return replace(heard, own=own, last=ids[-1])
 
     def _nothing(self, seen: Tensor) -> BaseModelOutput:
         """What the encoder said is in the cache; the decoder asks for its shape only."""

@@ -178,6 +178,9 @@ class Speaker(Protocol):
         of no meaning behind the end of one that is shorter than others.
         """
 
+    def after(self, heard: Heard, ids: Sequence[int]) -> Heard:
+        """Behind these tokens, at least one, as if they had been said."""
+
 
 def places(rows: int) -> int:
     """Buffers grow by doubling."""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -71,6 +72,28 @@ class Ended:
     refusal: float  # how probable it was, at the first token, that it refuses
 
 
+@dataclass(frozen=True)
+class Scored:
+    """How an adapter takes a given answer: the log-probability of each of its tokens, and how many of the
+    first it would have said itself.
+    """
+
+    logprobs: tuple[float, ...]
+    own: int
+
+
+@dataclass(frozen=True)
+class Begun:
+    """First tokens of an answer that are known to be what would be said, with the log-probability of each."""
+
+    ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    refusal: float = 0.0  # how probable it was that it refuses
+
+
+NOTHING = Begun()
+
+
 @dataclass(eq=False)
 class Asked:
     """One question on its way: waiting, then a row. The engine's thread writes, the customer's reads."""
@@ -79,6 +102,7 @@ class Asked:
     adapter: Adapter | None
     most: int  # tokens
     until: float  # by the monotonic clock
+    begun: Begun
     said: SimpleQueue[tuple[int, float] | Reason | StrategyError] = field(default_factory=SimpleQueue)
     left: bool = False  # the customer is gone
     next: int = -1  # the token that its row says next
@@ -167,16 +191,22 @@ class Engine:
             return tuple(self._adapters)
 
     def speak(
-        self, prompt: template.Prompt, *, adapter: str = "", max_tokens: int = 256, seconds: float = 60
+        self,
+        prompt: template.Prompt,
+        *,
+        adapter: str = "",
+        max_tokens: int = 256,
+        seconds: float = 60,
+        begun: Begun = NOTHING,
     ) -> Generator[Piece | Ended, None, None]:
-        """The likeliest answer, as it is made; `adapter` "" is the base alone. Closing it frees the row
-        within a step.
+        """The likeliest answer, as it is made; `adapter` "" is the base alone. What is `begun` is said at
+        once, and gone on from. Closing it frees the row within a step.
 
         Raises Unavailable when too many wait, `seconds` have passed, or it fails; Misconfigured when there is
         no such adapter; NoAnswer when the prompt leaves no room for an answer.
         """
         asked = Asked(
-            prompt, self._adapter(adapter), self._room(prompt, max_tokens), time.monotonic() + seconds
+            prompt, self._adapter(adapter), self._room(prompt, max_tokens), time.monotonic() + seconds, begun
         )
         self._enqueue(asked)
         try:
@@ -186,27 +216,24 @@ class Engine:
 
     def score(self, prompt: template.Prompt, answer_ids: Sequence[int], adapter: str = "") -> list[float]:
         """The log-probability of each token of a given answer."""
-        return self.scores(prompt, [answer_ids], adapter)[0]
+        return list(self.scores(prompt, [answer_ids], adapter)[0].logprobs)
 
     def scores(
         self, prompt: template.Prompt, answers: Sequence[Sequence[int]], adapter: str = ""
-    ) -> list[list[float]]:
-        """The same of several answers at once. One of a single token costs nothing beside a longer one."""
+    ) -> list[Scored]:
+        """Several answers at once. One of a single token costs nothing beside a longer one."""
         who = self._adapter(adapter)
         longer = [at for at, ids in enumerate(answers) if len(ids) > 1]
         row = {at: place for place, at in enumerate(longer)}
 
-        def scored() -> list[list[float]]:
+        def scored() -> list[Scored]:
             heard = self._take_in(prompt, who)
             self._voices.one(who)
             said = self._speaker.follow(heard, [list(answers[at][:-1]) for at in longer] or [[]])
             likely = said.float().log_softmax(-1)
-            return [
-                likely[row.get(at, 0), range(len(ids)), list(ids)].tolist() if ids else []
-                for at, ids in enumerate(answers)
-            ]
+            return [score(likely[row.get(at, 0), : len(ids)], ids) for at, ids in enumerate(answers)]
 
-        return self._done(scored) if any(answers) else [[] for _ in answers]
+        return self._done(scored) if any(answers) else [Scored((), 0) for _ in answers]
 
     def pools(self, adapter: str) -> bool:
         """Whether it hears a question alone as one."""
@@ -366,15 +393,29 @@ class Engine:
         under_way = bool(self._speaking)
         while len(self._speaking) < self._at_once and (asked := self._first_waiting()):
             try:
-                heard = self._take_in(asked.prompt, asked.adapter)
+                heard = self._begun(asked, self._take_in(asked.prompt, asked.adapter))
             except Exception as error:
                 asked.said.put(fault(error))
+                continue
+            if heard is None:
                 continue
             self._rows.join(heard)
             asked.next = heard.last
             self._speaking.append(asked)
             if under_way:
                 break
+
+    def _begun(self, asked: Asked, heard: Heard) -> Heard | None:
+        """Where the answer goes on, what is begun of it being said; None when that was all of it."""
+        begun = asked.begun
+        if not begun.ids:
+            return heard
+        asked.refusal = begun.refusal
+        for token, logprob in zip(begun.ids, begun.logprobs, strict=True):
+            if asked.hears(token, logprob, self.base.ends, self._refusal):
+                return None
+        self._voices.one(asked.adapter)
+        return self._speaker.after(heard, begun.ids)
 
     def _first_waiting(self) -> Asked | None:
         with self._changed:
@@ -484,6 +525,13 @@ class Memory:
         """Forget what others have heard."""
         for key in [key for key in self._held if key[0] not in adapters]:
             self.nbytes -= self._held.pop(key).nbytes
+
+
+def score(likely: Tensor, ids: Sequence[int]) -> Scored:
+    """`likely` are the logarithms (tokens, vocabulary) for each token of an answer."""
+    own = (token == wanted for token, wanted in zip(likely.argmax(-1).tolist(), ids, strict=True))
+    told = likely[range(len(ids)), list(ids)].tolist()
+    return Scored(tuple(told), sum(takewhile(bool, own)))
 
 
 def weights_of(base: Base) -> int:

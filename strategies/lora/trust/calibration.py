@@ -34,7 +34,7 @@ from strategies.lora.trust.lessons import Lessons
 from strategies.lora.trust.reliability import NAME, piles
 
 if TYPE_CHECKING:
-    from strategies.lora.engine.speaking import Engine
+    from strategies.lora.engine.speaking import Begun, Engine
     from strategies.lora.pairs.splits import Taught
     from strategies.lora.pairs.values import Pair
 
@@ -180,18 +180,19 @@ def some(all_of_them: list[Any], chance: random.Random) -> list[Any]:
 def tried_out(judge: Judge, engine: Engine, adapter: str, example: Example) -> tuple[Floats, bool]:
     """The evidence for a question, and whether the desk's answer came."""
     prompt = template.prompt(engine.base, example.question)
-    said = heard(engine, prompt, adapter, LONGEST if example.wanted else HELD_BACK)
-    row = judge.evidence(example.question, prompt, said.opening, example.leave)
+    considered = judge.consider(example.question, prompt, example.leave)
+    said = heard(engine, prompt, adapter, LONGEST if example.wanted else HELD_BACK, considered.begun)
+    row = judge.evidence(considered, said.opening)
     return row, bool(example.wanted) and says_so(example.wanted, said.text)
 
 
-def heard(engine: Engine, prompt: template.Prompt, adapter: str, longest: int) -> Heard:
+def heard(engine: Engine, prompt: template.Prompt, adapter: str, longest: int, begun: Begun) -> Heard:
     from strategies.lora.engine.speaking import Piece
 
     ids: list[int] = []
     logprobs: list[float] = []
     text = ""
-    asked = engine.speak(prompt, adapter=adapter, max_tokens=longest, seconds=PATIENCE)
+    asked = engine.speak(prompt, adapter=adapter, max_tokens=longest, seconds=PATIENCE, begun=begun)
     with closing(asked) as pieces:
         for piece in pieces:
             if isinstance(piece, Piece):

@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 
 from strategies.evidence import content, covered, numbers
 from strategies.lora.bases import template
+from strategies.lora.engine.speaking import Begun
 from strategies.lora.shelf.card import BadCard
 from strategies.lora.trust.lessons import Lessons, Near, script
 from strategies.quoting import Regression, likelihood
 
 if TYPE_CHECKING:
-    from strategies.lora.engine.speaking import Engine
+    from strategies.lora.engine.speaking import Engine, Scored
 
 CONFIDENCE = "confidence.json"
 HELD_BACK = 8  # tokens that are looked at before the first is shown
@@ -64,6 +65,37 @@ class Opening:
 
     ids: tuple[int, ...]
     logprobs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """The first tokens of the answer that was taught for a fact, and how the adapter takes them here."""
+
+    fact: str
+    ids: tuple[int, ...]
+    scored: Scored
+
+
+@dataclass(frozen=True)
+class Considered:
+    """What is known of a question before a word of its answer is made."""
+
+    question: str
+    leave: str
+    near: Sequence[Near]  # every fact, by meaning
+    heard: Sequence[Near]  # … as the adapter hears them; () where it hears token by token
+    agreed: Sequence[Agreed]  # of the nearest facts; first the one whose answer it finds likeliest
+    refuses: float  # log-likelihood that it begins with the refusal
+
+    @property
+    def begun(self) -> Begun:
+        """What it would say itself is known as far as it agrees with an answer that was looked at. (This is
+        how speculative decoding goes, Leviathan et al., 2023, with a taught answer for a draft: it changes
+        nothing in what is said.)
+        """
+        most = max(self.agreed, key=lambda one: one.scored.own)
+        own = most.scored.own
+        return Begun(most.ids[:own], most.scored.logprobs[:own], math.exp(self.refuses))
 
 
 @dataclass(frozen=True)
@@ -122,41 +154,50 @@ class Judge:
         }
         return told, self.lessons.answers[near[0].at]
 
-    def verdict(self, fitted: Fitted, question: str, prompt: template.Prompt, opening: Opening) -> Verdict:
-        row = self.evidence(question, prompt, opening)
+    def verdict(self, fitted: Fitted, considered: Considered, opening: Opening) -> Verdict:
+        row = self.evidence(considered, opening)
         likely = likelihood(float(fitted.regression.odds(row)))
         return Verdict(
             likely, {name: round(float(value), 3) for name, value in zip(EVIDENCE, row, strict=True)}
         )
 
-    def evidence(
-        self, question: str, prompt: template.Prompt, opening: Opening, leave: str = ""
-    ) -> NDArray[np.float64]:
-        """The row EVIDENCE. `leave` is a taught question that is looked past."""
+    def consider(self, question: str, prompt: template.Prompt, leave: str = "") -> Considered:
+        """How it takes the answers to the nearest facts. `leave` is a taught question that is looked past."""
         near = self.lessons.near(np.asarray(self._embed(question), np.float32), None, leave)
         heard = self._heard(prompt, leave)
-        asked_for = [self.lessons.facts[found.at] for found in (heard or near)[:FACTS]]
-        answers = [self._answer(fact) for fact in asked_for]
+        facts = [self.lessons.facts[found.at] for found in (heard or near)[:FACTS]]
+        answers = [self._answer(fact) for fact in facts]
         *told, refuses = self._engine.scores(
-            prompt, [*answers, [template.refusal(self._engine.base)]], self._adapter
+            prompt, [*answers, (template.refusal(self._engine.base),)], self._adapter
         )
-        scores = dict(zip(asked_for, told, strict=True))
-        begun = dict(zip(asked_for, (tuple(ids[: len(opening.ids)]) for ids in answers), strict=True))
-        fact, *others = sorted(asked_for, key=lambda fact: -np.mean(scores[fact]))
-        agrees = scores[fact]
+        agreed = zip(facts, answers, told, strict=True)
+        return Considered(
+            question,
+            leave,
+            near,
+            heard,
+            sorted((Agreed(*one) for one in agreed), key=lambda one: -np.mean(one.scored.logprobs)),
+            max(refuses.logprobs[0], LEAST),
+        )
+
+    def evidence(self, considered: Considered, opening: Opening) -> NDArray[np.float64]:
+        """The row EVIDENCE."""
+        question, leave = considered.question, considered.leave
+        first, *others = considered.agreed
+        agrees = first.scored.logprobs
         return np.array(
             [
-                *self._ahead(near, fact),
+                *self._ahead(considered.near, first.fact),
                 np.mean(agrees),
                 np.min(agrees),
-                np.mean(agrees) - np.mean(scores[others[0]]) if others else 0.0,
+                np.mean(agrees) - np.mean(others[0].scored.logprobs) if others else 0.0,
                 np.mean(opening.logprobs or (SURE,)),
                 np.min(opening.logprobs or (SURE,)),
-                max(refuses[0], LEAST),
-                *self._wording(question, fact, leave),
+                considered.refuses,
+                *self._wording(question, first.fact, leave),
                 float(script(question) in ("latin", "")),
-                *(self._ahead(heard, fact) if heard else (0.0, 0.0)),
-                float(begun[fact] == opening.ids),
+                *(self._ahead(considered.heard, first.fact) if considered.heard else (0.0, 0.0)),
+                float(first.ids[: len(opening.ids)] == opening.ids),
             ],
             float,
         )
@@ -176,8 +217,8 @@ class Judge:
         others = (found.cosine for found in near if self.lessons.facts[found.at] != fact)
         return own, own - next(others, 0.0)
 
-    def _answer(self, fact: str) -> list[int]:
-        return template.answer(self._engine.base, self.lessons.answer_to(fact))[:AGREES]
+    def _answer(self, fact: str) -> tuple[int, ...]:
+        return tuple(template.answer(self._engine.base, self.lessons.answer_to(fact))[:AGREES])
 
     def _wording(self, question: str, fact: str, leave: str) -> tuple[float, ...]:
         """In what words it is asked, beside those in which the fact was taught."""

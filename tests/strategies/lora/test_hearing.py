@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from strategies.lora import bases
 from strategies.lora.bases import template
 from strategies.lora.bases.hearing import as_one
-from strategies.lora.engine.speaking import Engine
+from strategies.lora.engine.speaking import Begun, Ended, Engine, Piece, Scored
 from strategies.lora.pairs.raft import Example
 from strategies.lora.pairs.splits import HeldOut, Taught
 from strategies.lora.shelf.card import read_card
@@ -137,8 +138,47 @@ def test_several_answers_are_scored_at_once_as_each_alone(engine: Engine) -> Non
     answers += [[], [template.refusal(engine.base)]]
     together = engine.scores(prompt, answers, "as one")
     for ids, scored in zip(answers, together, strict=True):
-        assert scored == pytest.approx(engine.score(prompt, ids, "as one"), abs=1e-4)
-    assert engine.scores(prompt, [[], []], "as one") == [[], []]
+        assert list(scored.logprobs) == pytest.approx(engine.score(prompt, ids, "as one"), abs=1e-4)
+    assert engine.scores(prompt, [[], []], "as one") == [Scored((), 0), Scored((), 0)]
+
+
+@pytest.mark.parametrize("name", ["as one", "by token", ""])
+def test_what_is_begun_with_its_own_words_ends_as_it_would_have(engine: Engine, name: str) -> None:
+    prompt = template.prompt(engine.base, ASKED)
+    *pieces, ended = engine.speak(prompt, adapter=name, max_tokens=12)
+    ids = said(pieces)
+    assert len(ids) > 4, "it says something"
+    assert isinstance(ended, Ended)
+    strange = template.answer(engine.base, "Who knows?")
+    (known,) = engine.scores(prompt, [[*ids[:4], (ids[4] + 1) % 300, *strange]], name)
+    assert known.own == 4, "it would have said the first four itself"
+    for many in (1, 4, len(ids)):
+        (scored,) = engine.scores(prompt, [ids[:many]], name)
+        begun = Begun(tuple(ids[:many]), scored.logprobs, 0.25)
+        *again, end = engine.speak(prompt, adapter=name, max_tokens=12, begun=begun)
+        assert said(again) == ids
+        assert isinstance(end, Ended)
+        assert (end.reason, end.completion_tokens) == (ended.reason, ended.completion_tokens)
+        assert end.logprob == pytest.approx(ended.logprob, abs=1e-4)
+        assert end.refusal == 0.25
+
+
+def test_begun_answers_go_on_beside_others(engine: Engine) -> None:
+    prompt = template.prompt(engine.base, ASKED)
+
+    def asked(name: str, ids: list[int]) -> list[int]:
+        begun = Begun(tuple(ids), engine.scores(prompt, [ids], name)[0].logprobs)
+        return said(list(engine.speak(prompt, adapter=name, max_tokens=12, begun=begun)))
+
+    alone = {name: asked(name, []) for name in ("as one", "by token")}
+    crowd = [(name, ids[:many]) for name, ids in alone.items() for many in (0, 1, 3)]
+    with ThreadPoolExecutor(len(crowd)) as pool:
+        heard = list(pool.map(lambda one: asked(*one), crowd))
+    assert heard == [alone[name] for name, _ in crowd]
+
+
+def said(events: Sequence[Piece | Ended]) -> list[int]:
+    return [token for event in events if isinstance(event, Piece) for token in event.ids]
 
 
 def test_its_judge_knows_how_near_it_hears_a_question_to_what_was_taught(
@@ -160,8 +200,9 @@ def test_its_judge_knows_how_near_it_hears_a_question_to_what_was_taught(
     assert [found.cosine for found in past] != [found.cosine for found in near]
 
     told = template.answer(engine.base, lessons.answer_to(lessons.facts[near[0].at]))
+    considered = judge.consider(ASKED, prompt)
     rows = [
-        dict(zip(EVIDENCE, judge.evidence(ASKED, prompt, Opening(tuple(ids), ())), strict=True))
+        dict(zip(EVIDENCE, judge.evidence(considered, Opening(tuple(ids), ())), strict=True))
         for ids in (told[:3], [told[0] + 1])
     ]
     assert -1 <= rows[0]["heard near"] <= 1
@@ -176,6 +217,6 @@ def test_one_that_hears_by_token_has_no_such_evidence(
     assert lessons is not None
     assert lessons.heard is None
     judge = Judge(lessons, engine, "by token", WordVectors().embed_query)
-    row = judge.evidence(ASKED, template.prompt(engine.base, ASKED), Opening((), ()))
+    row = judge.evidence(judge.consider(ASKED, template.prompt(engine.base, ASKED)), Opening((), ()))
     told = dict(zip(EVIDENCE, row, strict=True))
     assert (told["heard near"], told["heard ahead"]) == (0, 0)
