@@ -159,3 +159,23 @@ def test_two_operators_at_one_chat_see_each_other_and_one_answers_and_gives_it_b
     expect(first.page.locator("#reply")).to_be_hidden()
     assert customer.asks("And now?").text == "And now?"
     first.looks_whole(*NAMES)
+
+
+def test_a_button_that_is_pressed_is_not_taken_away_by_what_comes_in(app: Flask, signed_in: Arrive) -> None:
+    operator = signed_in("operator")
+    customer = Customer(app)
+    customer.asks("Is it blue?")
+    customer.asks_for_a_person()
+    page = operator.opens(f"inbox/{customer.conversation}").page
+    page.wait_for_load_state()
+    take = page.locator("button[accesskey=t]")
+    take.hover()
+    page.mouse.down()
+    pressed = take.element_handle()
+    assert pressed
+    customer.asks("All of it?")
+    page.evaluate("() => take(chat)")
+    assert pressed.evaluate("it => it.isConnected"), "the chat was written anew under the finger"
+    page.mouse.up()
+    expect(page.locator("#reply")).to_be_visible()
+    expect(lines(operator)).to_contain_text("All of it?")

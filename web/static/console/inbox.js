@@ -37,6 +37,7 @@ async function take(part) {
   if (!answer.ok) return;
   const text = await answer.text();
   if (part.written === text) return;
+  if (pressed) { again = true; return; }
   part.written = text;
   put(part, new DOMParser().parseFromString(text, "text/html").body);
 }

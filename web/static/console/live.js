@@ -11,10 +11,6 @@ async function look(part) {
   return part.querySelector("[data-under-way]") !== null;
 }
 
-let pressed = false; // a button that is taken away while it is pressed would do nothing
-addEventListener("pointerdown", () => { pressed = true; }, true);
-for (const ends of ["pointerup", "pointercancel"]) addEventListener(ends, () => setTimeout(() => { pressed = false; }), true);
-
 // What the reader has opened stays open, and what has the focus keeps it.
 function put(part, text) {
   if (pressed || part.written === text) return;
