@@ -7,6 +7,7 @@ own model. What it says is followed sentence by sentence, and the citations are 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -20,7 +21,7 @@ from strategies.base import Kit, Neighbours, Options, Question, Search, Strategy
 from strategies.citing import cite
 from strategies.errors import NoAnswer, Unavailable
 from strategies.events import Decision, Event
-from strategies.followups import standalone
+from strategies.followups import Standalone, standalone
 from strategies.signs import signs_of
 from strategies.streams import stream_of
 
@@ -85,8 +86,7 @@ class Rag:
         self._inner.warm_up()
 
     def stream(self, question: Question) -> Iterator[Event]:
-        asked = standalone(question)
-        found = self._found(asked.query, question.audience)
+        asked, found = self._looked_for(question)
         why = f"searched for {asked.query!r}" + (f", because {asked.why}" if asked.why else "")
         yield Decision(
             self._named, f"found {len(found)} passages", why, {"query": asked.query, "passages": shown(found)}
@@ -100,17 +100,27 @@ class Rag:
 
     def signs(self, question: Question) -> Mapping[str, float]:
         """How well the best passage matches, and what the inner strategy tells of those that were found."""
-        query = standalone(question).query
-        found = self._found(query, question.audience)
+        asked, found = self._looked_for(question)
         if not found:
             return {}
-        told = replace(question, passages=self._with_neighbours(found), query=query)
+        told = replace(question, passages=self._with_neighbours(found), query=asked.query)
         return {
             "passage meaning": max(passage.dense or 0.0 for passage in found),
             "search score": found[0].score,
             "search margin": found[0].evidence.get("margin", 0.0),
             **signs_of(self._inner, told),
         }
+
+    def _looked_for(self, question: Question) -> tuple[Standalone, Sequence[Passage]]:
+        """What is searched for, and what was found. A heading, word for word, asks for what stands below it,
+        however few words it has: questions that are suggested are headings.
+        """
+        asked = standalone(question)
+        if asked.why:
+            found = self._found(question.text, question.audience)
+            if found and found[0].headings and plain(found[0].headings[-1]) == plain(question.text):
+                return Standalone(question.text), found
+        return asked, self._found(asked.query, question.audience)
 
     def _found(self, query: str, audience: Collection[str]) -> Sequence[Passage]:
         for_them = self._search_for(audience) if audience and self._search_for else self._search
@@ -126,6 +136,11 @@ class Rag:
         known = {passage.id: passage for passage in found}
         around = (near for passage in found for near in self._around(passage, self._each_side))
         return tuple({near.id: known.get(near.id, near) for near in around}.values())
+
+
+def plain(text: str) -> str:
+    """Its words alone."""
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def shown(passages: Sequence[Passage]) -> list[dict[str, Any]]:

@@ -67,6 +67,16 @@ def test_a_follow_up_is_searched_with_what_it_leans_on() -> None:
     assert "because it" in events[0].why
 
 
+def test_a_heading_asks_for_what_stands_below_it_whatever_was_said_before() -> None:
+    inner = Scripted(*LASTS)
+    history = (Turn("customer", "Is shipping free?"), Turn("bot", "From 40 euros."))
+    below = replace(WARRANTY, headings=("Care", "The warranty"))
+    rag = Rag(MemorySearch((SHIPPING, below)), inner)
+    said(rag, Question("the warranty?", history))
+    said(rag, Question("a warranty", history))
+    assert [asked.query for asked in inner.asked] == ["the warranty?", "Is shipping free?\na warranty"]
+
+
 def test_a_search_that_is_down_is_unavailable() -> None:
     def down(query: str, k: int = 5) -> Sequence[Passage]:
         raise SearchUnavailable("ChromaDB does not answer")

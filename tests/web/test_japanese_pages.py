@@ -52,7 +52,7 @@ FIGURES = {"held_out_loss": 0.47, "held_out_exact": 0.5, "seconds": 92.0}
 HELD = "the held-out loss has not fallen since step 10"
 NAMES = """
 Kotae Duo Alpaca OpenAI ShareGPT Qwen Excel Word Holm McNemar English Alt Ctrl Enter Esc Shift API BM BM25
-CPU CSS CSV CUDA DoRA GPU HTML HTTP JPEG JSON JSONL KB kB Lines LoRA MB Markdown PDF PNG QLoRA rsLoRA SVG
+CPU CSS CSV CUDA DoRA GPU HTML HTTP ID JPEG JSON JSONL KB kB Lines LoRA MB Markdown PDF PNG QLoRA rsLoRA SVG
 URL UTC WebP Webhook Webhooks ZIP zip html markdown csv ms admin ask back customer bot both cost cpu cuda
 current bfloat float en ja for dealers gate helper openai pairs quotes shipped sites system-ui tokens torch
 web answerable facts history language part question reference sources tags wrong read write search documents

@@ -9,6 +9,8 @@ from typing import Any
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from bot.teaching.pairs import UnknownPair
+from knowledge_base.errors import NotFound
 from web.admin import bp
 from web.auth import requires
 from web.current import kotae
@@ -58,7 +60,7 @@ def audit() -> ResponseReturnValue:
 
 
 def subject_page(what: str, subject: str) -> str:
-    """Where it can be looked at, or ""; it may be gone since."""
+    """Where it can be looked at; "" where it cannot, or is gone since."""
     return _page(DOCUMENT if what.startswith("passage ") else SUBJECTS.get(what), subject)
 
 
@@ -67,7 +69,18 @@ def detail_page(name: str, value: object) -> str:
 
 
 def _page(there: tuple[str, str] | None, value: Any) -> str:
-    return url_for(there[0], **{there[1]: value}) if there and value else ""
+    return url_for(there[0], **{there[1]: value}) if there and value and is_there(there, value) else ""
+
+
+def is_there(there: tuple[str, str], value: Any) -> bool:
+    try:
+        if there == PAIR:
+            kotae().pairs.get(value)
+        if there == DOCUMENT:
+            kotae().library.document(value)
+    except (UnknownPair, NotFound):
+        return False
+    return True
 
 
 def day(name: str) -> date | None:

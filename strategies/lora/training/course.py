@@ -251,7 +251,7 @@ class Course:
         def told(share: float, loss: float) -> bool:
             nonlocal said
             if self.together.any(self._stopped()):
-                raise TrainingStopped("stopped before the first step")
+                raise TrainingStopped(f"stopped after step {self.state.step} of {self.steps}")
             if share - said >= TOLD_APART:
                 said = share
                 self.note(f"telling questions apart: {share:.0%}, loss {loss:.3f}")
