@@ -39,6 +39,11 @@ SIZE = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=360, height=740)
 COLOURS = 128  # of a picture: pages have few
 QUESTION = "Does the Mug work with wireless charging?"
+UNKNOWN = (
+    "Who won the chess championship?",
+    "How is the weather in Boston?",
+    "Who has won at chess this year?",
+)
 TRIED = "roughly how long am I covered if my Duo breaks?"
 TRAINING_MS = 900_000
 HALF = 0.5
@@ -81,6 +86,8 @@ def main(quick: bool) -> None:
         browser = playwright.chromium.launch(executable_path=chromium(), args=sandbox())
         page = browser.new_page(viewport=SIZE, locale="en", color_scheme="light", reduced_motion="reduce")
         shop(page, address)
+        for unknown in UNKNOWN:
+            list(kotae.ask(kotae.conversations.start(language="en").id, unknown))
         sign_in(page, address)
         with PAIRS.open("rb") as file:
             kotae.pairs.import_(file, PAIRS.name, by=WHO)
