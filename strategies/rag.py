@@ -7,7 +7,6 @@ own model. What it says is followed sentence by sentence, and the citations are 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -24,6 +23,7 @@ from strategies.events import Decision, Event
 from strategies.followups import Standalone, standalone
 from strategies.signs import signs_of
 from strategies.streams import stream_of
+from strategies.wording import bare
 
 
 class RagOptions(Options):
@@ -118,7 +118,7 @@ class Rag:
         asked = standalone(question)
         if asked.why:
             found = self._found(question.text, question.audience)
-            if found and found[0].headings and plain(found[0].headings[-1]) == plain(question.text):
+            if found and found[0].headings and bare(found[0].headings[-1]) == bare(question.text):
                 return Standalone(question.text), found
         return asked, self._found(asked.query, question.audience)
 
@@ -136,11 +136,6 @@ class Rag:
         known = {passage.id: passage for passage in found}
         around = (near for passage in found for near in self._around(passage, self._each_side))
         return tuple({near.id: known.get(near.id, near) for near in around}.values())
-
-
-def plain(text: str) -> str:
-    """Its words alone."""
-    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def shown(passages: Sequence[Passage]) -> list[dict[str, Any]]:

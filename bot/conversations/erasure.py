@@ -40,9 +40,9 @@ from bot.store.tables import (
 )
 from knowledge_base import catalogue
 from strategies.lora.pairs.redaction import redact
-from strategies.lora.pairs.wording import bare
 from strategies.lora.shelf import Adapter
 from strategies.lora.trust.lessons import KNOWN
+from strategies.wording import bare
 
 log = logging.getLogger(__name__)
 

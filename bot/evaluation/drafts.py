@@ -42,7 +42,7 @@ from knowledge_base.library import Library
 from knowledge_base.passages import Passage
 from strategies.errors import StrategyError
 from strategies.llm.prompt import Message, disarmed
-from strategies.lora.pairs.wording import bare
+from strategies.wording import bare
 
 KIND = "draft questions"
 RECENT = 200  # jobs that are looked through for those of a set

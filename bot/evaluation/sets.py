@@ -35,7 +35,7 @@ from bot.store.tables import AuditRow, EvaluationRunRow, QuestionSetRow, SetQues
 from knowledge_base.database import now
 from knowledge_base.readers.text import line
 from strategies.lora.pairs import HeldOutRead, Pair
-from strategies.lora.pairs.wording import bare
+from strategies.wording import bare
 
 NAME_CHARACTERS = 80
 REMOVED = "remove question set"  # as the audit says it

@@ -23,7 +23,7 @@ from bot.store.tables import CandidateRow, FeedbackRow, MessageRow, PairRow
 from bot.teaching.pairs import Pairs
 from strategies.lora.pairs.preferences import Preference, write
 from strategies.lora.pairs.redaction import redact
-from strategies.lora.pairs.wording import bare, folded
+from strategies.wording import bare, folded
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal, overload
 
 from strategies.lora.pairs.splits import HeldOutRead
-from strategies.lora.pairs.wording import bare
+from strategies.wording import bare
 
 LEAST = 30  # questions; of fewer nothing can be learned that a count would not tell
 

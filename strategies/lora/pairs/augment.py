@@ -22,7 +22,7 @@ from typing import Literal, get_args
 from knowledge_base.readers.text import EAST_ASIAN
 from strategies.lora.pairs.splits import Taught
 from strategies.lora.pairs.values import Pair
-from strategies.lora.pairs.wording import bare, telling
+from strategies.wording import bare, telling
 
 Way = Literal["frame", "terse", "drop", "spelling"]
 WAYS: tuple[Way, ...] = get_args(Way)

@@ -34,7 +34,7 @@ from strategies.lora.pairs.redaction import Found, redact
 from strategies.lora.pairs.room import Room
 from strategies.lora.pairs.splits import split
 from strategies.lora.pairs.values import Pair
-from strategies.lora.pairs.wording import TURNING, bare, telling
+from strategies.wording import TURNING, bare, telling
 
 Kind = Literal["conflict", "long", "empty", "near", "language", "facts", "duplicate", "alike", "personal"]
 Severity = Literal["error", "warning", "note"]

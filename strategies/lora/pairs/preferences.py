@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Literal, get_args
 
 from strategies.lora.pairs.splits import HeldOut
 from strategies.lora.pairs.values import BadPairs, Fault, Pair, digest
-from strategies.lora.pairs.wording import bare, folded
+from strategies.wording import bare, folded
 
 Source = Literal["correction", "rating", ""]
 SOURCES: tuple[str, ...] = get_args(Source)

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from typing import overload
 
 from strategies.lora.pairs.values import Pair, Part
-from strategies.lora.pairs.wording import bare
+from strategies.wording import bare
 
 SHARE = 0.2  # of the wordings
 FACTS = 0.1  # of the facts

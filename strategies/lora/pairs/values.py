@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from strategies.evidence import content
-from strategies.lora.pairs.wording import bare, folded
+from strategies.wording import bare, folded
 
 Part = Literal["train", "held-out", ""]
 

@@ -175,11 +175,7 @@ class Tensors:
         return given, self._filled(labels, IGNORED)
 
     def _filled(self, rows: Sequence[Sequence[int]], pad: int) -> torch.Tensor:
-        import torch
-
-        longest = max(len(row) for row in rows)
-        made = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows])
-        return made.to(self._base.device)
+        return filled(rows, pad, self._base.device)
 
     # ---- what the encoder says, kept ----
 
@@ -227,6 +223,14 @@ class Tensors:
             if prompt not in self._states and self._kept < STATES_BYTES:
                 self._states[prompt] = state
                 self._kept += state.numel() * state.element_size()
+
+
+def filled(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> torch.Tensor:
+    """Rows of one length, (rows, tokens)."""
+    import torch
+
+    longest = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows], device=device)
 
 
 @contextmanager

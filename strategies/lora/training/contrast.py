@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from strategies.lora.bases import template
+from strategies.lora.training.batches import filled
+from strategies.lora.training.recipe import slope
 from strategies.lora.training.work import NotFinite
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ def tell_apart(
         if not (math.isfinite(loss) and math.isfinite(float(norm))):
             raise NotFinite
         for group in optimizer.param_groups:
-            group["lr"] = rate * SHARE_OF_RATE * slope(step, len(batches))
+            group["lr"] = rate * SHARE_OF_RATE * slope(step, len(batches), WARM_UP)
         optimizer.step()
         if not told((step + 1) / len(batches), loss):
             return
@@ -116,12 +118,6 @@ def planned(wordings: Sequence[Wording], epochs: int, seed: int) -> Iterator[lis
         yield from batches
 
 
-def slope(step: int, steps: int) -> float:
-    """Up in a straight line, then down to nothing."""
-    rising = max(1, round(steps * WARM_UP))
-    return min((step + 1) / rising, (steps - step) / max(1, steps - rising), 1.0)
-
-
 class Reader:
     """The base's encoder, for the mean over what it makes of each token."""
 
@@ -133,16 +129,12 @@ class Reader:
 
     def means(self, wordings: Sequence[Wording]) -> torch.Tensor:
         """A unit vector for each."""
-        import torch
         from torch.nn.functional import normalize
 
-        longest = max(len(wording.ids) for wording in wordings)
-        pad = self._base.reader_pad
-        filled = [[*wording.ids, *[pad] * (longest - len(wording.ids))] for wording in wordings]
-        seen = [[1] * len(one.ids) + [0] * (longest - len(one.ids)) for one in wordings]
-        mask = torch.tensor(seen, device=self._base.device)
+        ids = [wording.ids for wording in wordings]
+        mask = filled([[1] * len(each) for each in ids], 0, self._base.device)
         states = self._encoder(
-            input_ids=torch.tensor(filled, device=self._base.device), attention_mask=mask
+            input_ids=filled(ids, self._base.reader_pad, self._base.device), attention_mask=mask
         ).last_hidden_state
         return normalize((states.float() * mask[..., None]).sum(1), dim=-1)
 

@@ -25,7 +25,7 @@ from strategies.lora.training.batches import Batch, Row, Tensors, plan, within
 from strategies.lora.training.checkpoint import State, load, save
 from strategies.lora.training.contrast import BATCH, tell_apart, wordings_of
 from strategies.lora.training.preparing import prepare, taught
-from strategies.lora.training.recipe import Recipe
+from strategies.lora.training.recipe import Recipe, slope
 from strategies.lora.training.work import (
     CHECKPOINT,
     CURVE,
@@ -356,11 +356,8 @@ class Course:
 
     @property
     def rate(self) -> float:
-        """Up in a straight line, then down to nothing."""
-        rising = max(1, round(self.steps * self.recipe.warm_up))
-        step = self.state.step
-        share = (step + 1) / rising if step < rising else (self.steps - step) / max(1, self.steps - rising)
-        return self.highest * self.state.factor * min(1.0, share)
+        share = slope(self.state.step, self.steps, self.recipe.warm_up)
+        return self.highest * self.state.factor * share
 
     def fall_back(self) -> None:
         """To the last good weights, with half the rate."""

@@ -11,6 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 SHAPE = ("rank", "alpha", "encoder", "pooled", "vocabulary", "dora", "rslora")
 
 
+def slope(step: int, steps: int, warm_up: float) -> float:
+    """What share of the highest rate a step learns with: up in a straight line for the share `warm_up` of the
+    steps, then down to nothing.
+    """
+    rising = max(1, round(steps * warm_up))
+    return min((step + 1) / rising, (steps - step) / max(1, steps - rising), 1.0)
+
+
 class Recipe(BaseModel):
     """The defaults were searched on the demo's pairs with the shipped base (docs/decisions/training.md)."""
 

@@ -77,7 +77,7 @@ class Lessons:
             )
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise BadCard(f"its {KNOWN} and {VECTORS} cannot be read ({error})") from error
-        for found in (vectors, vectors if heard is None else heard):
+        for found in (vectors,) if heard is None else (vectors, heard):
             if len(found) != len(rows) or not rows or not np.isfinite(found).all():
                 raise BadCard(f"its {VECTORS} has no vector for each line of its {KNOWN}")
         return cls(questions, answers, facts, vectors, embedder, heard)
@@ -113,16 +113,13 @@ class Lessons:
         """Every fact by how near the middle of its questions is as the adapter hears them, the nearest
         first, with one of its questions.
         """
-        assert self.heard is not None
-        kept = {fact: [at for at in of if self.questions[at] != leave] for fact, of in self._by_fact.items()}
-        found = [
-            Near(of[0], float(vector @ middle / np.linalg.norm(middle)))
-            for fact, of in kept.items()
-            if of
-            for middle in [
-                self._middles[fact] if len(of) == len(self._by_fact[fact]) else self.heard[of].mean(0)
-            ]
-        ]
+        found = []
+        cosines = np.vecdot(self._middles, vector).tolist()
+        for of, cosine in zip(self._by_fact.values(), cosines, strict=True):
+            kept = [at for at in of if self.questions[at] != leave] if leave else of
+            if kept:
+                without = len(kept) < len(of)
+                found.append(Near(kept[0], float(self._middle(kept) @ vector) if without else cosine))
         return sorted(found, key=lambda near: -near.cosine)
 
     def answer_to(self, fact: str) -> str:
@@ -136,9 +133,15 @@ class Lessons:
         return places
 
     @cached_property
-    def _middles(self) -> Mapping[str, Floats]:
+    def _middles(self) -> Floats:
+        """In the order of the facts, (facts, width)."""
+        return np.array([self._middle(of) for of in self._by_fact.values()], np.float32)
+
+    def _middle(self, places: Sequence[int]) -> Floats:
+        """The unit vector between questions as they are heard."""
         assert self.heard is not None
-        return {fact: self.heard[of].mean(0) for fact, of in self._by_fact.items()}
+        middle = self.heard[list(places)].mean(0)
+        return np.asarray(middle / np.linalg.norm(middle), np.float32)
 
     def words_about(self, fact: str, leave: str = "") -> frozenset[str]:
         """Every word in which it was asked and answered."""

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from strategies.lora.pairs.splits import HeldOutRead
-from strategies.lora.pairs.wording import bare
 from strategies.router import Attempt, Example, Learnt, TooFew
 from strategies.router.fitting import folded, regression, sigmoid
 from strategies.router.head import BrokenHead, Conditions, load, save
 from strategies.router.plan import curve, interval, plans, reliability, singles, within
 from strategies.testing import WordVectors
+from strategies.wording import bare
 from tests.strategies.router.world import examples, trained
 
 CONDITIONS = Conditions({"model": "m1", "manuals": "d1"}, "1", "")

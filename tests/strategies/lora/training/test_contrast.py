@@ -13,7 +13,7 @@ from strategies.lora import bases
 from strategies.lora.bases import template
 from strategies.lora.pairs.raft import Example
 from strategies.lora.testing import tiny_base
-from strategies.lora.training import adapting, contrast, proving
+from strategies.lora.training import adapting, contrast
 from strategies.lora.training.contrast import Reader, Wording, planned, tell_apart, wordings_of
 from strategies.lora.training.course import train
 from strategies.lora.training.recipe import Recipe
@@ -21,19 +21,14 @@ from strategies.lora.training.together import Together
 from strategies.lora.training.work import TrainingStopped
 from tests.strategies.lora.desk import SIZES, Listener, never, work
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 ASKED = ("How big is the {}?", "What is the size of the {}?", "{} size")
 
 
 @pytest.fixture(scope="module")
 def two_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(1)
-    monkeypatch.setattr(proving, "LONGEST", 8)
-    monkeypatch.setattr(adapting, "fast_in_bfloat16", lambda _device: False)
 
 
 def desk() -> list[Example]:

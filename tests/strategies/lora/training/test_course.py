@@ -29,6 +29,8 @@ from strategies.lora.training.recipe import Recipe
 from strategies.lora.training.work import CHECKPOINT, Told, TrainingFailed, TrainingStopped, Work
 from tests.strategies.lora.desk import Listener, never, pairs, work
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 WEIGHTS = "adapter_model.safetensors"
 
 
@@ -42,16 +44,6 @@ def base_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return made[family]
 
     return base
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiny bases babble on to the end of what they are allowed; and bfloat16 has its kernels made anew for
-    every shape, which pays for real ones only.
-    """
-    torch.set_num_threads(1)
-    monkeypatch.setattr(proving, "LONGEST", 8)
-    monkeypatch.setattr(adapting, "fast_in_bfloat16", lambda _device: False)
 
 
 def trained(folder: Path, base: Path, **recipe: Any) -> Path:

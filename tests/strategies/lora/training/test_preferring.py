@@ -19,21 +19,16 @@ from strategies.lora.pairs.splits import HeldOut
 from strategies.lora.shelf import Shelf, canary
 from strategies.lora.shelf.card import read_card, read_proof
 from strategies.lora.testing import tiny_base
-from strategies.lora.training import adapting, proving
+from strategies.lora.training import proving
 from strategies.lora.training.course import train
 from strategies.lora.training.preferring import log_likelihoods
 from strategies.lora.training.recipe import Recipe
 from strategies.lora.training.work import TrainingFailed, TrainingStopped, Work
 from tests.strategies.lora.desk import SIZES, Listener, never, pairs, work
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 FAMILIES = ("encoder-decoder", "t5", "qwen3")
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(1)
-    monkeypatch.setattr(proving, "LONGEST", 8)
-    monkeypatch.setattr(adapting, "fast_in_bfloat16", lambda _device: False)
 
 
 def preferences() -> list[Preference]:
