@@ -55,7 +55,7 @@ WORDS: Words = {
     "batch": (_l("Batch"), _l("Pairs that are learned in one step.")),
     "warm_up": (_l("Warm-up"), _l("The share of steps in which the rate rises.")),
     "dropout": (_l("Dropout"), _l("The share of the adapter's inputs that is left out at random.")),
-    "encoder": (_l("Adapt the reading part, too"), _l("Slower: questions are read anew in each step.")),
+    "encoder": (_l("Adapt the reading part, too"), _l("Other wordings are understood better. Slower.")),
     "contrast": (
         _l("Telling questions apart"),
         _l("Epochs in which the reading part learns this first; 0: none."),

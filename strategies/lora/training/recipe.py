@@ -37,9 +37,7 @@ class Recipe(BaseModel):
     dropout: float = Field(
         0.0, ge=0, lt=1, description="The share of the adapter's inputs left out at random."
     )
-    encoder: bool = Field(
-        True, description="Adapt what reads as well as what speaks; without it, it reads once and is quicker."
-    )
+    encoder: bool = Field(True, description="Adapt what reads as well as what speaks: better, and slower.")
     pooled: bool = Field(
         True,
         description="Hear a question alone as one vector, its meaning, instead of token by token. For a base "
