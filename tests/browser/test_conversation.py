@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from threading import Event
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from bot.handoff.rules import Rules
 from bot.kotae import Kotae
@@ -99,6 +99,37 @@ def test_a_chat_that_begins_in_one_tab_is_in_the_other_too(visitor: Visitor) -> 
     other = Visitor(visitor.page.context.new_page(), visitor.kotae).visits().opens_the_chat()
     expect(visitor.asks("Hello").locator(".feedback")).to_be_visible()
     expect(other.messages).to_have_count(3)
+
+
+def test_what_an_older_look_brings_late_is_not_shown(visitor: Visitor, stage: Stage) -> None:
+    """Another tab looks twice, and what it asked for before there was an answer comes last."""
+    other = Visitor(visitor.page.context.new_page(), visitor.kotae).visits().opens_the_chat()
+    looks: list[Route] = []
+    other.page.route("**/api/conversation", lambda route: looks.append(route))
+    more = Event()
+    stage.says("First. ", more, "Last.")
+    answer = visitor.asks("Hello")
+    _until(lambda: len(looks) >= 2, other)  # one for the question, one for the answer that began
+    before = looks[0].fetch()
+    assert [message["role"] for message in before.json()["messages"]] == ["customer"]
+    more.set()
+    expect(answer.locator(".feedback")).to_be_visible()
+    for look in looks[1:]:
+        look.continue_()
+    expect(other.last.locator(".said")).to_have_text("First. Last.")
+    looks[0].fulfill(response=before)
+    other.page.unroute("**/api/conversation")
+    expect(visitor.asks("And?").locator(".feedback")).to_be_visible()
+    expect(other.messages).to_have_count(5)
+
+
+def _until(said: Callable[[], bool], visitor: Visitor) -> None:
+    """The browser's events are handled while its page is waited for."""
+    for _ in range(300):
+        if said():
+            return
+        visitor.page.wait_for_timeout(100)
+    raise AssertionError
 
 
 @shows("asks the last question in other words")

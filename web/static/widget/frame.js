@@ -22,6 +22,7 @@ class Chat {
   #generation = 0; // of the question asked last: what arrives for an earlier one is dropped
   #waiting = null; // {answer, abort} while an answer is being written
   #remembered = Promise.resolve();
+  #looks = 0; // at what was said: only the newest counts, since an older one may come later
   #follows = true; // the newest words stay in view, unless the reader scrolled away from them
   #tabs = new BroadcastChannel("kotae");
 
@@ -140,16 +141,19 @@ class Chat {
   }
 
   async #remember() {
-    await this.host.met;
-    if (!this.api.hasConversation) return;
+    const look = ++this.#looks;
     const generation = this.#generation;
+    const stale = () => look !== this.#looks || generation !== this.#generation;
+    await this.host.met;
+    if (stale() || !this.api.hasConversation) return;
     try {
       const told = await this.api.history();
-      if (generation !== this.#generation) return;
+      if (stale()) return;
       this.#draw(told.messages);
       this.person.begin(told);
       this.#resume(told.messages);
     } catch (problem) {
+      if (stale()) return;
       if (problem instanceof Refused && problem.forgotten) return this.api.forget();
       const answer = this.#answer();
       answer.fail(say("history"), () => {
