@@ -163,6 +163,7 @@ def a_visitor(windows: Windows, address: str, request: pytest.FixtureRequest) ->
 
     yield arrives
     for visitor, window, alone in sitting:
+        visitor.page.wait_for_load_state()
         visitor.page.title()  # what the console said until now is heard
         visitor.page.remove_listener("console", visitor.hears_the_console)
         visitor.page.remove_listener("pageerror", visitor.hears_an_error)

@@ -30,6 +30,7 @@ async (only) => {
 """
 ALL = {"type": "tag", "values": RULES}
 CONTRAST = {"type": "rule", "values": ["color-contrast"]}
+DRESSED = "new Promise((shown) => requestAnimationFrame(() => shown()))"
 LINKS = "it => it.map(a => new URL(a.href).pathname)"
 MOST = 45  # pages of the console; each kind is looked at once
 MANUAL = "# Aroma Max\n\n## Cleaning\nRinse the pipe.\n\n| Part | Weeks |\n|---|---|\n| Pipe | 1 |\n"
@@ -41,6 +42,7 @@ def violations(shown: Page | Frame, page: Page) -> list[str]:
     """
     found = list(shown.evaluate(RUN, ALL))
     page.emulate_media(color_scheme="dark")
+    shown.evaluate(DRESSED)
     found += [f"dark: {told}" for told in shown.evaluate(RUN, CONTRAST)]
     page.emulate_media(color_scheme="light")
     return found

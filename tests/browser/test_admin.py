@@ -126,6 +126,7 @@ def test_an_admin_sees_the_chat_in_other_colours_and_words_before_they_are_saved
     assert kotae.appearances.current().title == ""
     admin.looks_whole()
     admin.presses("Save")
+    admin.is_told("Saved. Customers see it when they open the chat the next time.")
     expect(admin.labelled("Colour")).to_have_value("#aa0033")
     shown = kotae.appearances.current()
     assert (shown.accent, shown.title, shown.starters[language]) == ("#aa0033", "Ada", (question,))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from threading import Event
 
 import pytest
@@ -18,6 +16,7 @@ from tests.browser.conftest import QUESTION_CHARACTERS, Visit
 from tests.browser.points import shows
 from tests.browser.stage import Stage, cites
 from tests.browser.visitor import Visitor
+from tests.browser.windows import holds_first, until
 
 QUOTE = {
     "en": "Hold **Brew** for 3 seconds until the light is amber.",
@@ -31,14 +30,8 @@ PASSAGE = {
 
 def newest(house: Kotae) -> Conversation:
     """The conversation that was begun last, as the operator reads it."""
-    return house.conversations.get(house.conversations.page(limit=1)[0].id)
-
-
-def wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.05)
+    begun = max(house.conversations.page(), key=lambda conversation: conversation.started_at)
+    return house.conversations.get(begun.id)
 
 
 @shows("opens the chat and reads an answer while it is written", "opens a source at the quoted words")
@@ -103,7 +96,7 @@ def test_stop_keeps_what_was_said(visitor: Visitor, stage: Stage, house: Kotae) 
     expect(visitor.box).to_be_focused()
 
     stage.clear()  # only now does the actor notice
-    wait_until(lambda: len(newest(house).messages) == 2)
+    until(visitor.page, lambda: len(newest(house).messages) == 2)
     visitor.page.reload()
     visitor.opens_the_chat()
     expect(visitor.last.locator(".said")).to_have_text("This was said.")
@@ -145,6 +138,28 @@ def test_a_thumb_pressed_twice_is_taken_back_and_one_that_is_kept_is_there_after
     visitor.page.reload()
     visitor.opens_the_chat()
     expect(visitor.last.get_by_role("button", name="This helped")).to_have_attribute("aria-pressed", "true")
+
+
+def test_thumbs_are_kept_in_the_order_in_which_they_were_pressed(
+    visitor: Visitor, stage: Stage, house: Kotae
+) -> None:
+    visitor.page.route("**/followups", lambda route: route.fulfill(json={"questions": ["And then?"]}))
+    stage.says("Yes.", cites("Yes.", "Yes."))
+    answer = visitor.asks("Is this right?")
+    expect(visitor.button("And then?", answer)).to_be_visible()
+    held = holds_first(visitor.page, "**/feedback")
+    for thumb in ("This helped", "This did not help"):
+        visitor.button(thumb, answer).click()
+    answer.get_by_label("In your own words (optional)").fill("Which colour?")
+    visitor.button("Send", answer).click()
+    until(visitor.page, lambda: len(held) == 1)
+    held[0].continue_()
+    expect(answer.get_by_text("Thank you.")).to_be_visible()
+    expect(answer.get_by_text("What was wrong?")).to_have_count(0)
+    rating = newest(house).messages[-1].rating
+    assert rating is not None
+    assert (rating.value, rating.comment) == ("down", "Which colour?")
+    expect(visitor.button("And then?", answer)).to_be_visible()  # what may be asked next stays
 
 
 def test_a_thumb_that_was_not_kept_says_so(visitor: Visitor) -> None:
@@ -235,12 +250,54 @@ def test_a_question_asked_before_the_earlier_messages_are_there_stands_behind_th
     visitor.opens_the_chat()
     visitor.box.fill("The second question")
     visitor.box.press("Enter")
-    wait_until(lambda: visitor.page.title() != "" and len(slow) == 1)  # asking the page lets events in
+    until(visitor.page, lambda: len(slow) == 1)
     slow[0].continue_()
     expect(visitor.frame.locator(".customer .said")).to_have_text(
         ["The first question", "The second question"]
     )
     expect(visitor.last.locator(".said")).to_have_text("The second question")
+
+
+def test_a_question_asked_while_the_page_learns_of_an_unfinished_answer_waits_in_the_box(
+    visitor: Visitor, stage: Stage
+) -> None:
+    more = Event()
+    stage.says("First. ", more, "Last.")
+    expect(visitor.asks("The first question").locator(".said")).to_have_text("First.")
+    slow: list[Route] = []
+    visitor.page.route("**/api/conversation", lambda route: slow.append(route))
+    visitor.page.reload()
+    visitor.opens_the_chat()
+    visitor.box.fill("The second question")
+    visitor.box.press("Enter")
+    expect(visitor.box).to_be_empty()
+    until(visitor.page, lambda: len(slow) == 1)
+    slow[0].continue_()
+    expect(visitor.box).to_have_value("The second question")
+    more.set()
+    expect(visitor.last.locator(".said")).to_have_text("First. Last.")
+    expect(visitor.last.locator(".feedback")).to_be_visible()
+    visitor.box.press("Enter")
+    expect(visitor.last.locator(".said")).to_have_text("The second question")
+
+
+def test_an_offered_question_that_is_pressed_twice_is_asked_once(
+    visitor: Visitor, stage: Stage, house: Kotae
+) -> None:
+    (starter,) = house.settings.widget.questions("en")
+    expect(visitor.asks("Hello").locator(".feedback")).to_be_visible()
+    slow: list[Route] = []
+    visitor.page.route("**/api/conversation", lambda route: slow.append(route))
+    visitor.page.reload()
+    visitor.opens_the_chat()
+    for _ in range(2):
+        visitor.frame.get_by_role("button", name=starter).click()
+    until(visitor.page, lambda: len(slow) == 1)
+    slow[0].continue_()
+    expect(visitor.frame.locator(".customer .said")).to_have_text(["Hello", starter])
+    expect(visitor.last.locator(".feedback")).to_be_visible()
+    expect(visitor.box).to_have_value(starter)
+    assert [question.text for question in stage.asked] == ["Hello", starter]
 
 
 def test_an_answer_goes_on_while_the_chat_is_closed(visitor: Visitor, stage: Stage) -> None:
@@ -291,7 +348,7 @@ def test_a_connection_that_stays_lost_is_said_and_can_be_tried_again(a_visitor: 
     answer = visitor.asks("Are you there?")
     expect(answer.get_by_text("Reconnecting…")).to_be_visible()
     lost = answer.get_by_text("The connection was lost. Please try again.")
-    wait_until(lambda: visitor.page.clock.fast_forward(9_000) or lost.is_visible())
+    until(visitor.page, lambda: visitor.page.clock.fast_forward(9_000) or lost.is_visible())
     visitor.page.unroute("**/api/messages")
     stage.says("Here again.")
     answer.get_by_role("button", name="Try again").click()

@@ -16,7 +16,7 @@ from bot.kotae import Kotae
 from bot.settings import Settings
 from tests.bot.test_jobs import until
 from tests.browser.colleague import JAPANESE, OUTSIDE, SIDEWAYS, Arrive, Colleague
-from tests.browser.sites import at_work
+from tests.browser.sites import served
 
 GUIDE = (
     b"# Kettle guide\n\n## Warranty\n\n"
@@ -47,10 +47,11 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def address(app: Flask, kotae: Kotae) -> Iterator[str]:
-    """Where this installation is reached; comparisons are worked off beside it, as in the real server."""
+    """Where this installation is reached; nothing is worked off before somebody has looked."""
     kotae.library.ingest(kotae.library.receive(BytesIO(GUIDE), "guide.md").document.id)
-    with at_work(app, kotae) as origin:
+    with served(app) as origin:
         yield origin
+    kotae.jobs.stop()
 
 
 @pytest.mark.timeout(300)
@@ -69,8 +70,10 @@ def test_an_operator_compares_reads_why_and_makes_the_better_one_live(
     page.get_by_label("parrot").check()
     page.get_by_label("twin").check()
     page.get_by_role("button", name="Ask them").click()
-    page.get_by_role("link", name="Show what came of it").click(timeout=60_000)  # comes by itself
-    expect(page.get_by_role("heading", name="Side by side")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    kotae.jobs.start()
+    page.get_by_role("link", name="Show what came of it").click(timeout=120_000)  # comes by itself
+    expect(page.get_by_role("heading", name="Side by side")).to_be_visible()
 
     ahead = page.get_by_role("link", name=re.compile("manuals right, parrot not: 3 questions"))
     ahead.click()
@@ -98,10 +101,11 @@ def test_every_page_fits_a_telephone_and_speaks_japanese(
     lines = BytesIO("\n".join(map(json.dumps, QUESTIONS)).encode())
     kotae.question_sets.import_(lines, "kettle.jsonl", "kettle", by="ann")
     colleague = signed_in("operator", **options)
+    kotae.jobs.start()
     run = kotae.evaluations.start("kettle", ["manuals", "parrot", "twin"], by="ann")
-    until(lambda: kotae.evaluations.run(run.id).ended, 60)
+    until(lambda: kotae.evaluations.run(run.id).ended, 120)
     kotae.drafts.begin("kettle", by="ann", count=1)
-    until(lambda: kotae.drafts.list(run.set_id).total == 1, 60)
+    until(lambda: kotae.drafts.list(run.set_id).total == 1, 120)
     page = colleague.page
     colleague.opens(f"compare/{run.id}")
     across = page.locator(".figures tr", has_text="正解の事実を含む割合").first.locator("td[data-label]")

@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from bot.kotae import Kotae
 from tests.browser.colleague import JAPANESE, OUTSIDE, SIDEWAYS, Arrive, Colleague
 from tests.browser.conftest import Visit
 from tests.browser.sites import at_work
+from tests.browser.windows import until
 from tests.people import PASSWORD, Customer
 
 FILTER = "# Water filter\n\nChange the water filter of the kettle every 60 days. A filter costs 9.50 euros.\n"
@@ -84,6 +85,58 @@ def test_a_row_that_comes_to_rest_keeps_the_focus_of_the_keyboard(
     expect(admin.document("filter.md").get_by_role("link")).to_be_focused()
 
 
+def test_a_button_of_the_library_is_not_taken_away_while_it_is_pressed(
+    two_manuals: None, admin: Colleague
+) -> None:
+    page = admin.opens("documents").page
+    row = admin.document("filter.md")
+    row.get_by_role("button", name="Delete").hover()
+    page.mouse.down()
+    pressed = row.element_handle()
+    assert pressed
+    pressed.evaluate("row => row.toggleAttribute('data-under-way', true)")  # at each look it is to be new
+    for _ in range(2):
+        with page.expect_response("**/console/documents"):
+            pass
+    assert pressed.evaluate("row => row.isConnected")
+    question = admin.answers_with(False)
+    page.mouse.up()
+    expect(row).not_to_have_attribute("data-under-way", "")
+    assert question == ["Delete “Water filter”? Nothing will be answered from it any more."]
+
+
+# Forms
+
+
+def test_what_cannot_be_undone_is_asked_about_before_the_page_is_all_there(
+    two_manuals: None, admin: Colleague, kotae: Kotae
+) -> None:
+    admin.page.route("**/bootstrap*.js", lambda _: None)  # the page's own scripts wait behind it
+    admin.page.goto(f"{admin.kotae}/console/documents", wait_until="commit")
+    question = admin.answers_with(False)
+    admin.presses("Delete", admin.document("filter.md"))
+    assert question == ["Delete “Water filter”? Nothing will be answered from it any more."]
+    assert len(kotae.library.documents()) == 2
+    admin.page.unroute_all(behavior="ignoreErrors")
+    admin.opens("documents")
+
+
+def test_a_form_that_is_sent_twice_arrives_once(admin: Colleague, kotae: Kotae) -> None:
+    page = admin.opens("keys").page
+    admin.labelled("Name").fill("Stock")
+    page.locator("[name=scopes][value=search]").check()
+    posts: list[Route] = []
+    page.route("**/console/keys", lambda route: posts.append(route))
+    make = page.get_by_role("button", name="Make a key").bounding_box()
+    assert make
+    page.mouse.click(make["x"] + 9, make["y"] + 9)
+    until(page, lambda: len(posts) == 1)
+    page.mouse.click(make["x"] + 9, make["y"] + 9)
+    posts[0].continue_()
+    expect(page.locator("code.user-select-all")).to_be_visible()
+    assert [key.name for key in kotae.keys.list()] == ["Stock"]
+
+
 # The switch
 
 
@@ -109,7 +162,8 @@ def test_search_shows_both_scores_the_fused_order_and_what_a_strategy_says(
     first = page.locator("li.card").first
     expect(first).to_contain_text("1. Descaling")
     for score in (r"fused 0\.\d{4}", r"meaning 0\.\d{3}", r"words \d+\.\d\d"):
-        assert first.get_by_text(re.compile(f"^{score}$")).is_visible(), score
+        expect(first.get_by_text(re.compile(f"^{score}$"))).to_be_visible()
+    page.wait_for_load_state()
     fused = [float(text.split()[1]) for text in page.get_by_text(re.compile("^fused")).all_text_contents()]
     assert fused == sorted(fused, reverse=True)
     expect(page.get_by_text("Answer of")).to_have_count(0)
@@ -267,7 +321,8 @@ def test_from_an_upload_to_a_cited_answer_to_the_operators_record(
     first, second = page.locator("li.card:has(details)").all()
     expect(first).to_contain_text("abstained")
     second.get_by_text("How this answer came about").click()
+    expect(second).to_contain_text("filter.md")
+    page.wait_for_load_state()
     quotes = second.locator("q").all_text_contents()
     assert any("every 60 days" in quote for quote in quotes)
     assert not any(quote in other for quote in quotes for other in quotes if other is not quote)
-    expect(second).to_contain_text("filter.md")

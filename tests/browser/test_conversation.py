@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from threading import Event
@@ -22,6 +23,7 @@ from tests.browser.points import shows
 from tests.browser.stage import Stage, cites
 from tests.browser.test_chat import newest
 from tests.browser.visitor import Visitor
+from tests.browser.windows import holds_first, until
 from tests.manual import manual
 from tests.people import PASSWORD
 
@@ -109,7 +111,7 @@ def test_what_an_older_look_brings_late_is_not_shown(visitor: Visitor, stage: St
     more = Event()
     stage.says("First. ", more, "Last.")
     answer = visitor.asks("Hello")
-    _until(lambda: len(looks) >= 2, other)  # one for the question, one for the answer that began
+    until(other.page, lambda: len(looks) >= 2)  # one for the question, one for the answer that began
     before = looks[0].fetch()
     assert [message["role"] for message in before.json()["messages"]] == ["customer"]
     more.set()
@@ -123,13 +125,35 @@ def test_what_an_older_look_brings_late_is_not_shown(visitor: Visitor, stage: St
     expect(other.messages).to_have_count(5)
 
 
-def _until(said: Callable[[], bool], visitor: Visitor) -> None:
-    """The browser's events are handled while its page is waited for."""
-    for _ in range(300):
-        if said():
-            return
-        visitor.page.wait_for_timeout(100)
-    raise AssertionError
+def test_a_tab_that_still_reads_an_answer_does_not_miss_the_next_question(
+    visitor: Visitor, stage: Stage
+) -> None:
+    other = Visitor(visitor.page.context.new_page(), visitor.kotae).visits().opens_the_chat()
+    reads = holds_first(other.page, "**/messages/*/answer")
+    more = Event()
+    stage.says("One. ", more, "All.")
+    first = visitor.asks("1?")
+    until(other.page, lambda: len(reads) == 1)
+    more.set()
+    expect(first.locator(".feedback")).to_be_visible()
+    expect(visitor.asks("2?").locator(".feedback")).to_be_visible()
+    expect(other.messages).to_have_count(3)
+    reads[0].continue_()
+    expect(other.frame.locator(".said")).to_have_text([re.compile("."), "1?", "One. All.", "2?", "2?"])
+
+
+def test_whoever_asks_and_wants_a_person_at_once_has_one_conversation(visitor: Visitor, house: Kotae) -> None:
+    before = {each.id for each in house.conversations.page()}
+    held = holds_first(visitor.page, "**/api/conversations")
+    visitor.box.fill("Hello")
+    visitor.box.press("Enter")
+    visitor.chooses("Talk to a person")
+    until(visitor.page, lambda: len(held) == 1)
+    held[0].continue_()
+    expect(visitor.frame.locator("#address")).to_be_visible()
+    expect(visitor.last.locator(".said")).to_have_text("Hello")
+    expect(visitor.last.locator(".feedback")).to_be_visible()
+    assert len({each.id for each in house.conversations.page()} - before) == 1
 
 
 @shows("asks the last question in other words")
@@ -154,13 +178,14 @@ def test_the_last_question_can_be_asked_in_other_words(
     visitor.box.press("Enter")
     expect(visitor.frame.locator(".customer .said")).to_have_text([first, right])
     expect(visitor.last.locator(".said")).to_have_text(right)
+    expect(visitor.last.locator(".feedback")).to_be_visible()
     assert [turn.text for turn in stage.asked[-1].history] == [first, first]
     assert [message.replaced for message in newest(house).messages] == [False] * 2 + [True] * 2 + [False] * 2
 
 
 @shows("stops an answer", "tries again", "copies an answer")
 def test_an_answer_that_was_stopped_can_be_tried_again_and_is_copied_as_it_was_written(
-    a_visitor: Visit, stage: Stage, language: str, width: int
+    a_visitor: Visit, stage: Stage, house: Kotae, language: str, width: int
 ) -> None:
     clipboard = ["clipboard-read", "clipboard-write"]
     visitor = a_visitor(language, width, permissions=clipboard).visits().opens_the_chat()
@@ -174,6 +199,7 @@ def test_an_answer_that_was_stopped_can_be_tried_again_and_is_copied_as_it_was_w
     visitor.button("Stop answering").click()
     expect(answer.get_by_text(visitor.word("Stopped here."))).to_be_visible()
     stage.clear()
+    until(visitor.page, lambda: len(newest(house).messages) == 2)  # the half of it is kept
     stage.says(whole)
     visitor.button("Try again", answer).click()
     expect(visitor.last.locator("li")).to_have_count(2)
@@ -206,6 +232,35 @@ def test_a_source_opens_in_its_document_and_what_stands_beside_it_can_be_asked(
     expect(visitor.panel).to_be_visible()
     answer.get_by_role("button", name=heading).click()
     expect(visitor.frame.locator(".customer .said").last).to_have_text(heading)
+
+
+def test_of_two_sources_the_one_that_was_asked_for_last_is_shown_and_a_missing_one_is_told(
+    visitor: Visitor, stage: Stage
+) -> None:
+    stage.says("One. ", cites("a b", "a", title="First"), "Two.", cites("c d", "c", number=2, title="Second"))
+    answer = visitor.asks("Where?")
+    expect(answer.locator(".feedback")).to_be_visible()
+    late = holds_first(visitor.page, "**/sources/1")
+    opens = answer.get_by_role("button", name="Show it in the document")
+    for source in answer.locator("summary").all():
+        source.click()
+    for at in (0, 1):
+        opens.nth(at).click()
+    second = visitor.frame.get_by_role("dialog", name="Second")
+    expect(second).to_be_visible()
+    until(visitor.page, lambda: len(late) == 1)
+    with visitor.page.expect_request_finished(lambda request: request.url.endswith("/sources/1")):
+        late[0].continue_()
+    expect(second).to_be_visible()
+    visitor.page.keyboard.press("Escape")
+    expect(visitor.frame.get_by_role("dialog")).to_have_count(0)
+    visitor.page.unroute("**/sources/1")
+    visitor.page.route(
+        "**/sources/1", lambda route: route.fulfill(status=503, json={"error": "Not now.", "retry": True})
+    )
+    opens.nth(0).click()
+    expect(visitor.last.locator(".failed")).to_have_text("Not now.")
+    visitor.complaints.clear()
 
 
 @shows("downloads the chat", "ends the chat and says how it was")
@@ -314,7 +369,9 @@ def test_a_customer_talks_to_a_person_and_back(
     visitor.page.reload()
     visitor.opens_the_chat()
     expect(said.locator(".said")).to_have_text(left.replace("*", ""))
-    visitor.button("Back to the assistant").click()
+    back = visitor.button("Back to the assistant")
+    back.click()
+    expect(back).to_be_hidden()
     expect(visitor.asks("1?").locator(".said")).to_have_text("1?")
     visitor.page.reload()
     visitor.opens_the_chat()

@@ -17,9 +17,9 @@ from tests.browser.conftest import IDENTITY_SECRET, Visit
 from tests.browser.points import shows
 from tests.browser.sites import Site
 from tests.browser.stage import Stage, cites
-from tests.browser.test_chat import wait_until
+from tests.browser.test_chat import newest
 from tests.browser.visitor import Visitor
-from tests.browser.windows import Windows
+from tests.browser.windows import Windows, until
 from web.chat.identity import signature
 
 LISTENS = """() => {
@@ -64,7 +64,7 @@ def test_the_site_is_kept_with_the_conversation(
     visitor = a_visitor().visits(site.shows(line(address))).opens_the_chat()
     visitor.asks("Where am I?")
     expect(visitor.last.locator(".feedback")).to_be_visible()
-    assert house.conversations.page(limit=1)[0].site == site.origin
+    assert newest(house).site == site.origin
 
 
 def test_the_line_chooses_language_and_side(a_visitor: Visit, site: Site, address: str) -> None:
@@ -150,9 +150,7 @@ def test_a_site_that_may_not_show_the_chat_gets_a_sentence(
     visitor.launcher.click()
     visitor.page.clock.fast_forward(16_000)
     expect(visitor.page.get_by_text("The chat cannot be shown just now.")).to_be_visible()
-    wait_until(  # the browser reports it a moment later; asking the page lets events in
-        lambda: visitor.page.title() != "" and any("frame-ancestors" in told for told in visitor.complaints)
-    )
+    until(visitor.page, lambda: any("frame-ancestors" in told for told in visitor.complaints))
     visitor.page.get_by_role("button", name="Close chat").first.click()
     expect(visitor.panel).to_be_hidden()
     visitor.complaints.clear()
@@ -198,8 +196,8 @@ def test_the_page_opens_asks_and_hears_what_is_said_and_whether_the_chat_is_open
     visitor.page.evaluate("text => kotae.ask(text)", asks)
     expect(visitor.last.locator(".feedback")).to_be_visible()
     visitor.is_at_ease()
+    visitor.page.wait_for_function("heard.length >= 3")
     visitor.page.evaluate("kotae.close()")
-    visitor.page.wait_for_function("heard.length >= 4")
     assert visitor.page.evaluate("heard") == [
         ["open", "", ""],
         ["message", "customer", asks],
@@ -224,6 +222,8 @@ def test_a_page_asks_for_its_customer(a_visitor: Visit, site: Site, address: str
     gate.set()
     expect(visitor.last.locator(".said")).to_have_text("Wait for it.")
     visitor.page.evaluate("kotae.close(); kotae.open()")
+    expect(visitor.box).to_be_focused()
+    expect(visitor.page.get_by_role("button", name="Close chat")).to_have_attribute("aria-expanded", "true")
     expect(visitor.frame.locator(".customer .said")).to_have_count(2)  # asked once
 
 
@@ -261,7 +261,7 @@ def test_a_signed_customer_is_known_and_so_is_the_page(
 ) -> None:
     visitor = a_visitor(language, width).visits(page_of("mika")).opens_the_chat()
     expect(visitor.asks("1?").locator(".feedback")).to_be_visible()
-    conversation = house.conversations.page(limit=1)[0]
+    conversation = newest(house)
     assert conversation.customer == {"id": "mika", "email": "mika@example.com"}
     assert conversation.seen_on == {
         "page": f"{site.near}/",
@@ -284,7 +284,7 @@ def test_each_signed_customer_has_a_chat_of_their_own_and_an_unsigned_word_is_no
 
     visitor.visits(page_of("eve", "0" * 64)).opens_the_chat()
     expect(visitor.asks("I am somebody else").locator(".feedback")).to_be_visible()
-    assert house.conversations.page(limit=1)[0].customer == {}
+    assert newest(house).customer == {}
     assert any("identity is not believed" in complaint for complaint in visitor.complaints)
     visitor.complaints.clear()
 
@@ -310,15 +310,15 @@ def test_the_chat_is_painted_within_a_second(a_visitor: Visit) -> None:
     visitor = a_visitor().visits()
     visitor.launcher.click()
     expect(visitor.box).to_be_focused()
-    painted: list[float] = []
-    while len(painted) < 8 and not any(each <= 1_000 for each in painted):  # the machine may be busy
+    paints = "performance.getEntriesByName('first-contentful-paint').map((it) => it.startTime)"
+
+    def at_once() -> bool:
         visitor.page.reload()
         visitor.launcher.click()
         expect(visitor.box).to_be_focused()
-        painted += visitor.page.frames[-1].evaluate(
-            "performance.getEntriesByName('first-contentful-paint').map((it) => it.startTime)"
-        )
-    assert min(painted) <= 1_000
+        return any(moment <= 1_000 for moment in visitor.page.frames[-1].evaluate(paints))
+
+    until(visitor.page, at_once, seconds=60)  # the machine may be busy now and then
 
 
 LOOK = {

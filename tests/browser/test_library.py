@@ -150,6 +150,7 @@ def test_an_admin_names_a_sitemap_and_watches_its_pages_arrive(
         admin.looks_whole("URL")
         site.shows("/filter", "Water filter\n<p>Change the water filter every 90 days.</p>")
         admin.presses("Look now", row)
+        admin.is_told("%(url)s is being looked at.", url=url)
         expect(admin.opens("documents").document(first)).to_contain_text(admin.reads("version %(n)s", n=2))
         page.get_by_role("link", name="Water filter").click()
         expect(page.get_by_text("Change the water filter every 90 days.")).to_be_visible()
@@ -231,6 +232,9 @@ def test_an_admin_changes_passages_and_sees_at_once_what_a_question_finds(
     page.locator("#q").fill(HOLDS[language])
     page.locator("#q").press("Enter")
     expect(page.locator("#found li").first).to_contain_text("1.5")
+    page.evaluate("window.before = true")
+    page.locator("#q").press("Enter")  # the same once more
+    page.wait_for_function("!window.before")
 
     admin.labelled("A question that it answers").fill(STEEL[language])
     admin.presses("Add", chosen)
@@ -252,6 +256,7 @@ def test_an_admin_changes_passages_and_sees_at_once_what_a_question_finds(
     expect(articles).to_have_count(1)
     expect(page.locator(".original.silent")).to_contain_text("1.7")
     expect(page.locator("#found li").first).not_to_contain_text("1.5")
+    expect(page.locator("#under-way")).to_be_hidden()
     admin.looks_whole()
 
 

@@ -175,7 +175,7 @@ def test_a_training_is_cancelled_only_after_a_yes_and_can_be_resumed(
     slow.may_end.set()
     admin.presses("Resume")
     admin.is_told("spring goes on where it was.")
-    expect(page.locator("[data-state]")).to_have_text("Done", timeout=15_000)
+    expect(page.locator("[data-state]")).to_have_text("Done")
     assert [adapter.name for adapter in kotae.shelf.all()] == ["spring"]
 
 

@@ -21,8 +21,8 @@ def test_the_shop_sells_in_the_readers_language(
     page = a_visitor(language).visits().page
     card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name, exact=True))
     expect(card).to_contain_text(price)
-    drawn = card.locator("use").evaluate("use => use.getBBox().width")
-    assert drawn > 0
+    drawing = card.locator("use").element_handle()
+    page.wait_for_function("use => use.getBBox().width > 0", arg=drawing)
     expect(page.locator("html")).to_have_attribute("lang", language)
 
 

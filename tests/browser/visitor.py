@@ -60,6 +60,7 @@ class Visitor:
     def asks(self, text: str) -> Locator:
         """Ask; returns the answer that begins."""
         self.messages.first.wait_for()  # the greeting
+        self.frame.locator("#send").wait_for()  # no answer is being written
         before = self.messages.count()
         self.box.fill(text)
         self.box.press("Enter")

@@ -4,10 +4,12 @@ spend in it. Whoever comes finds nothing of those who were there before.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Frame, Page, ViewportSize
+from playwright.sync_api import Browser, Frame, Page, Route, ViewportSize
 
 # Pages of the console look again and again for what is new. Here they wait a fifth of the time between.
 HURRIES = """
@@ -76,3 +78,18 @@ class Window:
         address = urlsplit(frame.url)
         if address.netloc:
             self._origins.add(f"{address.scheme}://{address.netloc}")
+
+
+def holds_first(page: Page, address: str) -> list[Route]:
+    """The first request for the address, which waits until it is let go; the others go on."""
+    held: list[Route] = []
+    page.route(address, lambda route: route.continue_() if held else held.append(route))
+    return held
+
+
+def until(page: Page, happened: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for something that no locator shows; what the browser does meanwhile is heard."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it never happened"
+        page.wait_for_timeout(20)

@@ -119,15 +119,16 @@ function stale(row, shown) {
     || row.dataset.version !== String(shown.version);
 }
 
-// Returns whether something is under way.
-async function look() {
+// Returns whether something is under way. An older look whose answer comes late says nothing.
+async function look(mine) {
   const answer = await fetch(table.dataset.stateUrl, { headers: { Accept: "application/json" } });
   if (answer.status === 401) watching += 1; // signed out: nothing more to see
   if (!answer.ok) throw new Error(String(answer.status));
   const { documents, reindex } = await answer.json();
+  if (mine !== watching) return false;
   const rows = new Map([...table.tBodies[0].rows].map((row) => [row.dataset.id, row]));
-  if (documents.some((shown) => stale(rows.get(shown.id), shown))) await refresh();
-  else for (const shown of documents) update(rows.get(shown.id), shown);
+  if (!documents.some((shown) => stale(rows.get(shown.id), shown))) for (const shown of documents) update(rows.get(shown.id), shown);
+  else if (!(await refresh(mine))) return true;
   for (const [id, row] of rows) if (!documents.some((shown) => shown.id === id)) row.remove();
   table.hidden = !documents.length;
   reindexButton.hidden = !documents.length && !("some" in table.dataset);
@@ -145,19 +146,21 @@ async function watch() {
   const mine = ++watching; // a later call takes over
   for (let looks = 0; mine === watching; looks += 1) {
     let busy = looks < EAGER_LOOKS;
-    try { if (!document.hidden) busy = (await look()) || busy; } catch { busy = false; }
+    try { if (!document.hidden) busy = (await look(mine)) || busy; } catch { busy = false; }
     await new Promise((resume) => setTimeout(resume, busy ? OFTEN : SELDOM));
   }
 }
 
-// New rows come from the server, so that a row is written in one place only.
-async function refresh() {
+// New rows come from the server, so that a row is written in one place only. Returns whether there are.
+async function refresh(mine) {
   const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+  if (pressed || mine !== watching) return false;
   const rows = document.adoptNode(page.getElementById("documents").tBodies[0]);
   const focused = document.activeElement.closest("tr");
   tellTimes(rows);
   table.tBodies[0].replaceWith(rows);
   if (focused && !focused.isConnected) rows.querySelector(`[data-id="${focused.dataset.id}"] a`)?.focus();
+  return true;
 }
 
 form.addEventListener("submit", (event) => {

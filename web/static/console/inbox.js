@@ -39,23 +39,23 @@ async function take(part) {
   if (part.written === text) return;
   if (pressed) { again = true; return; }
   part.written = text;
-  put(part, new DOMParser().parseFromString(text, "text/html").body);
+  const fresh = new DOMParser().parseFromString(text, "text/html").body;
+  tellTimes(fresh);
+  if (fresh.innerHTML.trim() !== part.innerHTML.trim()) put(part, fresh);
 }
 
 // What has the focus keeps it, what was chosen stays so, and the newest line stays in view.
 function put(part, fresh) {
-  tellTimes(fresh);
   const before = part.querySelector("#lines");
   const follows = before && before.scrollHeight - before.scrollTop - before.clientHeight < 60;
-  const fields = "a, button, select, ol";
-  const focused = part.contains(document.activeElement) ? [...part.querySelectorAll(fields)].indexOf(document.activeElement) : -1;
+  const refocus = focusIn(part);
   const outcome = part.querySelector("#outcome")?.value;
   const scrolled = before?.scrollTop;
   part.replaceChildren(...document.adoptNode(fresh).childNodes);
   if (outcome && part.querySelector("#outcome")) part.querySelector("#outcome").value = outcome;
   const after = part.querySelector("#lines");
   if (after) after.scrollTop = follows ? after.scrollHeight : scrolled;
-  if (focused >= 0) part.querySelectorAll(fields)[focused]?.focus({ preventScroll: true });
+  refocus();
   if (part === chat) standing();
   count();
 }
@@ -123,10 +123,12 @@ document.addEventListener("submit", async (event) => {
   form.busy = true;
   fault("");
   try {
+    const field = form.elements.text;
+    const written = field?.value;
     const answer = await post(form.action, new FormData(form));
     if (!answer.ok) fault((await answer.json().catch(() => ({}))).error || own.failed);
     else if (form.hasAttribute("data-clears")) {
-      form.querySelector("textarea, [name=text]").value = "";
+      if (field.value.startsWith(written)) field.value = field.value.slice(written.length).trimStart(); // what was typed since stays
       draft.replaceChildren();
     }
   } catch {
@@ -139,6 +141,8 @@ document.addEventListener("submit", async (event) => {
 document.getElementById("ask-draft")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
+  if (form.busy) return;
+  form.busy = true;
   draft.textContent = form.dataset.busyText;
   try {
     const answer = await post(form.action, new FormData(form), { "X-Part": "draft", Accept: "text/html" });
@@ -148,6 +152,7 @@ document.getElementById("ask-draft")?.addEventListener("submit", async (event) =
   } catch {
     draft.textContent = form.dataset.failed;
   }
+  form.busy = false;
 });
 
 draft?.addEventListener("click", (event) => {

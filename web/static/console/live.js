@@ -21,9 +21,9 @@ function put(part, text) {
   }
   tellTimes(fresh);
   if (fresh.innerHTML.trim() === part.innerHTML.trim()) return;
-  const focused = part.contains(document.activeElement) ? [...part.querySelectorAll("a, button, summary")].indexOf(document.activeElement) : -1;
+  const refocus = focusIn(part);
   part.replaceChildren(...document.adoptNode(fresh).childNodes);
-  if (focused >= 0) part.querySelectorAll("a, button, summary")[focused]?.focus();
+  refocus();
 }
 
 async function watch() {

@@ -8,9 +8,13 @@ if (marked && beside.scrollHeight > beside.clientHeight) {
   beside.scrollTop = marked.offsetTop - beside.offsetTop - beside.clientHeight / 4;
 }
 
+// Whoever is on the way to another page, by a form or a link, is not called back.
+let isLeaving = false;
+addEventListener("beforeunload", () => { isLeaving = true; });
+
 // What was typed and not saved is not thrown away; the page then says that there is something new.
 function isDirty() {
-  const typed = document.querySelectorAll("#chosen textarea, #chosen input[name=question]");
+  const typed = document.querySelectorAll("#chosen textarea, #chosen input[name=question], #q");
   return [...typed].some((field) => field.value !== field.defaultValue);
 }
 
@@ -22,7 +26,7 @@ async function watch() {
     if (!answer.ok) return;
     const { under_way: busy } = await answer.json();
     if (busy) continue;
-    if (!isDirty()) location.reload();
+    if (!isLeaving && !isDirty()) location.reload();
     return;
   }
 }

@@ -35,6 +35,7 @@ export class Api {
   #key;
   #token;
   #stored = false; // whether the browser keeps it
+  #opening = null; // while a conversation is being begun: whoever wants one meanwhile gets the same
   page = {}; // what the page around us tells of itself and its customer
 
   constructor({ site, language }) {
@@ -48,6 +49,7 @@ export class Api {
     this.page = page;
     const key = ["kotae", this.#site, signed(page.identity).id].filter(Boolean).join(":");
     const changed = this.#key !== undefined && key !== this.#key;
+    if (changed) this.#opening = null;
     this.#key = key;
     this.#token = recall(key);
     this.#stored = this.#token !== "";
@@ -76,8 +78,8 @@ export class Api {
   }
 
   forget() {
+    if (recall(this.#key) === this.#token) keep(this.#key, ""); // another tab may have begun anew
     this.#token = "";
-    keep(this.#key, "");
   }
 
   /** The messages so far, who has the chat, and where the news begin. */
@@ -88,7 +90,7 @@ export class Api {
   /** Ask, and read the events of the answer: `{event, data}` until `end`, `lost` whenever the connection broke. */
   async *ask(question, signal) {
     for (let first = true; ; first = false) {
-      if (!this.hasConversation) await this.open(signal);
+      if (!this.hasConversation) await wanted(this.open(), signal);
       try {
         yield* this.#read(question.id, signal, question);
         return;
@@ -187,12 +189,20 @@ export class Api {
     return (await this.#call("handoff", { method: "DELETE" })).json();
   }
 
-  async open(signal) {
+  open() {
+    return (this.#opening ??= this.#open().finally(() => {
+      this.#opening = null;
+    }));
+  }
+
+  async #open() {
+    const key = this.#key;
     const { page, title, about, identity, signature } = this.page;
     const told = Object.entries(about ?? {}).slice(0, 20).map(([name, value]) => [short(name, 100), short(value, 300)]);
     const seen = { page: short(page, 2000), title: short(title, 300), about: Object.fromEntries(told) };
     const body = { site: this.#site, language: this.#language, ...seen, identity, signature };
-    const opened = await (await this.#call("conversations", { body, signal })).json();
+    const opened = await (await this.#call("conversations", { body })).json();
+    if (key !== this.#key) throw new CutOff(); // the page has another customer now
     if (identity && !opened.known) console.warn("kotae: this customer's identity is not believed; see docs/embedding.md");
     this.#token = opened.token;
     this.#stored = keep(this.#key, this.#token);
@@ -242,6 +252,10 @@ async function* events(response) {
     reader.cancel().catch(() => {});
   }
 }
+
+/** What is waited for, as long as it is wanted. */
+const wanted = (promise, signal) =>
+  Promise.race([promise, new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }))]);
 
 /** Wait, or until the device is connected again. */
 function pause(milliseconds, signal) {

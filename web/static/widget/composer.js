@@ -59,6 +59,10 @@ export class Composer {
     if (hadFocus) this.focus();
   }
 
+  get answering() {
+    return this.#answering;
+  }
+
   get #ready() {
     const length = characters(this.#box.value.trim());
     return length > 0 && length <= this.#limit && !this.#answering && navigator.onLine;

@@ -5,6 +5,10 @@ export class Feedback {
   #group;
   #rate;
   #value = null;
+  #kept = null; // the value that the server has
+  #presses = 0;
+  #why = null; // the form that asks for a reason
+  #sent = Promise.resolve(); // one after the other: what was pressed last is what is kept
 
   /** `rate` sends a rating and fails when it was not kept. */
   constructor(group, rate) {
@@ -16,6 +20,7 @@ export class Feedback {
   /** Show it, with the rating that was given before. */
   begin(value = null) {
     this.#group.hidden = false;
+    this.#kept = value;
     this.#show(value);
   }
 
@@ -24,14 +29,15 @@ export class Feedback {
   }
 
   async #press(pressed) {
-    const before = this.#value;
-    const value = before === pressed ? null : pressed; // a second press takes it back
-    this.#group.nextElementSibling?.remove();
+    const value = this.#value === pressed ? null : pressed; // a second press takes it back
+    const press = ++this.#presses;
+    this.#why?.remove();
     this.#show(value);
     if (value === "down") this.#askWhy();
-    if (await this.#send({ value }, value === "up" ? "thanks" : "")) return;
-    this.#group.nextElementSibling?.remove();
-    this.#show(before);
+    const isKept = await this.#send({ value }, value === "up" ? "thanks" : "");
+    if (isKept || press !== this.#presses) return;
+    this.#why?.remove();
+    this.#show(this.#kept);
   }
 
   #show(value) {
@@ -42,7 +48,8 @@ export class Feedback {
   async #send(rating, thanks) {
     const status = this.#group.querySelector(".thanks");
     try {
-      await this.#rate(rating);
+      await (this.#sent = this.#sent.catch(() => {}).then(() => this.#rate(rating)));
+      this.#kept = rating.value;
       status.textContent = thanks && say(thanks);
       return true;
     } catch {
@@ -52,7 +59,7 @@ export class Feedback {
   }
 
   #askWhy() {
-    const form = document.getElementById("reasons").content.cloneNode(true).firstElementChild;
+    const form = (this.#why = document.getElementById("reasons").content.cloneNode(true).firstElementChild);
     const back = this.#group.querySelector('[data-value="down"]');
     form.addEventListener("submit", async (event) => {
       event.preventDefault();

@@ -11,6 +11,7 @@ export function fill(id, list, send, known = {}) {
   form.querySelector("input").focus();
   return new Promise((resolve) => {
     const leave = (result) => {
+      if (!item.isConnected) return; // another conversation has begun meanwhile
       item.remove();
       resolve(result);
     };

@@ -11,6 +11,7 @@ import { read } from "./sources.js";
 import { say } from "./words.js";
 
 const STOP_PATIENCE = 2000; // milliseconds the server has to end an answer that was stopped
+const SAVING = 60000; // … a browser has to save a file
 const page = (id) => document.getElementById(id);
 
 class Chat {
@@ -23,6 +24,8 @@ class Chat {
   #waiting = null; // {answer, abort} while an answer is being written
   #remembered = Promise.resolve();
   #looks = 0; // at what was said: only the newest counts, since an older one may come later
+  #missed = false; // whether another tab had news while an answer was being written
+  #opened = 0; // sources: only the one that was asked for last is shown
   #follows = true; // the newest words stay in view, unless the reader scrolled away from them
   #tabs = new BroadcastChannel("kotae");
 
@@ -78,6 +81,7 @@ class Chat {
   async ask(text, replaces = "") {
     this.composer.answering = true;
     await this.#remembered;
+    if (this.#waiting) return this.composer.edit(replaces, text); // what was asked before the page was loaded anew
     this.#follows = true;
     if (replaces) this.#drop(replaces);
     await this.#reply(this.#put({ id: newId(), text }), { replaces });
@@ -121,7 +125,7 @@ class Chat {
     try {
       const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await this.api.transcript()), download: "chat.txt" });
       link.click();
-      URL.revokeObjectURL(link.href);
+      setTimeout(() => URL.revokeObjectURL(link.href), SAVING); // some browsers read it only then
     } catch (problem) {
       this.#answer().fail(told(problem)[0], null);
     }
@@ -169,8 +173,8 @@ class Chat {
       this.#leave();
       this.#clear();
     }
-    if (this.#waiting || !this.api.hasConversation) return;
-    this.remember();
+    this.#missed = Boolean(this.#waiting);
+    if (!this.#missed && this.api.hasConversation) this.remember();
   }
 
   /** What was said and is not on the page. */
@@ -186,7 +190,8 @@ class Chat {
   /** A question without an answer is being answered, here or in another tab. */
   #resume(messages) {
     const last = messages.at(-1);
-    if (last?.role === "customer" && this.person.away && !this.#waiting) this.#reply({ ...last, element: this.#last.element }, { resumes: true });
+    const waits = last?.role === "customer" && last.id === this.#last?.id && !this.#last.element.nextElementSibling;
+    if (waits && this.person.away && !this.#waiting) this.#reply(this.#last, { resumes: true });
   }
 
   async #reply(question, { replaces = "", again = false, resumes = false } = {}) {
@@ -208,6 +213,7 @@ class Chat {
       for await (const { event, data } of events) {
         if (generation !== this.#generation) return;
         this.#take(answer, event, data, retry);
+        if (event === "start" && !resumes) this.#tell();
       }
     } catch (problem) {
       if (generation !== this.#generation) return;
@@ -215,6 +221,7 @@ class Chat {
       else this.#failed(answer, problem, retry);
     } finally {
       if (generation === this.#generation) this.#settled();
+      if (!this.#waiting && this.#missed) this.#catchUp();
     }
   }
 
@@ -223,7 +230,6 @@ class Chat {
       case "start":
         answer.start(data.message);
         this.#shown.add(data.message);
-        this.#tell();
         break;
       case "token":
         answer.token(data.text);
@@ -340,7 +346,7 @@ class Chat {
   /** A question that is offered, here or on the page around us; one that comes while an answer is written waits in the box. */
   #choose(text) {
     this.composer.focus();
-    if (this.#waiting) this.composer.edit("", text);
+    if (this.composer.answering) this.composer.edit("", text);
     else this.ask(text);
   }
 
@@ -378,10 +384,23 @@ class Chat {
   get #options() {
     return {
       rate: (message, rating) => this.api.rate(message, rating),
-      open: async (message, number) => read(await this.api.source(message, number)),
+      open: (message, number) => this.#open(message, number),
       person: this.person.state.available ? () => this.person.ask() : null,
       drawn: () => this.#settleView(),
     };
+  }
+
+  /** A source in its document. */
+  async #open(message, number) {
+    const opened = ++this.#opened;
+    const generation = this.#generation;
+    const stale = () => opened !== this.#opened || generation !== this.#generation;
+    try {
+      const source = await this.api.source(message, number);
+      if (!stale()) read(source);
+    } catch (problem) {
+      if (!stale()) this.#answer().fail(told(problem)[0], null);
+    }
   }
 
   #add(element, id) {

@@ -88,6 +88,7 @@
   const listeners = {};
   let frame = null;
   let ready = false;
+  let shown = false; // the panel's own word that it was closed may come when it is open again
   let opener = launcher; // where the focus goes back to
   let question = ""; // that the page asks for its customer, until the frame takes it
 
@@ -144,6 +145,7 @@
     if (!frame) load();
     if (NARROW.matches) panel.showModal();
     else panel.show();
+    shown = true;
     show(true);
     frame.focus();
     tell("opened");
@@ -151,10 +153,14 @@
   }
 
   function close() {
-    if (panel.open && !inline) panel.close();
+    if (inline || !panel.open) return;
+    panel.close();
+    closed();
   }
 
   function closed() {
+    if (!shown || panel.open) return;
+    shown = false;
     show(false);
     (opener.isConnected ? opener : launcher).focus();
     emit("close");

@@ -7,6 +7,7 @@ export class Person {
   #hears;
   #listening = null;
   #cursor = "";
+  #asked = 0; // for a person, or to leave them: an earlier answer that comes later counts no more
   #section = document.getElementById("standing");
   #ask = document.getElementById("person");
   #leave = document.getElementById("leave");
@@ -28,6 +29,7 @@ export class Person {
 
   /** How things stand when the page begins, and behind which message the news begin. */
   begin({ state, cursor }) {
+    if (this.#listening) return; // the news are newer
     this.#cursor = cursor ?? "";
     if (state) this.shows(state);
   }
@@ -65,6 +67,7 @@ export class Person {
   }
 
   forget() {
+    this.#asked += 1;
     this.stop();
     this.shows({ ...this.state, with: "bot", text: "", email_wanted: false, typing: false });
   }
@@ -86,12 +89,13 @@ export class Person {
   }
 
   async #try(request) {
-    const fault = this.#email.querySelector("[role=alert]");
-    fault.textContent = "";
+    const asked = ++this.#asked;
+    this.#email.querySelector("[role=alert]").textContent = "";
     try {
-      this.shows(await request());
+      const state = await request();
+      if (asked === this.#asked) this.shows(state);
     } catch (problem) {
-      this.#fault(problem);
+      if (asked === this.#asked) this.#fault(problem);
     }
   }
 
