@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from functools import cache
+from html import unescape
+from itertools import groupby
+from operator import itemgetter
 
 from flask import Flask
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from bot.evaluation.differing import Piece, marked
+
+TAG = re.compile(r"(<[^>]*>)")
 EMPTY_HEADING = re.compile(r"<th([^>]*)></th>")
 
 
@@ -23,6 +30,29 @@ def rendered(text: str) -> Markup:
     html = EMPTY_HEADING.sub(r"<td\1></td>", _renderer().render(text))
     html = html.replace("<table>", '<table tabindex="0">')
     return Markup(html)  # noqa: S704 - the renderer escapes whatever it did not write itself
+
+
+def compared(one: str, other: str) -> tuple[Markup, Markup]:
+    """Two texts as HTML, the words of each marked that the other does not say in that place."""
+    ours, theirs = rendered(one), rendered(other)
+    first, second = marked(_as_read(ours), _as_read(theirs))
+    return Markup("").join(_with_marks(ours, first)), Markup("").join(_with_marks(theirs, second))
+
+
+def _as_read(html: str) -> str:
+    return unescape(TAG.sub("", html))
+
+
+def _with_marks(html: str, pieces: Sequence[Piece]) -> Iterator[Markup]:
+    """`pieces` are those of the text as it is read; one that goes on in another element is marked in both."""
+    differ = (piece.differs for piece in pieces for _ in piece.text)
+    for part in TAG.split(html):
+        if TAG.fullmatch(part):
+            yield Markup(part)  # noqa: S704 - the renderer's own
+            continue
+        for differs, letters in groupby(zip(unescape(part), differ, strict=False), key=itemgetter(1)):
+            said = "".join(letter for letter, _ in letters)
+            yield Markup("<mark>{}</mark>").format(said) if differs and said.strip() else escape(said)
 
 
 def plain(text: str) -> str:

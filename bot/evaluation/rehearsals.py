@@ -1,6 +1,7 @@
 """An answer cache is rehearsed on a question set before it answers anybody: how often would it be wrong?
 
-    begin ─▶ a job "rehearse" ─▶ `repeats.measure` with the cache's own options ─▶ one row for cache and set
+    begin ─▶ a job "rehearse" ─┐
+  rehearse ──────────────────┴▶ `repeats.measure` with the cache's own options ─▶ one row for cache and set
 
 No strategy is asked: what a right answer holds is known. A rehearsal holds as long as the questions, the
 cache's likeness and the embedding are those that it was made with.
@@ -16,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.access.audit import Audit
-from bot.evaluation.repeats import Repeats, measure
+from bot.evaluation.repeats import Repeats, Walk, measure
 from bot.evaluation.sets import QuestionSet, QuestionSets, UnknownSet
 from bot.evaluation.values import AskedQuestion
 from bot.jobs import Job, Jobs, Progress
@@ -77,11 +78,12 @@ class Rehearsals:
 
     def begin(self, name: str, set_name: str, *, by: str) -> Job:
         """Ask it a set, as a job. Raises UnknownSet or RehearsalRefused."""
-        if name not in self.names():
-            raise RehearsalRefused(f"{name!r} keeps no answers; strategies that use {CACHED!r} do")
-        asked = self._sets.get(set_name)
-        self._audit.note(by, "rehearse cache", name, set=asked.name)
+        asked = self._wanted(name, set_name, by)
         return self._jobs.enqueue(KIND, strategy=name, set=asked.id)
+
+    def rehearse(self, name: str, set_name: str, *, by: str, walk: Walk = iter) -> Repeats:
+        """Ask it a set, here and now; raises as `begin` does."""
+        return self._measure(name, self._wanted(name, set_name, by), walk)
 
     def job(self, name: str) -> Job | None:
         """The newest work on this cache."""
@@ -114,10 +116,22 @@ class Rehearsals:
                 progress("asking", number / len(questions))
                 yield question
 
-        alike = self._alike(name)
-        self._keep(name, asked, alike, measure(asked.questions, self._embedder, alike=alike, walk=walk))
+        self._measure(name, asked, walk)
 
     # ---- inside ----
+
+    def _wanted(self, name: str, set_name: str, by: str) -> QuestionSet:
+        if name not in self.names():
+            raise RehearsalRefused(f"{name!r} keeps no answers; strategies that use {CACHED!r} do")
+        asked = self._sets.get(set_name)
+        self._audit.note(by, "rehearse cache", name, set=asked.name)
+        return asked
+
+    def _measure(self, name: str, asked: QuestionSet, walk: Walk) -> Repeats:
+        alike = self._alike(name)
+        found = measure(asked.questions, self._embedder, alike=alike, walk=walk)
+        self._keep(name, asked, alike, found)
+        return found
 
     def _is_cache(self, name: str) -> bool:
         try:

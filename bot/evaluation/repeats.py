@@ -20,6 +20,7 @@ from strategies.events import Event, Token, collect
 
 PASSES = 0.05  # of what is asked may be answered with another's answer, at the upper end of the interval
 INNER = "knower"
+Walk = Callable[[Sequence[AskedQuestion]], Iterator[AskedQuestion]]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def measure(
     embedder: Embedder,
     *,
     alike: float | None = None,
-    walk: Callable[[Sequence[AskedQuestion]], Iterator[AskedQuestion]] = iter,
+    walk: Walk = iter,
 ) -> Repeats:
     """Ask them in their order. Those with a history are left out, which no cache looks up, and those of which
     nobody said what a right answer holds. `alike` as in the options of `cached`.

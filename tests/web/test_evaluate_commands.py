@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from bot.kotae import Kotae
+from bot.settings import Settings
 from strategies.echo import Echo
 from strategies.errors import Unavailable
 from tests.strategies.llm.model_server import Reply, model_server
-from tests.web.test_command_line import WARRANTY, Terminal
+from tests.web.test_command_line import CONFIG, WARRANTY, Terminal
 
 QUESTIONS = [
     {"id": "w", "question": "How long is the warranty?", "facts": [["30 months"]], "tags": ["number"]},
@@ -26,6 +30,13 @@ def terminal(tmp_path: Path, one_embedder: None) -> Terminal:
 
 def write(terminal: Terminal, *entries: dict[str, object], name: str = "kettle.jsonl") -> str:
     return str(terminal.write(name, "\n".join(map(json.dumps, entries or QUESTIONS))))
+
+
+@contextmanager
+def opened(terminal: Terminal) -> Iterator[Kotae]:
+    kotae = Kotae.open(Settings.load(terminal.folder / "kotae.toml", terminal.data))
+    yield kotae
+    kotae.close()
 
 
 def test_a_set_is_brought_listed_shown_exported_and_removed(terminal: Terminal) -> None:
@@ -223,6 +234,20 @@ def test_a_set_is_asked_of_the_answer_cache_before_anybody_uses_it(terminal: Ter
     assert "'how long is the warranty' as 'How long is the warranty?'" in done.stdout
     assert "The cache should not be used: at most 5 % are allowed." in done.stdout
     assert terminal("questions", "repeats", "nothing").exit_code == 1
+
+
+def test_what_came_of_it_is_kept_for_the_cache_that_is_configured(terminal: Terminal) -> None:
+    terminal.write(
+        "kotae.toml", f'{CONFIG}[strategies.quick]\nuse = "cached"\ninner = "manuals"\nalike = 0.8\n'
+    )
+    terminal("questions", "import", write(terminal))
+    assert terminal.json("questions", "repeats", "kettle", code=1)["kept"] == "quick"
+    with opened(terminal) as kotae:
+        [kept] = kotae.rehearsals.of("quick")
+    assert (kept.set_name, kept.alike, kept.found.asked, kept.holds) == ("kettle", 0.8, 3, True)
+    assert terminal.json("questions", "repeats", "kettle", "--alike", "0.9", code=1)["kept"] is None
+    refused = terminal("questions", "repeats", "kettle", "--strategy", "manuals")
+    assert "'manuals' keeps no answers" in refused.stderr
 
 
 def test_questions_are_drafted_looked_at_accepted_and_dropped(terminal: Terminal) -> None:

@@ -192,22 +192,30 @@ def drop(installation: Installation, ids: tuple[str, ...]) -> None:
 
 @questions.command()
 @click.argument("name")
-@click.option("--alike", type=click.FloatRange(0, 1), help="As in the options of `cached`.")
+@click.option("--strategy", "cache", help="Which cache, where several are configured.")
+@click.option("--alike", type=click.FloatRange(0, 1), help="Try another likeness than is configured.")
 @here
-def repeats(installation: Installation, name: str, alike: float | None) -> None:
+def repeats(installation: Installation, name: str, cache: str | None, alike: float | None) -> None:
     """Ask a set of the answer cache, one question after another: how often it answers again, and wrongly.
 
-    Nothing is switched, and no strategy is asked: what a right answer holds is known. The exit code is 1
-    where too many were answered wrongly for the cache to be used.
+    What comes of it is kept, and the page of the cache's options shows it; with another likeness, or where
+    no cache is configured, it is only told. Nothing is switched, and no strategy is asked: what a right
+    answer holds is known. The exit code is 1 where too many were answered wrongly for the cache to be used.
     """
     from bot.evaluation.repeats import measure
 
+    def walk(questions: Sequence[AskedQuestion]) -> Iterator[AskedQuestion]:
+        return iter(bar(questions, "questions"))
+
     with installation.open() as kotae:
-        asked = kotae.question_sets.get(name).questions
-        embedder = kotae.library.embedder
-        found = measure(asked, embedder, alike=alike, walk=lambda each: iter(bar(each, "questions")))
-    told = asdict(found) | {"false": asdict(found.false), "passes": found.passes}
-    installation.show(told, "\n".join(repeated(found)))
+        mine = None if alike is not None else the_cache(kotae.rehearsals.names(), cache)
+        if mine:
+            found = kotae.rehearsals.rehearse(mine, name, by=somebody(), walk=walk)
+        else:
+            asked = kotae.question_sets.get(name).questions
+            found = measure(asked, kotae.library.embedder, alike=alike, walk=walk)
+    told = asdict(found) | {"false": asdict(found.false), "passes": found.passes, "kept": mine}
+    installation.show(told, "\n".join([*repeated(found), *([f"It is kept for {mine}."] if mine else [])]))
     if not found.passes:
         raise click.exceptions.Exit(FAILED)
 
@@ -230,6 +238,15 @@ def remove(installation: Installation, name: str, yes: bool) -> None:
         {"removed": found.name, "questions": len(found.questions), "evaluations": asked},
         f"{found.name} is deleted.",
     )
+
+
+def the_cache(configured: Sequence[str], named: str | None) -> str | None:
+    """The one that is meant; none where none is configured."""
+    if named or len(configured) == 1:
+        return named or configured[0]
+    if configured:
+        raise Sentence(f"there are several caches; name one with --strategy: {', '.join(configured)}")
+    return None
 
 
 def repeated(found: Repeats) -> Iterator[str]:

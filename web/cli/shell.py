@@ -191,6 +191,7 @@ def _code(error: Exception) -> int | None:
     from bot.conversations.limits import Refused
     from bot.evaluation.drafts import DraftRefused, UnknownDraft
     from bot.evaluation.files import BadQuestions
+    from bot.evaluation.rehearsals import RehearsalRefused
     from bot.evaluation.results import Gated
     from bot.evaluation.runs import EvaluationRefused
     from bot.evaluation.sets import SetRefused, UnknownSet
@@ -210,7 +211,7 @@ def _code(error: Exception) -> int | None:
     foreseen = (KnowledgeError, StrategyError, Refused, UserRefused, NoWayBack, UnknownJob, RouterRefused)
     of_operators = (UnknownConversation, SharesRefused, KeyRefused, UnknownKey, UnknownWebhook)
     of_the_model = (TrainingFailed, ShelfError, AdapterRefused, BadCard, BadPairs)
-    of_evaluations = (BadQuestions, SetRefused, UnknownSet, EvaluationRefused, Gated)
+    of_evaluations = (BadQuestions, SetRefused, UnknownSet, EvaluationRefused, Gated, RehearsalRefused)
     of_drafts = (DraftRefused, UnknownDraft)
     told = (*foreseen, *of_operators, *of_the_model, *of_evaluations, *of_drafts)
     return FAILED if isinstance(error, told) else None

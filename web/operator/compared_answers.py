@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
 
-from bot.evaluation.differing import Piece, marked
 from bot.evaluation.metrics import Verdict
 from bot.evaluation.opinions import Thought
 from bot.evaluation.plot import plainly
@@ -18,6 +18,7 @@ from bot.evaluation.runs import Run
 from bot.evaluation.values import Answered, AskedQuestion
 from web.auth import requires
 from web.current import kotae
+from web.markdown import compared, rendered
 from web.operator import bp
 from web.operator.compare import known
 from web.operator.quotes import quotes
@@ -27,12 +28,12 @@ PAGE = 15  # questions
 
 @dataclass(frozen=True)
 class Side:
-    """What one strategy answered, beside another."""
+    """What one strategy answered; `said` is how it is shown, beside another with the differences marked."""
 
     name: str
     answer: Answered
     verdict: Verdict
-    pieces: Sequence[Piece]
+    said: Markup = field(default_factory=Markup)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def comparison_answers(run_id: str) -> ResponseReturnValue:
         tags=list(result.comparison.tags),
         found=len(found),
         total=len(result.questions),
-        pairs=found[start : start + PAGE],
+        pairs=[replace(pair, sides=side_by_side(pair.sides)) for pair in found[start : start + PAGE]],
         more=len(found) > start + PAGE,
     )
 
@@ -129,7 +130,7 @@ def comparison_question(run_id: str, question_id: str) -> ResponseReturnValue:
     question = next((one for one in result.questions if one.id == question_id), None)
     if question is None:
         abort(404)
-    sides = [side for name in run.strategies if (side := side_of(result, name, question.id)) is not None]
+    sides = [alone(side) for name in run.strategies if (side := side_of(result, name, question.id))]
     thoughts = kotae().opinions.thoughts(run_id).get(question.id, [])
     return render_template(
         "console/comparison_question.html",
@@ -177,7 +178,7 @@ def pairs(result: Result, wanted: Wanted, thoughts: Mapping[str, Sequence[Though
             continue
         of_both = [one for one in thoughts.get(question.id, ()) if {one.a, one.b} == set(wanted.names)]
         if takes(pair := Pair(question, tuple(sides), of_both)):
-            yield replace(pair, sides=side_by_side(sides))
+            yield pair
 
 
 def said(query: str, question: AskedQuestion, sides: Sequence[Side]) -> bool:
@@ -189,16 +190,17 @@ def side_of(result: Result, name: str, question_id: str) -> Side | None:
     answer, verdict = result.answers[name].get(question_id), result.by_question[name].get(question_id)
     if answer is None or verdict is None:
         return None
-    return Side(name, answer, verdict, [Piece(answer.text)] if answer.text else [])
+    return Side(name, answer, verdict)
 
 
 def side_by_side(sides: Sequence[Side]) -> tuple[Side, ...]:
     """With their differences marked, where both said something."""
     if len(sides) < 2:
-        return tuple(sides)
+        return tuple(map(alone, sides))
     one, other = sides
-    first, second = marked(one.answer.text, other.answer.text)
-    return (
-        Side(one.name, one.answer, one.verdict, first),
-        Side(other.name, other.answer, other.verdict, second),
-    )
+    first, second = compared(one.answer.text, other.answer.text)
+    return replace(one, said=first), replace(other, said=second)
+
+
+def alone(side: Side) -> Side:
+    return replace(side, said=rendered(side.answer.text))
