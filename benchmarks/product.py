@@ -11,6 +11,7 @@ pairs are taught with `--japanese` only. They are asked either way.
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -35,6 +36,7 @@ from strategies.lora.engine.speaking import Engine, Piece
 RAG_PASSAGES = 6  # what `rag` finds where nothing else is configured
 LONGEST = 96  # tokens of an answer that nobody stops
 KEYS = keys_of(pairs())
+ALWAYS = {"KOTAE_STRATEGIES__ALWAYS__USE": "lora", "KOTAE_STRATEGIES__ALWAYS__ENOUGH": "0"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,9 @@ def by_strategy(kotae: Kotae, name: str) -> Way:
 
 
 def by_engine(engine: Engine, adapter: str) -> Way:
-    """The model's own words, whatever it thinks of them; "" is the base without an adapter."""
+    """The model's own words to what it is asked, whatever it thinks of them and whatever it may have been
+    taught that means the same; "" is the base without an adapter.
+    """
 
     def ask(question: str) -> Said:
         began, first, text = time.perf_counter(), float("nan"), ""
@@ -242,7 +246,8 @@ def ways(kotae: Kotae, engine: Engine) -> dict[str, Way]:
     nearest = Nearest(kotae.library.embedder, pairs("train"))
     return {
         "product": by_strategy(kotae, "product"),
-        "product, never abstaining": by_engine(engine, adapter.hash),
+        "product, never abstaining": by_strategy(kotae, "always"),
+        "… to the question as it stands": by_engine(engine, adapter.hash),
         "nearest pair": nearest.way(),
         "nearest pair, with a threshold": nearest.way(nearest.calibrated()),
         "both (manuals and product)": by_strategy(kotae, "both"),
@@ -288,6 +293,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     parser.add_argument("--train", default="", help='options of `kotae train`, such as "--raft --rank 8"')
     options = parser.parse_args()
+    os.environ |= ALWAYS
     taught = 0 if options.adapter else len(for_training(japanese=options.japanese))
     with desk(
         options.base, options.adapter, tuple(options.train.split()), japanese=options.japanese

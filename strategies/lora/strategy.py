@@ -19,7 +19,7 @@ from strategies.followups import standalone
 from strategies.lora import bases
 from strategies.lora.bases import template
 from strategies.lora.engine import sharing
-from strategies.lora.engine.speaking import Begun
+from strategies.lora.engine.speaking import NOTHING
 from strategies.lora.engine.watching import Watch
 from strategies.lora.shelf.adapters import Adapter, Shelf
 from strategies.lora.shelf.card import CURRENT
@@ -255,7 +255,8 @@ class Answering:
             self._prompt,
             adapter=self._voice.adapter.hash,
             max_tokens=self._options.max_tokens,
-            begun=self._considered.begun if self._considered else Begun(),
+            begun=self._considered.begun if self._considered else NOTHING,
+            meant=self._considered.meant if self._considered else (),
         )
         with closing(speaking) as pieces:
             opening = self._hold_back(pieces)

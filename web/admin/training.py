@@ -51,14 +51,21 @@ WORDS: Words = {
     "rank": (_l("Rank"), _l("How much the adapter can hold.")),
     "alpha": (_l("Alpha"), _l("How loud the adapter speaks. 0: twice the rank.")),
     "rate": (_l("Learning rate"), _l("The highest one, after the warm-up. 0: by the width of the base.")),
-    "epochs": (_l("Epochs"), _l("How often every example is seen, at most.")),
+    "loraplus": (
+        _l("LoRA+"),
+        _l("How many times faster the matrix that writes learns than the one that reads. 0: by the base."),
+    ),
+    "epochs": (
+        _l("Epochs"),
+        _l("How often every example is seen, at most. 0: as often as there is something to gain."),
+    ),
     "batch": (_l("Batch"), _l("Pairs that are learned in one step.")),
     "warm_up": (_l("Warm-up"), _l("The share of steps in which the rate rises.")),
     "dropout": (_l("Dropout"), _l("The share of the adapter's inputs that is left out at random.")),
     "encoder": (_l("Adapt the reading part, too"), _l("Other wordings are understood better. Slower.")),
     "contrast": (
         _l("Telling questions apart"),
-        _l("Epochs in which the reading part learns this first; 0: none."),
+        _l("Epochs in which the reading part learns this first, more where pairs are few. 0: none."),
     ),
     "pooled": (
         _l("Hear a question as one"),

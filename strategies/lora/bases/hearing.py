@@ -2,11 +2,15 @@
 
     token by token     the states of all that was read, as the base was made
     as one             of a question alone, the mean over them: the vector by which MiniLM tells what is near
+    as it is meant     as one, turned to the taught meaning that is nearest
 
 A speaker that is tuned to listen to tokens learns which words come with which answer, and misses other
 wordings. One that hears a question as one says the same to whatever lies near it in meaning, and the reader
-can be taught what shall lie near (`strategies.lora.training.contrast`). Whoever serves such an adapter
-without Kotae gives `generate` that mean as `encoder_outputs` of one state.
+can be taught what shall lie near (`strategies.lora.training.contrast`). A taught meaning is the middle of the
+wordings of one answer. A wording nobody taught lies somewhere beside it, where the speaker hesitates between
+two answers at every word in which they part; turned to the middle it hears what it has learned. (So does an
+associative memory clean up what it is asked: Hopfield, 1982; Ramsauer et al., 2021.) Whoever serves such an
+adapter without Kotae gives `generate` that vector as `encoder_outputs` of one state.
 """
 
 from __future__ import annotations
@@ -20,3 +24,14 @@ if TYPE_CHECKING:
 def as_one(states: Tensor) -> Tensor:
     """(tokens, width) → (1, width)"""
     return states.mean(0, keepdim=True)
+
+
+def turned(state: Tensor, meaning: Tensor) -> Tensor:
+    """A state (1, width) in the direction of a unit vector (width,), as long as it was."""
+    length: Tensor = state.norm()
+    return length * meaning[None].to(state)
+
+
+def as_meant(state: Tensor, meanings: Tensor) -> Tensor:
+    """A state (1, width) turned to the nearest of some unit vectors (meanings, width)."""
+    return turned(state, meanings[int((meanings @ state[0].to(meanings)).argmax())])

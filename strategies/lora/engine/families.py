@@ -37,6 +37,9 @@ class Causal:
         )
         return Heard(states_of(cache, len(before)), (), last)
 
+    def given(self, states: Tensor) -> Heard:
+        raise NotImplementedError("a causal model has no encoder")
+
     def step(self, rows: Rows, tokens: Tensor, part: slice) -> Tensor:
         own = rows.own
         logits: Tensor = self._tree(
@@ -83,9 +86,14 @@ class Encoded:
         self._width = int(config.hidden_size)
 
     def hear(self, ids: Sequence[int], *, pooled: bool = False) -> Heard:
-        assert self._start is not None
         states = self._encoded(ids)
-        states = as_one(states) if pooled else states
+        if not pooled:
+            return self.given(states)
+        one = as_one(states)
+        return replace(self.given(one), as_one=one[0])
+
+    def given(self, states: Tensor) -> Heard:
+        assert self._start is not None
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
         self._tree(
             encoder_outputs=BaseModelOutput(states[None]),
@@ -96,7 +104,7 @@ class Encoded:
         )
         read = states_of(cache.cross_attention_cache, len(states))
         own = states_of(cache.self_attention_cache, 0)
-        return Heard(own, read, self._start, states[0] if pooled else None)
+        return Heard(own, read, self._start)
 
     def _encoded(self, ids: Sequence[int]) -> Tensor:
         """(tokens, width)"""

@@ -6,14 +6,12 @@ is what a step does not need: caches as objects, masks made anew in every layer,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from strategies.lora.bases.hearing import as_one
 from strategies.lora.engine.families import Encoded, positions
 from strategies.lora.engine.rows import Heard, Rows, Store
 
@@ -51,16 +49,14 @@ class Gpt2(Encoded):
         self._heads = int(tree.decoder.config.num_attention_heads)
         self._kept: tuple[tuple[int, int, int], Any] = (-1, 0, 0), None
 
-    def hear(self, ids: Sequence[int], *, pooled: bool = False) -> Heard:
+    def given(self, states: Tensor) -> Heard:
         assert self._start is not None
-        states = self._encoded(ids)
-        states = as_one(states) if pooled else states
         read = []
         for block in self._decoder.h:
             keys, values = block.crossattention.c_attn(states[None])[0].chunk(2, dim=-1)
             read.append((self._split(keys), self._split(values)))
         own = tuple((keys[:, :0], values[:, :0]) for keys, values in read)
-        return Heard(own, tuple(read), self._start, states[0] if pooled else None)
+        return Heard(own, tuple(read), self._start)
 
     def step(self, rows: Rows, tokens: Tensor, part: slice) -> Tensor:
         own = rows.own

@@ -168,6 +168,9 @@ class Speaker(Protocol):
     def hear(self, ids: Sequence[int], *, pooled: bool = False) -> Heard:
         """Take a prompt in; `pooled` as one (`bases.hearing`)."""
 
+    def given(self, states: Tensor) -> Heard:
+        """As `hear`, where what was read is known, (tokens, width): there must be an encoder."""
+
     def step(self, rows: Rows, tokens: Tensor, part: slice) -> Tensor:
         """The next logits (rows, vocabulary) of some rows, for the token that each has said last. Keys and
         values go into the open column.

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from strategies.errors import Misconfigured, NoAnswer, StrategyError, Unavailable
 from strategies.llm.local import Decoder
 from strategies.lora.bases import template
+from strategies.lora.bases.hearing import turned
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -103,6 +104,7 @@ class Asked:
     most: int  # tokens
     until: float  # by the monotonic clock
     begun: Begun
+    meant: tuple[float, ...]  # what it is taken for; () as it is heard
     said: SimpleQueue[tuple[int, float] | Reason | StrategyError] = field(default_factory=SimpleQueue)
     left: bool = False  # the customer is gone
     next: int = -1  # the token that its row says next
@@ -198,16 +200,17 @@ class Engine:
         max_tokens: int = 256,
         seconds: float = 60,
         begun: Begun = NOTHING,
+        meant: Sequence[float] = (),
     ) -> Generator[Piece | Ended, None, None]:
         """The likeliest answer, as it is made; `adapter` "" is the base alone. What is `begun` is said at
-        once, and gone on from. Closing it frees the row within a step.
+        once, and gone on from. Where a question is heard as one, `meant` is a unit vector that takes the
+        place of its own. Closing it frees the row within a step.
 
         Raises Unavailable when too many wait, `seconds` have passed, or it fails; Misconfigured when there is
         no such adapter; NoAnswer when the prompt leaves no room for an answer.
         """
-        asked = Asked(
-            prompt, self._adapter(adapter), self._room(prompt, max_tokens), time.monotonic() + seconds, begun
-        )
+        who, room = self._adapter(adapter), self._room(prompt, max_tokens)
+        asked = Asked(prompt, who, room, time.monotonic() + seconds, begun, tuple(meant))
         self._enqueue(asked)
         try:
             yield from self._heard(asked)
@@ -219,15 +222,21 @@ class Engine:
         return list(self.scores(prompt, [answer_ids], adapter)[0].logprobs)
 
     def scores(
-        self, prompt: template.Prompt, answers: Sequence[Sequence[int]], adapter: str = ""
+        self,
+        prompt: template.Prompt,
+        answers: Sequence[Sequence[int]],
+        adapter: str = "",
+        meant: Sequence[float] = (),
     ) -> list[Scored]:
-        """Several answers at once. One of a single token costs nothing beside a longer one."""
+        """Several answers at once. One of a single token costs nothing beside a longer one. `meant` is as
+        for `speak`.
+        """
         who = self._adapter(adapter)
         longer = [at for at, ids in enumerate(answers) if len(ids) > 1]
         row = {at: place for place, at in enumerate(longer)}
 
         def scored() -> list[Scored]:
-            heard = self._take_in(prompt, who)
+            heard = self._take_in(prompt, who, meant)
             self._voices.one(who)
             said = self._speaker.follow(heard, [list(answers[at][:-1]) for at in longer] or [[]])
             likely = said.float().log_softmax(-1)
@@ -393,7 +402,7 @@ class Engine:
         under_way = bool(self._speaking)
         while len(self._speaking) < self._at_once and (asked := self._first_waiting()):
             try:
-                heard = self._begun(asked, self._take_in(asked.prompt, asked.adapter))
+                heard = self._begun(asked, self._take_in(asked.prompt, asked.adapter, asked.meant))
             except Exception as error:
                 asked.said.put(fault(error))
                 continue
@@ -424,8 +433,12 @@ class Engine:
                     return asked
         return None
 
-    def _take_in(self, prompt: template.Prompt, adapter: Adapter | None) -> Heard:
-        """The prompt as the model hears it, from memory when it came before."""
+    def _take_in(
+        self, prompt: template.Prompt, adapter: Adapter | None, meant: Sequence[float] = ()
+    ) -> Heard:
+        """The prompt as the model hears it, from memory when it came before, or as it is meant."""
+        if meant:
+            return self._taken_for(self._take_in(prompt, adapter), adapter, meant)
         if heard := self._memory.get(adapter, prompt.ids):
             return heard
         self._voices.one(adapter)
@@ -434,6 +447,14 @@ class Engine:
         if adapter is None or self._adapters.get(adapter.name) is adapter:
             self._memory.put(adapter, prompt.ids, heard)
         return heard
+
+    def _taken_for(self, heard: Heard, adapter: Adapter | None, meant: Sequence[float]) -> Heard:
+        import torch
+
+        one = heard.as_one
+        assert one is not None, "it hears token by token"
+        self._voices.one(adapter)
+        return self._speaker.given(turned(one[None], torch.tensor(meant)))
 
     def _say(self) -> None:
         """One token for every row."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from strategies.lora.bases.model import Base
     from strategies.lora.training.recipe import Recipe
 
+MOMENTS = (0.9, 0.99)
+
 
 def adapted(base: Base, recipe: Recipe) -> PeftModel:
     """The base with a fresh adapter in it: it says what the base says until something is learned. Only the
@@ -105,6 +107,18 @@ def speaks_in_conv1d(base: Base) -> bool:
 def learning(model: PeftModel) -> dict[str, torch.nn.Parameter]:
     """The adapter's weights, by name."""
     return {name: weights for name, weights in model.named_parameters() if weights.requires_grad}
+
+
+def optimizer_of(part: torch.nn.Module, rate: float, ratio: float) -> torch.optim.Optimizer:
+    """AdamW for the adapter of a part of the base. Of each pair of matrices, the one that writes, which
+    begins at nothing, learns with `ratio` times the rate of the one that reads (LoRA+: Hayou et al., 2024).
+    """
+    import torch
+    from peft.optimizers import create_loraplus_optimizer
+
+    return create_loraplus_optimizer(
+        cast("Any", part), torch.optim.AdamW, lr=rate, loraplus_lr_ratio=ratio, betas=MOMENTS, fused=True
+    )
 
 
 # ---- precision ----

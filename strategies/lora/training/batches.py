@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from strategies.lora.bases.hearing import as_one
+from strategies.lora.bases.hearing import as_meant, as_one
 
 if TYPE_CHECKING:
     import torch
@@ -97,6 +97,7 @@ class Tensors:
         self._states: dict[tuple[int, ...], torch.Tensor] = {}
         self._kept = 0
         self._alike: dict[tuple[int, ...], list[Row]] = {}
+        self.meanings: torch.Tensor | None = None  # (meanings, width): what a question may be taken for
         for row in rows if self._stirs else ():
             if not row.reads:
                 self._alike.setdefault(row.answer, []).append(row)
@@ -119,11 +120,14 @@ class Tensors:
         """What a model with an encoder is given to answer."""
         rows = [self._rows[at] for at in batch]
         if self._read_once or self._base.pooled:
-            return self._heard(self._read(rows))
+            return self._heard([self._meant(*read) for read in zip(rows, self._read(rows), strict=True)])
         return {
             "input_ids": self._filled([row.prompt for row in rows], self._base.reader_pad),
             "attention_mask": self._filled([[1] * len(row.prompt) for row in rows], 0),
         }
+
+    def _meant(self, row: Row, state: torch.Tensor) -> torch.Tensor:
+        return state if self.meanings is None or row.reads else as_meant(state, self.meanings)
 
     def _heard(self, states: Sequence[torch.Tensor]) -> dict[str, Any]:
         from torch.nn.utils.rnn import pad_sequence

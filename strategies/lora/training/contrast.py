@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from strategies.lora.bases import template
-from strategies.lora.training.batches import filled
+from strategies.lora.training.adapting import optimizer_of
+from strategies.lora.training.batches import filled, undisturbed
 from strategies.lora.training.recipe import slope
 from strategies.lora.training.work import NotFinite
 
@@ -27,16 +28,20 @@ if TYPE_CHECKING:
 
     from strategies.lora.bases.model import Base
     from strategies.lora.pairs.raft import Example
+    from strategies.lora.pairs.values import Pair
     from strategies.lora.training.together import Together
 
 SHARE_OF_RATE = 1 / 3  # what has read before wants smaller steps than what learns to speak
 BATCH = 64  # questions
+LEAST_STEPS, OFTENEST = (
+    48,
+    20,
+)  # where wordings are few: so many steps, unless that takes more epochs than this
 WARM_UP = 0.1
 SHARPNESS = 20.0  # of the softmax over cosines
 AHEAD = 0.3  # by so much its own point shall be nearer than any other (CosFace: Wang et al., 2018)
 LONGEST = 128  # tokens of an answer that is read
 LONGEST_STEP = 1.0
-MOMENTS = (0.9, 0.99)
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,20 @@ def wordings_of(base: Base, examples: Sequence[Example]) -> list[Wording]:
     number = {answer: at for at, answer in enumerate(dict.fromkeys(example.answer for example in alone))}
     if len(number) < 2:
         return []
-    asked = [(template.prompt(base, example.question).ids, number[example.answer]) for example in alone]
-    said = [(template.prompt(base, answer).ids[:LONGEST], at) for answer, at in number.items()]
-    return [Wording(ids, at) for ids, at in (*asked, *said)]
+    asked = [
+        Wording(template.prompt(base, example.question).ids, number[example.answer]) for example in alone
+    ]
+    said = [Wording(template.prompt(base, answer).ids[:LONGEST], at) for answer, at in number.items()]
+    return [*asked, *said]
+
+
+def meanings_of(base: Base, pairs: Sequence[Pair]) -> torch.Tensor:
+    """What a question may be taken for when it is served, as it is read now: for each answer the middle of
+    its questions, a unit vector, (answers, width).
+    """
+    number = {answer: at for at, answer in enumerate(dict.fromkeys(pair.answer for pair in pairs))}
+    asked = (Wording(template.prompt(base, pair.question).ids, number[pair.answer]) for pair in pairs)
+    return Reader(base).middles(list(asked))
 
 
 def tell_apart(
@@ -65,6 +81,7 @@ def tell_apart(
     wordings: Sequence[Wording],
     *,
     rate: float,
+    ratio: float,
     epochs: int,
     seed: int,
     at_once: int,
@@ -82,7 +99,10 @@ def tell_apart(
     reader = Reader(base)
     points = torch.nn.Parameter(reader.middles(wordings))
     learning = [*reader.learning, points]
-    optimizer = torch.optim.AdamW(learning, lr=rate, betas=MOMENTS, weight_decay=0.0)
+    rate *= SHARE_OF_RATE
+    optimizer = optimizer_of(reader.encoder, rate, ratio)
+    optimizer.add_param_group({"params": [points], "lr": rate})
+    rates = [group["lr"] for group in optimizer.param_groups]
     batches = list(planned(wordings, epochs, seed))
     for step, batch in enumerate(batches):
         optimizer.zero_grad(set_to_none=True)
@@ -98,17 +118,19 @@ def tell_apart(
         norm = torch.nn.utils.clip_grad_norm_(reader.learning, LONGEST_STEP)
         if not (math.isfinite(loss) and math.isfinite(float(norm))):
             raise NotFinite
-        for group in optimizer.param_groups:
-            group["lr"] = rate * SHARE_OF_RATE * slope(step, len(batches), WARM_UP)
+        for group, highest in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = highest * slope(step, len(batches), WARM_UP)
         optimizer.step()
         if not told((step + 1) / len(batches), loss):
             return
 
 
 def planned(wordings: Sequence[Wording], epochs: int, seed: int) -> Iterator[list[Wording]]:
-    """Batches of like length, in an order that is a function of the seed alone."""
+    """Batches of like length, in an order that is a function of the seed alone. Few wordings are read
+    oftener: a handful of steps teaches nothing.
+    """
     chance = random.Random(f"{seed}:contrast")
-    for _ in range(epochs):
+    for _ in range(max(epochs, min(OFTENEST, LEAST_STEPS * BATCH // len(wordings)))):
         order = list(wordings)
         chance.shuffle(order)
         pools = (order[at : at + 4 * BATCH] for at in range(0, len(order), 4 * BATCH))
@@ -124,8 +146,8 @@ class Reader:
     def __init__(self, base: Base) -> None:
         self._base = base
         model: Any = base.model
-        self._encoder = model.get_encoder()
-        self.learning = [weights for weights in self._encoder.parameters() if weights.requires_grad]
+        self.encoder = model.get_encoder()
+        self.learning = [weights for weights in self.encoder.parameters() if weights.requires_grad]
 
     def means(self, wordings: Sequence[Wording]) -> torch.Tensor:
         """A unit vector for each."""
@@ -133,7 +155,7 @@ class Reader:
 
         ids = [wording.ids for wording in wordings]
         mask = filled([[1] * len(each) for each in ids], 0, self._base.device)
-        states = self._encoder(
+        states = self.encoder(
             input_ids=filled(ids, self._base.reader_pad, self._base.device), attention_mask=mask
         ).last_hidden_state
         return normalize((states.float() * mask[..., None]).sum(1), dim=-1)
@@ -145,7 +167,7 @@ class Reader:
 
         order = sorted(wordings, key=lambda wording: len(wording.ids))
         sums: torch.Tensor | None = None
-        with torch.no_grad():
+        with torch.no_grad(), undisturbed(self.encoder):
             for at in range(0, len(order), BATCH):
                 part = order[at : at + BATCH]
                 means = self.means(part)

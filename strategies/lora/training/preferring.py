@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, cast
 from strategies.errors import Misconfigured
 from strategies.lora.pairs.preferences import Preference
 from strategies.lora.training.batches import IGNORED, Batch, Row, Tensors, within
-from strategies.lora.training.course import Course
+from strategies.lora.training.course import ENOUGH_EPOCHS, Course
 from strategies.lora.training.preparing import preferences_of
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ class Preferring(Course):
 
     def highest_rate(self, width: int) -> float:
         return self.recipe.rate or self.recipe.rate_of(width) / GENTLER
+
+    def passes(self) -> int:
+        return self.recipe.epochs or ENOUGH_EPOCHS
 
     def ready(self) -> None:
         """What the adapter that it goes on from thinks of all answers."""

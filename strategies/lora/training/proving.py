@@ -64,18 +64,22 @@ def measure(base: Base, rows: Sequence[Row], tensors: Tensors) -> Measured:
     return Measured(loss / tokens, right / tokens)
 
 
-def exact(base: Base, rows: Sequence[Row]) -> float:
+def exact(base: Base, rows: Sequence[Row], meanings: torch.Tensor | None = None) -> float:
     """The share of answers that are said word for word."""
     asked = rows[:ANSWERED]
-    said = [ids for part in _parts(asked, 16) for ids in greedy(base, part)]
+    said = [ids for part in _parts(asked, 16) for ids in greedy(base, part, meanings=meanings)]
     return sum(tuple(ids) == row.answer for ids, row in zip(said, asked, strict=True)) / len(asked)
 
 
 def samples(
-    base: Base, examples: Sequence[Example], rows: Sequence[Row], step: int
+    base: Base,
+    examples: Sequence[Example],
+    rows: Sequence[Row],
+    step: int,
+    meanings: torch.Tensor | None = None,
 ) -> Iterator[dict[str, Any]]:
     """What is answered now to a few questions, for people to read."""
-    said = greedy(base, rows)
+    said = greedy(base, rows, meanings=meanings)
     for example, ids in zip(examples, said, strict=True):
         yield {
             "step": step,
@@ -117,8 +121,12 @@ def log_probabilities(base: Base, row: Row) -> list[float]:
     return [float(value) for value in picked.squeeze(1)]
 
 
-def greedy(base: Base, rows: Sequence[Row], longest: int = 0) -> list[list[int]]:
-    """What is answered when the likeliest token is always taken; the end included when it came."""
+def greedy(
+    base: Base, rows: Sequence[Row], longest: int = 0, meanings: torch.Tensor | None = None
+) -> list[list[int]]:
+    """What is answered when the likeliest token is always taken; the end included when it came. A question
+    that is heard as one is taken for the nearest of some `meanings`, unit vectors.
+    """
     import torch
     from transformers import GenerationConfig
 
@@ -134,16 +142,18 @@ def greedy(base: Base, rows: Sequence[Row], longest: int = 0) -> list[list[int]]
     )
     generate: Any = base.model.generate
     with torch.inference_mode():
-        made = generate(**asked(base, rows), generation_config=config)
+        made = generate(**asked(base, rows, meanings), generation_config=config)
     return [ended(base, row[begin:]) for row in made.tolist()]
 
 
-def asked(base: Base, rows: Sequence[Row]) -> dict[str, Any]:
+def asked(base: Base, rows: Sequence[Row], meanings: torch.Tensor | None = None) -> dict[str, Any]:
     """What `generate` is given. A prompt that is gone on from stands on the right."""
     import torch
 
     if base.family != "causal":
-        return Tensors(base, rows, read_once=False).asked(range(len(rows)))
+        tensors = Tensors(base, rows, read_once=False)
+        tensors.meanings = meanings
+        return tensors.asked(range(len(rows)))
     most = max(len(row.prompt) for row in rows)
     filled = [[*[base.reader_pad] * (most - len(row.prompt)), *row.prompt] for row in rows]
     mask = [[0] * (most - len(row.prompt)) + [1] * len(row.prompt) for row in rows]

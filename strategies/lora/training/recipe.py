@@ -31,7 +31,20 @@ class Recipe(BaseModel):
     rate: float = Field(
         0, ge=0, le=1, description="The highest learning rate, after the warm-up; 0: by the base's width."
     )
-    epochs: int = Field(4, ge=1, le=1000, description="How often every example is seen, at most.")
+    loraplus: float = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="LoRA+: how many times faster the matrix that writes learns than the one that reads; "
+        "1: alike, 0: by the base.",
+    )
+    epochs: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="How often every example is seen, at most; 0: as often as there is something to gain, "
+        "which is oftener where pairs are few.",
+    )
     batch: int = Field(8, ge=1, le=4096, description="Pairs of usual length that are learned in one step.")
     warm_up: float = Field(0.06, ge=0, lt=1, description="The share of steps in which the rate rises.")
     dropout: float = Field(
@@ -44,11 +57,11 @@ class Recipe(BaseModel):
         "of a reader and a speaker; others do not.",
     )
     contrast: int = Field(
-        4,
+        2,
         ge=0,
         le=1000,
-        description="Epochs in which what reads first learns to tell questions of different answers apart; "
-        "0: none. Only where they are heard as one and the encoder is adapted.",
+        description="Epochs in which what reads first learns to tell questions of different answers apart, "
+        "more where pairs are few; 0: none. Only where they are heard as one and the encoder is adapted.",
     )
     vocabulary: bool = Field(False, description="Adapt the output layer too; for new words or scripts.")
     dora: bool = Field(False, description="DoRA: direction and size apart. It is served merged, not mixed.")
@@ -68,14 +81,16 @@ class Recipe(BaseModel):
     patience: int = Field(5, ge=1, description="Measurements without a better held-out loss before it ends.")
     seed: int = Field(0, ge=0, description="Another seed, another order and another beginning.")
 
-    def rate_of(self, width: int) -> float:
-        """Wide models want smaller steps; what was searched is 3e-3 at a width of 384."""
-        return self.rate or min(3e-3, max(2e-4, 3e-3 * 384 / width))
+    def rate_of(self, width: int, ratio: float = 1) -> float:
+        """Wide models want smaller steps, and so does LoRA+; what was searched is 3e-3 at a width of 384, and
+        half of it with LoRA+.
+        """
+        return self.rate or min(3e-3, max(2e-4, 3e-3 * 384 / width)) / (2 if ratio > 1 else 1)
 
     def going_on(self, first: Mapping[str, Any]) -> Recipe:
         """This recipe for an adapter that was made by the `first` one: its shape is as it is."""
         shape = {"pooled": False, **{name: first[name] for name in SHAPE if name in first}}
-        others = {"contrast": 0, "raft": False, "augment": False, "quantized": False}
+        others = {"contrast": 0, "loraplus": 1.0, "raft": False, "augment": False, "quantized": False}
         return self.model_copy(update={**shape, **others})
 
     @property

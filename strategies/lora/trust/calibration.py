@@ -29,12 +29,12 @@ from strategies.base import Embedder
 from strategies.evidence import content, covered, numbers
 from strategies.lora.bases import template
 from strategies.lora.pairs.augment import augment
-from strategies.lora.trust.confidence import CONFIDENCE, EVIDENCE, HELD_BACK, Judge, Opening
+from strategies.lora.trust.confidence import CONFIDENCE, EVIDENCE, HELD_BACK, Considered, Judge, Opening
 from strategies.lora.trust.lessons import Lessons
 from strategies.lora.trust.reliability import NAME, piles
 
 if TYPE_CHECKING:
-    from strategies.lora.engine.speaking import Begun, Engine
+    from strategies.lora.engine.speaking import Engine
     from strategies.lora.pairs.splits import Taught
     from strategies.lora.pairs.values import Pair
 
@@ -46,7 +46,7 @@ PATIENCE = 3600.0  # seconds for it: a training gives way to everything else tha
 SAYS_SO = 0.6  # of the telling words of the desk's answer, when it has no number
 WRONG = 0.02  # of what is answered may be wrong here; the goal on others is 3 %
 HALF = 0.5  # of the right answers must be left by that; where they are not,
-LIKELY = 2 / 3  # an answer is given that is twice as likely right as wrong, among questions made to mislead
+LIKELY = 0.4  # an answer is given from here on, among questions half of which were made to mislead
 UNTAUGHT = 0.3  # the share of customers' questions that nothing was taught about, as it is taken to be
 FOLDS = 5
 
@@ -181,18 +181,27 @@ def tried_out(judge: Judge, engine: Engine, adapter: str, example: Example) -> t
     """The evidence for a question, and whether the desk's answer came."""
     prompt = template.prompt(engine.base, example.question)
     considered = judge.consider(example.question, prompt, example.leave)
-    said = heard(engine, prompt, adapter, LONGEST if example.wanted else HELD_BACK, considered.begun)
+    said = heard(engine, prompt, adapter, LONGEST if example.wanted else HELD_BACK, considered)
     row = judge.evidence(considered, said.opening)
     return row, bool(example.wanted) and says_so(example.wanted, said.text)
 
 
-def heard(engine: Engine, prompt: template.Prompt, adapter: str, longest: int, begun: Begun) -> Heard:
+def heard(
+    engine: Engine, prompt: template.Prompt, adapter: str, longest: int, considered: Considered
+) -> Heard:
     from strategies.lora.engine.speaking import Piece
 
     ids: list[int] = []
     logprobs: list[float] = []
     text = ""
-    asked = engine.speak(prompt, adapter=adapter, max_tokens=longest, seconds=PATIENCE, begun=begun)
+    asked = engine.speak(
+        prompt,
+        adapter=adapter,
+        max_tokens=longest,
+        seconds=PATIENCE,
+        begun=considered.begun,
+        meant=considered.meant,
+    )
     with closing(asked) as pieces:
         for piece in pieces:
             if isinstance(piece, Piece):

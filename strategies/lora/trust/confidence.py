@@ -2,9 +2,14 @@
 
 A tuned model answers every question in the desk's manner, also those it was never taught, and its own
 likelihood hardly tells: it is as sure of an invented number as of a true one. So a logistic regression judges
-by more. Of the facts whose questions are nearest, the one whose answer the model would give, word by word, is
-what it is about to say; was that fact asked for in such words? Everything is known before the first word is
-shown; it costs a few passes of the model over answers it knows, and a few tokens that are held back.
+by more. Of the facts whose questions are nearest, one is what it is about to say; was that fact asked for in
+such words? Everything is known before the first word is shown; it costs a few passes of the model over
+answers it knows, and a few tokens that are held back.
+
+    token by token   it says what it makes of the question's words; the fact is the one whose answer it would
+                     give, word by word
+    as one           the question is taken for the taught meaning that is nearest as the adapter hears it: the
+                     middle of that fact's questions, from which the model then speaks
 
 `strategies.lora.trust.calibration` fits it at the end of a training, and `Judge` judges a question with it.
 """
@@ -54,7 +59,7 @@ EVIDENCE = (
     "latin",
     "heard near",  # as the adapter itself hears it: cosine to the middle of the fact's questions
     "heard ahead",  # … less that to the nearest other middle
-    "of one mind",  # its own first words are those of the fact's answer
+    "of one mind",  # the first words that it would say to the question as it stands are the fact's
 )
 WORDING = EVIDENCE[8:12]
 
@@ -84,8 +89,10 @@ class Considered:
     leave: str
     near: Sequence[Near]  # every fact, by meaning
     heard: Sequence[Near]  # … as the adapter hears them; () where it hears token by token
-    agreed: Sequence[Agreed]  # of the nearest facts; first the one whose answer it finds likeliest
+    agreed: Sequence[Agreed]  # of the nearest facts; first the one that it is about to say
     refuses: float  # log-likelihood that it begins with the refusal
+    meant: tuple[float, ...]  # the unit vector that it takes the question for; () where it hears by token
+    draft: Agreed  # what it says, perhaps: an answer that was taught, as it takes it there
 
     @property
     def begun(self) -> Begun:
@@ -93,9 +100,8 @@ class Considered:
         how speculative decoding goes, Leviathan et al., 2023, with a taught answer for a draft: it changes
         nothing in what is said.)
         """
-        most = max(self.agreed, key=lambda one: one.scored.own)
-        own = most.scored.own
-        return Begun(most.ids[:own], most.scored.logprobs[:own], math.exp(self.refuses))
+        own = self.draft.scored.own
+        return Begun(self.draft.ids[:own], self.draft.scored.logprobs[:own], math.exp(self.refuses))
 
 
 @dataclass(frozen=True)
@@ -166,19 +172,19 @@ class Judge:
         near = self.lessons.near(np.asarray(self._embed(question), np.float32), None, leave)
         heard = self._heard(prompt, leave)
         facts = [self.lessons.facts[found.at] for found in (heard or near)[:FACTS]]
-        answers = [self._answer(fact) for fact in facts]
+        answers = [self._answer(fact)[:AGREES] for fact in facts]
         *told, refuses = self._engine.scores(
             prompt, [*answers, (template.refusal(self._engine.base),)], self._adapter
         )
-        agreed = zip(facts, answers, told, strict=True)
-        return Considered(
-            question,
-            leave,
-            near,
-            heard,
-            sorted((Agreed(*one) for one in agreed), key=lambda one: -np.mean(one.scored.logprobs)),
-            max(refuses.logprobs[0], LEAST),
-        )
+        agreed = [Agreed(*one) for one in zip(facts, answers, told, strict=True)]
+        meant: tuple[float, ...] = ()
+        if heard:
+            meant = tuple(self.lessons.middle_of(facts[0], leave).tolist())
+            draft = self._draft(prompt, facts[0], meant)
+        else:
+            agreed.sort(key=lambda one: -np.mean(one.scored.logprobs))
+            draft = max(agreed, key=lambda one: one.scored.own)
+        return Considered(question, leave, near, heard, agreed, max(refuses.logprobs[0], LEAST), meant, draft)
 
     def evidence(self, considered: Considered, opening: Opening) -> NDArray[np.float64]:
         """The row EVIDENCE."""
@@ -190,14 +196,14 @@ class Judge:
                 *self._ahead(considered.near, first.fact),
                 np.mean(agrees),
                 np.min(agrees),
-                np.mean(agrees) - np.mean(others[0].scored.logprobs) if others else 0.0,
+                np.mean(agrees) - max(np.mean(one.scored.logprobs) for one in others) if others else 0.0,
                 np.mean(opening.logprobs or (SURE,)),
                 np.min(opening.logprobs or (SURE,)),
                 considered.refuses,
                 *self._wording(question, first.fact, leave),
                 float(script(question) in ("latin", "")),
                 *(self._ahead(considered.heard, first.fact) if considered.heard else (0.0, 0.0)),
-                float(first.ids[: len(opening.ids)] == opening.ids),
+                float(first.scored.own >= min(len(first.ids), HELD_BACK)),
             ],
             float,
         )
@@ -217,8 +223,14 @@ class Judge:
         others = (found.cosine for found in near if self.lessons.facts[found.at] != fact)
         return own, own - next(others, 0.0)
 
+    def _draft(self, prompt: template.Prompt, fact: str, meant: Sequence[float]) -> Agreed:
+        """The whole answer that was taught there."""
+        answer = self._answer(fact)
+        (scored,) = self._engine.scores(prompt, [answer], self._adapter, meant)
+        return Agreed(fact, answer, scored)
+
     def _answer(self, fact: str) -> tuple[int, ...]:
-        return tuple(template.answer(self._engine.base, self.lessons.answer_to(fact))[:AGREES])
+        return tuple(template.answer(self._engine.base, self.lessons.answer_to(fact)))
 
     def _wording(self, question: str, fact: str, leave: str) -> tuple[float, ...]:
         """In what words it is asked, beside those in which the fact was taught."""

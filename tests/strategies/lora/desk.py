@@ -32,7 +32,8 @@ def pairs() -> list[Pair]:
 
 def work(folder: Path, base: Path | str, given: list[Pair] | None = None, **recipe: Any) -> Work:
     """A training that takes a second."""
-    chosen = Recipe(**{"epochs": 4, "batch": 4, "rate": 1e-2, "rank": 4, "augment": False, **recipe})
+    small = {"epochs": 4, "batch": 4, "rate": 1e-2, "loraplus": 1.0, "rank": 4, "augment": False}
+    chosen = Recipe(**{**small, **recipe})
     return Work.begin(
         folder,
         name="spring",

@@ -21,9 +21,10 @@ from strategies.lora.pairs.splits import HeldOut, Taught
 from strategies.lora.shelf.card import read_card
 from strategies.lora.testing import tiny_base
 from strategies.lora.training.batches import Row, Tensors
-from strategies.lora.training.proving import canaries, log_probabilities, row_of
+from strategies.lora.training.contrast import meanings_of
+from strategies.lora.training.proving import canaries, log_probabilities, measure, row_of
 from strategies.lora.trust.calibration import calibrate
-from strategies.lora.trust.confidence import EVIDENCE, Judge, Opening
+from strategies.lora.trust.confidence import EVIDENCE, HELD_BACK, Judge, Opening
 from strategies.lora.trust.lessons import Lessons
 from strategies.testing import WordVectors
 from tests.strategies.lora.adapters import speaking
@@ -132,6 +133,48 @@ def test_the_trainer_heard_what_is_served(adapters: dict[str, Path], engine: Eng
             assert served == pytest.approx(log_probabilities(trained, row), abs=1e-3)
 
 
+def test_what_is_meant_is_heard_in_the_place_of_what_was_asked(
+    adapters: dict[str, Path], engine: Engine, base: Path
+) -> None:
+    prompt = template.prompt(engine.base, ASKED)
+    words = template.answer(engine.base, "The lamp is 12 cm.")
+    own = engine.meaning(prompt, "as one")
+    as_heard = engine.score(prompt, words, "as one")
+    assert engine.scores(prompt, [words], "as one", own)[0].logprobs == pytest.approx(as_heard, abs=1e-4)
+    other = engine.meaning(template.prompt(engine.base, "Where is my parcel?"), "as one")
+    taken = engine.scores(prompt, [words], "as one", other)[0].logprobs
+    assert taken != pytest.approx(as_heard, abs=1e-3)
+    alike = template.prompt(engine.base, f"{ASKED} Please!")
+    longer = engine.scores(alike, [words], "as one", other)[0].logprobs
+    assert longer == pytest.approx(taken, abs=0.05), "only how long the state is comes from the question"
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")  # PEFT asks it
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set")
+def test_what_is_meant_is_what_the_trainer_measured(
+    adapters: dict[str, Path], engine: Engine, base: Path
+) -> None:
+    from peft import PeftModel
+
+    trained = bases.load(str(base))
+    PeftModel.from_pretrained(trained.model, adapters["as one"])
+    trained = replace(trained, pooled=True)
+    meanings = meanings_of(trained, PAIRS)
+    assert len(meanings) == len({pair.answer for pair in PAIRS})
+    row = row_of(trained, Example(ASKED, "The lamp is 12 cm."))
+    tensors = Tensors(trained, [row], read_once=False)
+    tensors.meanings = meanings
+    measured = measure(trained, [row], tensors).loss
+    calibrate(adapters["as one"], PAIRS, engine, WordVectors())
+    lessons = Lessons.load(adapters["as one"])
+    assert lessons is not None
+    judge = Judge(lessons, engine, "as one", WordVectors().embed_query)
+    prompt = template.prompt(engine.base, ASKED)
+    meant = judge.consider(ASKED, prompt).meant
+    served = engine.scores(prompt, [row.answer], "as one", meant)[0].logprobs
+    assert -np.mean(served) == pytest.approx(measured, abs=1e-2)
+
+
 def test_several_answers_are_scored_at_once_as_each_alone(engine: Engine) -> None:
     prompt = template.prompt(engine.base, ASKED)
     answers = [template.answer(engine.base, words) for words in ("12 cm.", "It is 45 cm wide, the lamp.", "")]
@@ -201,12 +244,29 @@ def test_its_judge_knows_how_near_it_hears_a_question_to_what_was_taught(
 
     told = template.answer(engine.base, lessons.answer_to(lessons.facts[near[0].at]))
     considered = judge.consider(ASKED, prompt)
-    rows = [
-        dict(zip(EVIDENCE, judge.evidence(considered, Opening(tuple(ids), ())), strict=True))
-        for ids in (told[:3], [told[0] + 1])
-    ]
-    assert -1 <= rows[0]["heard near"] <= 1
-    assert rows[1]["of one mind"] == 0
+    assert considered.meant == tuple(lessons.middle_of(lessons.facts[near[0].at]).tolist())
+    assert considered.draft.ids == tuple(told)
+    row = dict(zip(EVIDENCE, judge.evidence(considered, Opening(tuple(told[:3]), ())), strict=True))
+    assert -1 <= row["heard near"] <= 1
+    first = considered.agreed[0]
+    assert row["of one mind"] == (first.scored.own >= min(len(first.ids), HELD_BACK))
+
+
+@pytest.mark.parametrize("asked", [ASKED, "mill size", "Where is my parcel?"])
+def test_a_draft_changes_nothing_in_what_is_said(
+    adapters: dict[str, Path], engine: Engine, asked: str
+) -> None:
+    calibrate(adapters["as one"], PAIRS, engine, WordVectors())
+    lessons = Lessons.load(adapters["as one"])
+    assert lessons is not None
+    judge = Judge(lessons, engine, "as one", WordVectors().embed_query)
+    prompt = template.prompt(engine.base, asked)
+    considered = judge.consider(asked, prompt)
+    plain = engine.speak(prompt, adapter="as one", max_tokens=12, meant=considered.meant)
+    drafted = engine.speak(
+        prompt, adapter="as one", max_tokens=12, meant=considered.meant, begun=considered.begun
+    )
+    assert said(list(plain)) == said(list(drafted))
 
 
 def test_one_that_hears_by_token_has_no_such_evidence(

@@ -40,7 +40,8 @@ def desk() -> list[Example]:
 
 
 def told_apart(base: bases.Base, **options: Any) -> None:
-    given: dict[str, Any] = {"rate": 3e-2, "epochs": 20, "seed": 0, "at_once": 64, "together": Together()}
+    given: dict[str, Any] = {"rate": 3e-2, "ratio": 1.0, "epochs": 20, "seed": 0, "at_once": 64}
+    given["together"] = Together()
     tell_apart(base, wordings_of(base, desk()), told=lambda _share, _loss: True, **given | options)
 
 
@@ -103,6 +104,13 @@ def test_the_answer_is_a_wording_and_what_is_read_or_refused_is_none(two_parts: 
     assert [wording.answer for wording in made] == [0, 1, 0, 0, 1]
     assert made[-1].ids == template.prompt(base, "34 cm.").ids
     assert wordings_of(base, examples[:1]) == []
+
+
+def test_few_wordings_are_read_oftener(two_parts: Path) -> None:
+    made = wordings_of(bases.load(str(two_parts)), desk())
+    assert len(list(planned(made, 2, 0))) == contrast.OFTENEST
+    assert len(list(planned(made * 10, 2, 0))) == 3 * (contrast.LEAST_STEPS * contrast.BATCH // 160)
+    assert len(list(planned(made * 400, 2, 0))) == 2 * len(made) * 400 // contrast.BATCH
 
 
 def test_the_order_is_the_seeds(two_parts: Path) -> None:
