@@ -29,7 +29,15 @@ from strategies.base import Embedder
 from strategies.evidence import content, covered, numbers
 from strategies.lora.bases import template
 from strategies.lora.pairs.augment import augment
-from strategies.lora.trust.confidence import CONFIDENCE, EVIDENCE, HELD_BACK, Considered, Judge, Opening
+from strategies.lora.trust.confidence import (
+    AS_ONE,
+    CONFIDENCE,
+    EVIDENCE,
+    HELD_BACK,
+    Considered,
+    Judge,
+    Opening,
+)
 from strategies.lora.trust.lessons import Lessons
 from strategies.lora.trust.reliability import NAME, piles
 
@@ -46,7 +54,7 @@ PATIENCE = 3600.0  # seconds for it: a training gives way to everything else tha
 SAYS_SO = 0.6  # of the telling words of the desk's answer, when it has no number
 WRONG = 0.02  # of what is answered may be wrong here; the goal on others is 3 %
 HALF = 0.5  # of the right answers must be left by that; where they are not,
-LIKELY = 0.4  # an answer is given from here on, among questions half of which were made to mislead
+LIKELY = 0.5  # an answer is given that is likelier right than wrong, among questions made to mislead
 UNTAUGHT = 0.3  # the share of customers' questions that nothing was taught about, as it is taken to be
 FOLDS = 5
 
@@ -103,6 +111,7 @@ def calibrate(
         np.array([row for row, _ in tried]),
         np.array([right for _, right in tried]),
         np.array([bool(example.wanted) for example in examples]),
+        EVIDENCE if lessons.heard is None else AS_ONE,
     )
     (folder / CONFIDENCE).write_text(json.dumps({**told, "figures": figures}, indent=1) + "\n", "utf-8")
     return figures
@@ -220,15 +229,18 @@ def says_so(wanted: str, text: str) -> bool:
 # ---- the regression ----
 
 
-def fit(rows: Floats, right: NDArray[Any], taught: NDArray[Any]) -> tuple[dict[str, Any], dict[str, float]]:
+def fit(
+    rows: Floats, right: NDArray[Any], taught: NDArray[Any], names: Sequence[str] = EVIDENCE
+) -> tuple[dict[str, Any], dict[str, float]]:
     """The regression with its threshold, as it is kept, and what it would have done to its own examples, each
-    judged by weights that were fitted without it.
+    judged by weights that were fitted without it. `names` is the evidence that is weighed.
     """
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
     from sklearn.model_selection import cross_val_predict  # type: ignore[import-untyped]
     from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
     from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
+    rows = rows[:, [EVIDENCE.index(name) for name in names]]
     weight = np.where(taught, (1 - UNTAUGHT) / max(1, taught.sum()), UNTAUGHT / max(1, (~taught).sum()))
     folds = min(FOLDS, int(right.sum()), int((~right).sum()))
     if folds < 2:
@@ -244,7 +256,7 @@ def fit(rows: Floats, right: NDArray[Any], taught: NDArray[Any]) -> tuple[dict[s
     scaler, regression = model[0], model[1]
     evidence = {
         name: {"weight": float(w), "middle": float(m), "spread": float(s)}
-        for name, w, m, s in zip(EVIDENCE, regression.coef_[0], scaler.mean_, scaler.scale_, strict=True)
+        for name, w, m, s in zip(names, regression.coef_[0], scaler.mean_, scaler.scale_, strict=True)
     }
     told = {
         "evidence": evidence,

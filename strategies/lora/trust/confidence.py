@@ -62,6 +62,9 @@ EVIDENCE = (
     "of one mind",  # the first words that it would say to the question as it stands are the fact's
 )
 WORDING = EVIDENCE[8:12]
+# What one that hears a question as one is judged by. What calibration makes of taught questions lies nearer
+# to them than customers' wordings do; the more evidence is weighed, the more of that is learned.
+AS_ONE = ("agrees", "agrees ahead", "heard near", "heard ahead")
 
 
 @dataclass(frozen=True)
