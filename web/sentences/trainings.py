@@ -157,6 +157,7 @@ SENTENCES = (
     _l("only adapters that were trained by Kotae know their template"),
     _l("its %(file)s is missing or is not PEFT's"),
     _l("it was trained with %(option)s, which changes more than an adapter carries"),
+    _l("it was trained on the base '%(base)s' (%(hash)s), and '%(here)s' (%(other)s) speaks here"),
     _l("it was trained on the base '%(base)s' (%(hash)s), and '%(here)s' is another one here (%(other)s)"),
     _l("it has no weights: it speaks at the server that tuned it, as '%(model)s'"),
     _l("%(where)s refused the key; set [openai] api_key"),
