@@ -244,6 +244,22 @@ def test_the_inbox_hears_of_changes_and_is_somebody_who_is_there(
     assert kotae.presence.lookers([waiting]) == {}  # who closes the page no longer looks
 
 
+def test_whoever_loads_a_chat_anew_still_looks_at_it_when_the_page_before_is_gone(
+    operator: Operator, kotae: Kotae, waiting: str
+) -> None:
+    pages = [
+        operator.client.get(f"/console/inbox/events?open={waiting}", buffered=False)
+        for _ in ("before", "anew")
+    ]
+    heard = [iter(page.response) for page in pages]
+    for page in heard:
+        next(page)
+    pages[0].close()
+    assert kotae.presence.lookers([waiting])
+    pages[1].close()
+    assert kotae.presence.lookers([waiting]) == {}
+
+
 def test_a_stranger_reads_nothing(app, waiting: str) -> None:  # type: ignore[no-untyped-def]
     chat = f"inbox/{waiting}"
     for path in ("inbox", chat, f"{chat}/chat", "inbox/list", "inbox/events", "canned"):

@@ -116,7 +116,7 @@ def inbox_events() -> ResponseReturnValue:
     streams: Streams = current_app.extensions["streams"]
     if not streams.enter():
         return Response(status=503, headers={"Retry-After": "10"})
-    response = sse.stream(_signals(kotae(), current_user.id, opened))
+    response = sse.stream(_signals(kotae(), streams, current_user.id, opened))
     response.call_on_close(streams.leave)
     return response
 
@@ -326,11 +326,12 @@ def _sentence(refused: HandoffRefused) -> str:
             return told(refused)
 
 
-def _signals(house: Kotae, user_id: str, opened: str) -> Iterator[str]:
+def _signals(house: Kotae, streams: Streams, user_id: str, opened: str) -> Iterator[str]:
     """`list` and `chat` when that part is to be fetched anew; while it is read, its reader is there."""
     until = time.monotonic() + STREAM_SECONDS
     topics = (INBOX, PEOPLE, opened) if opened else (INBOX, PEOPLE)
     beaten = float("-inf")
+    streams.looks(user_id, opened)
     try:
         with house.changes.listen(*topics) as heard:
             while True:
@@ -346,5 +347,5 @@ def _signals(house: Kotae, user_id: str, opened: str) -> Iterator[str]:
                 if heard.closed or time.monotonic() > until:
                     return
     finally:
-        if opened:
+        if streams.looks_away(user_id, opened) and opened:
             house.presence.leaves(user_id, opened)
