@@ -127,8 +127,9 @@ async function look(mine) {
   const { documents, reindex } = await answer.json();
   if (mine !== watching) return false;
   const rows = new Map([...table.tBodies[0].rows].map((row) => [row.dataset.id, row]));
-  if (!documents.some((shown) => stale(rows.get(shown.id), shown))) for (const shown of documents) update(rows.get(shown.id), shown);
-  else if (!(await refresh(mine))) return true;
+  if (documents.some((shown) => stale(rows.get(shown.id), shown))) {
+    if (!(await refresh(mine))) return true;
+  } else for (const shown of documents) update(rows.get(shown.id), shown);
   for (const [id, row] of rows) if (!documents.some((shown) => shown.id === id)) row.remove();
   table.hidden = !documents.length;
   reindexButton.hidden = !documents.length && !("some" in table.dataset);
