@@ -378,6 +378,28 @@ def test_a_customer_talks_to_a_person_and_back(
     expect(said.locator(".who")).to_have_text("Anna")  # also when she is gone
 
 
+def test_what_an_older_look_says_of_who_has_the_chat_does_not_undo_the_news(
+    visitor: Visitor, house: Kotae, anna: str
+) -> None:
+    visitor.chooses("Talk to a person")
+    standing = visitor.frame.locator("#standing")
+    expect(standing).to_contain_text(house.settings.say("handoff_waiting", "en"))
+    other = Visitor(visitor.page.context.new_page(), visitor.kotae).visits().opens_the_chat()
+    looks = holds_first(visitor.page, "**/api/conversation")
+    other.box.fill("Is anybody there?")
+    other.box.press("Enter")
+    until(visitor.page, lambda: len(looks) == 1)
+    before = looks[0].fetch()
+    assert before.json()["state"]["with"] == "waiting"
+    house.handoffs.take(newest(house).id, anna)
+    has_it = house.settings.say("handoff_person", "en").format(name="Anna")
+    expect(standing).to_contain_text(has_it)
+    with visitor.page.expect_request_finished(lambda request: request.url.endswith("/api/conversation")):
+        looks[0].fulfill(response=before)
+    expect(visitor.frame.locator(".customer .said")).to_have_text("Is anybody there?")
+    expect(standing).to_contain_text(has_it)
+
+
 @shows("leaves an address where nobody is there")
 def test_where_nobody_is_there_an_address_is_left(visitor: Visitor, house: Kotae, language: str) -> None:
     expect(visitor.asks("5").locator(".feedback")).to_be_visible()
