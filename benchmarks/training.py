@@ -5,7 +5,7 @@
     python -m benchmarks.training --part customers   # the first token, idle and while a training runs
     python -m benchmarks.training --search           # rank, rate and what else was chosen by it
 
-Same base, same pairs, same adapter, schedule and batch, one thread each, one after the other; seconds are
+Same base, same pairs, same adapter, schedule and batch, as many threads, one after the other; seconds are
 those of learning, without measuring. Held-out are other wordings of the same questions, answered as each is
 served: ours hears a question as one, theirs token by token. Theirs has the rate that was searched without
 LoRA+, and `--longer` times as many epochs, since it needs more. (TRL's SFTTrainer trains causal models only;
@@ -31,6 +31,7 @@ from strategies.lora import bases
 from strategies.lora.pairs import read
 from strategies.lora.pairs.values import Pair
 from strategies.lora.training.adapting import adapted
+from strategies.lora.training.apart import THREADS
 from strategies.lora.training.batches import IGNORED, Row, Tensors
 from strategies.lora.training.course import Course
 from strategies.lora.training.proving import measure, rows_of
@@ -318,7 +319,7 @@ def main() -> None:
     )
     parser.add_argument("--part", choices=("speed", "customers"), help="only this one")
     parser.add_argument("--base", default=bases.SHIPPED)
-    parser.add_argument("--threads", type=int, default=1, help="as many as a training has by default")
+    parser.add_argument("--threads", type=int, default=THREADS, help="as many as a training has by default")
     parser.add_argument(
         "--recipe", type=json.loads, default={}, help="what differs from the default, as JSON"
     )

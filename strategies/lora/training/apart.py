@@ -2,9 +2,10 @@
 
     python -m strategies.lora.training.apart FOLDER [--threads N] [--processes N]
 
-It has one thread, gives way to everybody else, and is the first to go when memory runs out. It tells how far
-it is as JSON lines: `Told`s, and last {"done": folder}, {"stopped": …} or {"error": sentence}. SIGTERM stops
-it at the next step with a checkpoint; so does the end of its standard input, which its parent's death brings.
+It has two threads where there are two cores, gives way to everybody else, and is the first to go when memory
+runs out. It tells how far it is as JSON lines: `Told`s, and last {"done": folder}, {"stopped": …} or
+{"error": sentence}. SIGTERM stops it at the next step with a checkpoint; so does the end of its standard
+input, which its parent's death brings.
 Where there are several GPUs it becomes as many processes that train as one (`together`).
 """
 
@@ -29,6 +30,7 @@ from typing import Any
 from strategies.lora.training.work import Told, TrainingFailed, TrainingStopped, Work
 
 DONE, STOPPED, FAILED = 0, 3, 4
+THREADS = 2  # at most; a third does little for a small base
 NICENESS = 10
 FIRST_TO_GO = "1000"  # when the kernel runs out of memory
 TELL_SECONDS = 0.2  # between two lines that carry no news
@@ -38,7 +40,7 @@ KILLED = 2  # times that a process may be killed from outside before it is given
 
 
 def run_apart(
-    folder: Path, told: Callable[[Told], None], stopped: Callable[[], bool], threads: int = 1
+    folder: Path, told: Callable[[Told], None], stopped: Callable[[], bool], threads: int = THREADS
 ) -> Path:
     """`train` in a process of its own, and what it returns or raises.
 
@@ -129,7 +131,7 @@ def last_words(folder: Path) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m strategies.lora.training.apart", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=THREADS)
     parser.add_argument("--processes", type=int, default=0, help="that train as one; 0: one for each GPU")
     parser.add_argument("--smaller", type=int, default=0, help="how often to halve what is learned at once")
     options = parser.parse_args()
@@ -201,7 +203,7 @@ def give_way(threads: int) -> None:
     """Be the last that gets the processor and the first that gives up its memory."""
     import torch
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(min(threads, torch.get_num_threads()))  # no more than there are cores
     os.nice(NICENESS)
     with contextlib.suppress(OSError):  # another system than Linux
         Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)

@@ -62,6 +62,7 @@ EVIDENCE = (
     "of one mind",  # the first words that it would say to the question as it stands are the fact's
 )
 WORDING = EVIDENCE[8:12]
+HEARD = EVIDENCE[13:15]
 # What one that hears a question as one is judged by. What calibration makes of taught questions lies nearer
 # to them than customers' wordings do; the more evidence is weighed, the more of that is learned.
 AS_ONE = ("agrees", "agrees ahead", "heard near", "heard ahead")
@@ -151,17 +152,17 @@ class Judge:
         return asked if asked and asked not in self.lessons.scripts else ""
 
     def beforehand(self, question: str) -> tuple[dict[str, float], str]:
-        """What is known before it speaks, with the names of EVIDENCE, and the answer that was taught to the
-        nearest question.
+        """What is known before it speaks, with the names of EVIDENCE, and the answer that was taught to what
+        it takes the question for.
         """
-        near = self.lessons.near(np.asarray(self._embed(question), np.float32), FACTS)
-        others = [found.cosine for found in near[1:]]
-        told = {
-            "near": near[0].cosine,
-            "ahead": near[0].cosine - max(others, default=0.0),
-            **dict(zip(WORDING, self._wording(question, self.lessons.facts[near[0].at], ""), strict=True)),
-        }
-        return told, self.lessons.answers[near[0].at]
+        near = self.lessons.near(np.asarray(self._embed(question), np.float32), None)
+        heard = self._heard(template.prompt(self._engine.base, question), "")
+        fact = self.lessons.facts[(heard or near)[0].at]
+        told = dict(zip(EVIDENCE[:2], self._ahead(near, fact), strict=True))
+        if heard:
+            told |= zip(HEARD, self._ahead(heard, fact), strict=True)
+        told |= zip(WORDING, self._wording(question, fact, ""), strict=True)
+        return told, self.lessons.answer_to(fact)
 
     def verdict(self, fitted: Fitted, considered: Considered, opening: Opening) -> Verdict:
         row = self.evidence(considered, opening)

@@ -246,6 +246,10 @@ def test_its_judge_knows_how_near_it_hears_a_question_to_what_was_taught(
     considered = judge.consider(ASKED, prompt)
     assert considered.meant == tuple(lessons.middle_of(lessons.facts[near[0].at]).tolist())
     assert considered.draft.ids == tuple(told)
+    beforehand, taught = judge.beforehand(ASKED)
+    assert taught == lessons.answer_to(lessons.facts[near[0].at])
+    assert beforehand["heard near"] == pytest.approx(near[0].cosine, abs=1e-4)
+    assert beforehand["heard ahead"] == pytest.approx(near[0].cosine - near[1].cosine, abs=1e-4)
     row = dict(zip(EVIDENCE, judge.evidence(considered, Opening(tuple(told[:3]), ())), strict=True))
     assert -1 <= row["heard near"] <= 1
     first = considered.agreed[0]

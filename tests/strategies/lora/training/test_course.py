@@ -24,13 +24,15 @@ from strategies.lora.training import adapting, proving
 from strategies.lora.training import work as work_module
 from strategies.lora.training.adapting import adapted, learning
 from strategies.lora.training.batches import IGNORED, Row, Tensors, plan, within
-from strategies.lora.training.course import Course, train
+from strategies.lora.training.course import ENOUGH_EPOCHS, ENOUGH_STEPS, Course, train
+from strategies.lora.training.preparing import prepare
 from strategies.lora.training.recipe import Recipe
 from strategies.lora.training.work import CHECKPOINT, Told, TrainingFailed, TrainingStopped, Work
 from tests.strategies.lora.desk import Listener, never, pairs, work
 
 pytestmark = pytest.mark.usefixtures("quick")
 
+PARTS = "encoder-decoder"
 WEIGHTS = "adapter_model.safetensors"
 
 
@@ -562,3 +564,38 @@ def test_the_curve_can_be_read_while_a_line_is_written(tmp_path: Path) -> None:
     told = Told(1, 2, 0.5, 1.0, None, 0.1, 3.0)
     (tmp_path / "curve.jsonl").write_text(json.dumps(told.__dict__) + '\n{"step": 2, "st')
     assert run.told() == [told]
+
+
+@pytest.mark.parametrize(
+    ("family", "chosen", "ratio"), [("encoder-decoder", 0, 16), ("t5", 0, 1), ("t5", 4, 4)]
+)
+def test_what_writes_learns_faster_than_what_reads(
+    base_of: Callable[[str], Path], tmp_path: Path, family: str, chosen: float, ratio: float
+) -> None:
+    run = work(tmp_path / "run", base_of(family), rate=0, loraplus=chosen)
+    prepare(run)
+    course = Course(run, run.job, bases.load(str(base_of(family))), Listener(), never)
+    named = {id(weights): name for name, weights in course.weights.items()}
+    rates = {
+        named[id(weights)].rpartition("lora_")[2][0]: group["lr"]
+        for group in course.optimizer.param_groups
+        for weights in group["params"]
+    }
+    assert rates["B"] == pytest.approx(ratio * rates["A"])
+    assert rates["A"] == course.highest
+
+
+def test_few_pairs_are_gone_through_oftener(base_of: Callable[[str], Path], tmp_path: Path) -> None:
+    def course(name: str, many: int, **recipe: Any) -> Course:
+        given = [replace(pair, question=f"{pair.question} {n}") for n in range(many) for pair in pairs()]
+        run = work(tmp_path / name, base_of("encoder-decoder"), given, **{"epochs": 0, **recipe})
+        prepare(run)
+        return Course(run, run.job, bases.load(str(base_of("encoder-decoder"))), Listener(), never)
+
+    few, more = course("few", 1), course("more", 10)
+    assert len(few.epochs) > len(more.epochs) > ENOUGH_EPOCHS
+    assert ENOUGH_STEPS <= few.steps < ENOUGH_STEPS + len(few.batches) / len(few.epochs)
+    assert len(course("chosen", 1, epochs=3).epochs) == 3
+    many = course("many", 150)
+    assert len(many.epochs) == ENOUGH_EPOCHS
+    assert len(course("quick", 150, loraplus=16).epochs) == ENOUGH_EPOCHS // 2
