@@ -48,7 +48,7 @@ FIGURES = {  # what training measures, in the admin's words; another figure is s
     "preferences_ahead_before": _l("The same with its parent"),
     "confidence_answered": _l("Questions about what was taught that it answers"),
     "confidence_answered_outside": _l("Other questions that it answers"),
-    "confidence_wrong": _l("Wrong among its answers"),
+    "confidence_wrong": _l("Wrong among its answers, misleading questions included"),
     "confidence_enough": _l("Answers from this likelihood on"),
     "confidence_examples": _l("Questions it was calibrated on"),
 }

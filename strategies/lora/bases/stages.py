@@ -11,14 +11,19 @@ Rafailov et al., 2023, "Direct preference optimization", from customers' ratings
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from strategies.lora import bases
 from strategies.lora.bases import template
+from strategies.lora.engine.speaking import Engine, Piece
 from strategies.lora.shelf.adapters import Adapter, Shelf
 from strategies.lora.strategy import ADAPTERS
+from strategies.lora.trust.lessons import Lessons
 
 PRE_TRAINED = bases.FOLDER / "pre-trained"
 LONGEST = 80  # tokens
@@ -52,37 +57,39 @@ def stages(question: str, data: Path) -> list[Stage]:
         Stage("pre-training", said(bases.load(str(PRE_TRAINED)), question), TOLD["pre-training"]),
         Stage("demonstrations", said(base, question), TOLD["demonstrations"]),
     ]
-    if promoted is None or not promoted.preferences:
-        return [*told, tuned(base, question, promoted)]
-    before = next((one for one in shelf.all() if one.hash == promoted.parent), None)
-    preferring = tuned(base, question, promoted, "preferences")
-    return [*told, *([tuned(base, question, before)] if before else []), preferring]
+    if promoted is None:
+        return [*told, Stage("product", "", "no adapter is promoted yet: train one, then promote it")]
+    speaking = [(promoted, "preferences" if promoted.preferences else "product")]
+    if promoted.preferences:
+        before = next((one for one in shelf.all() if one.hash == promoted.parent), None)
+        speaking = [*([(before, "product")] if before else []), *speaking]
+    with closing(Engine(base)) as engine:
+        return [*told, *(tuned(engine, question, adapter, name) for adapter, name in speaking)]
 
 
-def tuned(base: bases.Base, question: str, adapter: Adapter | None, name: str = "product") -> Stage:
-    """What an adapter says, if there is one and it was trained on this base."""
-    if adapter is None:
-        return Stage(name, "", "no adapter is promoted yet: train one, then promote it")
-    if adapter.base_hash != base.hash:
+def tuned(engine: Engine, question: str, adapter: Adapter, name: str) -> Stage:
+    """What an adapter would tell a customer if it never abstained, if it was trained on this base."""
+    if adapter.base_hash != engine.base.hash:
         return Stage(name, "", f"{adapter.called} speaks with another base, {adapter.base!r}")
-    from peft import PeftModel
+    engine.add(adapter.hash, adapter.path)
+    prompt = template.prompt(engine.base, question)
+    lessons, meant = Lessons.load(adapter.path), ()
+    if lessons is not None and lessons.heard is not None:
+        heard = np.asarray(engine.meaning(prompt, adapter.hash), np.float32)
+        meant = tuple(lessons.meant(heard).tolist())
+    pieces = engine.speak(prompt, adapter=adapter.hash, max_tokens=LONGEST, meant=meant)
+    text = "".join(piece.text for piece in pieces if isinstance(piece, Piece))
+    return Stage(name, text.strip(), f"{adapter.called}: {TOLD[name]}")
 
-    model: Any = base.model
-    speaking: Any = PeftModel.from_pretrained(model, str(adapter.path)).eval()
-    text = said(base, question, speaking)
-    speaking.unload()
-    return Stage(name, text, f"{adapter.called}: {TOLD[name]}")
 
-
-def said(base: bases.Base, question: str, tuned: Any = None) -> str:
-    """The likeliest words, greedily. A model that is not tuned may not refuse, since it is here to be heard,
-    nor say four tokens twice, which it would go on with.
+def said(base: bases.Base, question: str) -> str:
+    """The likeliest words, greedily. It may not refuse, since it is here to be heard, nor say four tokens
+    twice, which it would go on with.
     """
     import torch
 
-    model: Any = tuned or base.model
+    model: Any = base.model
     mute = [base.nothing] if base.nothing is not None else None
-    free: dict[str, Any] = {} if tuned else {"no_repeat_ngram_size": 4, "suppress_tokens": mute}
     prompt = torch.tensor([template.prompt(base, question).ids], device=base.device)
     with torch.inference_mode():
         made = model.generate(
@@ -90,7 +97,8 @@ def said(base: bases.Base, question: str, tuned: Any = None) -> str:
             attention_mask=torch.ones_like(prompt),
             max_new_tokens=LONGEST,
             do_sample=False,
-            **free,
+            no_repeat_ngram_size=4,
+            suppress_tokens=mute,
         )
     ids = made[0].tolist()
     ids = ids[len(prompt[0]) :] if base.family == "causal" else ids[1:]

@@ -122,6 +122,10 @@ class Lessons:
                 found.append(Near(kept[0], float(self._middle(kept) @ vector) if without else cosine))
         return sorted(found, key=lambda near: -near.cosine)
 
+    def meant(self, vector: Floats) -> Floats:
+        """The middle that is nearest to a question as the adapter hears it: what it is taken for."""
+        return self.middle_of(self.facts[self.middles_near(vector)[0].at])
+
     def middle_of(self, fact: str, leave: str = "") -> Floats:
         """The unit vector between its questions as the adapter hears them."""
         return self._middle([at for at in self._by_fact[fact] if self.questions[at] != leave])

@@ -12,13 +12,18 @@ import numpy as np
 import pytest
 import torch
 
+from strategies.base import Question
+from strategies.events import Token
 from strategies.lora import bases
 from strategies.lora.bases import template
 from strategies.lora.bases.hearing import as_one
+from strategies.lora.bases.stages import LONGEST, tuned
 from strategies.lora.engine.speaking import Begun, Ended, Engine, Piece, Scored
 from strategies.lora.pairs.raft import Example
 from strategies.lora.pairs.splits import HeldOut, Taught
+from strategies.lora.shelf.adapters import Shelf
 from strategies.lora.shelf.card import read_card
+from strategies.lora.strategy import ADAPTERS, Lora, LoraOptions
 from strategies.lora.testing import tiny_base
 from strategies.lora.training.batches import Row, Tensors
 from strategies.lora.training.contrast import meanings_of
@@ -26,7 +31,7 @@ from strategies.lora.training.proving import canaries, log_probabilities, measur
 from strategies.lora.trust.calibration import calibrate
 from strategies.lora.trust.confidence import EVIDENCE, HELD_BACK, Judge, Opening
 from strategies.lora.trust.lessons import Lessons
-from strategies.testing import WordVectors
+from strategies.testing import WordVectors, kit
 from tests.strategies.lora.adapters import speaking
 from tests.strategies.lora.desk import pairs
 
@@ -284,3 +289,23 @@ def test_one_that_hears_by_token_has_no_such_evidence(
     row = judge.evidence(judge.consider(ASKED, template.prompt(engine.base, ASKED)), Opening((), ()))
     told = dict(zip(EVIDENCE, row, strict=True))
     assert (told["heard near"], told["heard ahead"]) == (0, 0)
+
+
+@pytest.mark.parametrize("asked", [ASKED, "Where is my parcel?"])
+def test_a_customer_is_told_what_was_meant_and_so_is_whoever_looks_at_the_stages(
+    adapters: dict[str, Path], engine: Engine, base: Path, tmp_path: Path, asked: str
+) -> None:
+    calibrate(adapters["as one"], PAIRS, engine, WordVectors())
+    adapter = Shelf(tmp_path / ADAPTERS).put(adapters["as one"])
+    chosen = LoraOptions(base=str(base), adapter=adapter.hash, enough=0, max_tokens=LONGEST, evidence=False)
+    product = Lora.make(chosen, kit(data=tmp_path, named="product"))
+    product.warm_up()
+    told = "".join(event.text for event in product.stream(Question(asked)) if isinstance(event, Token))
+    assert told
+    assert tuned(engine, asked, adapter, "product").text == told.strip()
+    lessons = Lessons.load(adapter.path)
+    assert lessons is not None
+    prompt = template.prompt(engine.base, asked)
+    meant = lessons.meant(np.asarray(engine.meaning(prompt, "as one"), np.float32)).tolist()
+    plain = engine.speak(prompt, adapter="as one", max_tokens=LONGEST, meant=meant)
+    assert "".join(piece.text for piece in plain if isinstance(piece, Piece)) == told
