@@ -11,10 +11,16 @@ reward model.
 The last term holds on to the preferred answer itself: without it both may become unlikely, as long as the
 other falls faster (Pang et al., 2024). π₀ is the adapter that it goes on from; its likelihoods are computed
 once, so no second model is in memory. All else is as in any training: steps, checkpoints, faults, proof.
+
+Where a question is heard as one, it is taken for the same taught meaning as when it is served; what reads
+stays as it is, and as many other answers that were taught are said again in each step, so that they are not
+lost over it.
 """
 
 from __future__ import annotations
 
+import math
+import random
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,9 +28,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from strategies.errors import Misconfigured
 from strategies.lora.pairs.preferences import Preference
-from strategies.lora.training.batches import IGNORED, Batch, Row, Tensors, within
+from strategies.lora.pairs.raft import Example
+from strategies.lora.training.batches import IGNORED, Batch, Row, Tensors, plan, within
+from strategies.lora.training.contrast import meanings_of
 from strategies.lora.training.course import ENOUGH_EPOCHS, Course
-from strategies.lora.training.preparing import preferences_of
+from strategies.lora.training.preparing import preferences_of, taught
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +40,9 @@ if TYPE_CHECKING:
 
     from strategies.lora.bases.model import Base
 
+ENOUGH_STEPS = 60
+KEPT = 4  # answers that are said again for each preference …
+KEEPS = 2.0  # … and weigh, all together, as much as so many of them
 GENTLER = 10  # a tenth of the rate with which an adapter is taught: it knows already what to say
 TOGETHER = 4096  # tokens that are measured at once
 
@@ -49,17 +60,27 @@ class Preferring(Course):
         return self.sides.rows
 
     def speaking(self) -> PeftModel:
-        return continued(self.base, self.work.parent)
+        model = continued(self.base, self.work.parent)
+        if self.base.pooled:
+            encoder: Any = self.base.model.get_encoder()
+            encoder.requires_grad_(False)
+        return model
 
     def highest_rate(self, width: int) -> float:
         return self.recipe.rate or self.recipe.rate_of(width) / GENTLER
 
     def passes(self) -> int:
-        return self.recipe.epochs or ENOUGH_EPOCHS
+        one = len(plan(self.rows, 1, self.recipe.batch, self.recipe.seed)[0])
+        return self.recipe.epochs or max(ENOUGH_EPOCHS, math.ceil(ENOUGH_STEPS / one))
 
     def ready(self) -> None:
         """What the adapter that it goes on from thinks of all answers."""
         super().ready()
+        self.keeping = Keeping(self.base, self.spared())
+        if self.base.pooled:
+            meanings = meanings_of(self.base, taught(self.work))
+            for tensors in (self.sides.tensors, self.measured.tensors, self.keeping.tensors):
+                tensors.meanings = meanings
         now = self.copied()
         self.put(self.first)
         for sides in (self.sides, self.measured):
@@ -73,7 +94,17 @@ class Preferring(Course):
 
         chosen, margins = self.sides.judged(part)
         lengths = self.sides.lengths(part).to(chosen.device)
-        return ((-logsigmoid(self.recipe.beta * margins)) - chosen / lengths).sum() / len(batch)
+        preferred = ((-logsigmoid(self.recipe.beta * margins)) - chosen / lengths).sum()
+        kept = self.keeping.loss(KEPT * len(part), f"{self.state.step}:{part[0]}")
+        return (preferred + KEEPS * len(part) * kept) / len(batch)
+
+    def spared(self) -> list[Example]:
+        """One question for each taught answer of which nobody prefers another."""
+        if not self.base.pooled:
+            return []
+        disliked = {one.rejected for one in self.parts_of.learned}
+        asked = {pair.answer: pair.question for pair in taught(self.work) if pair.answer not in disliked}
+        return [Example(question, answer) for answer, question in asked.items()]
 
     def held_out_loss(self) -> float:
         return self.measured.loss(self.recipe.beta)
@@ -88,11 +119,30 @@ class Preferring(Course):
         return {**told, "preferences": len(self.parts_of.learned), "examples": len(self.parts_of.learned)}
 
 
+class Keeping:
+    """Taught answers that shall be said as before."""
+
+    def __init__(self, base: Base, examples: Sequence[Example]) -> None:
+        from strategies.lora.training.proving import rows_of
+
+        self._base = base
+        self._rows = rows_of(base, examples)
+        self.tensors = Tensors(base, self._rows, read_once=True)
+
+    def loss(self, many: int, seed: str) -> torch.Tensor | float:
+        """Per token, the mean over so many of them, drawn by the seed."""
+        if not self._rows:
+            return 0.0
+        drawn = random.Random(seed).sample(range(len(self._rows)), min(many, len(self._rows)))
+        given, labels = self.tensors.of(drawn)
+        lengths = (labels != IGNORED).sum(-1)
+        return -(log_likelihoods(self._base, given, labels) / lengths).mean()
+
+
 class Sides:
     """Preferences in tokens, both answers of each, with what the first adapter thought of them."""
 
     def __init__(self, base: Base, preferences: Sequence[Preference]) -> None:
-        from strategies.lora.pairs.raft import Example
         from strategies.lora.training.proving import rows_of
 
         self._base = base
@@ -104,7 +154,7 @@ class Sides:
                 *(Example(one.question, one.rejected) for one in preferences),
             ],
         )
-        self._tensors = Tensors(base, self._both, read_once=False)
+        self.tensors = Tensors(base, self._both, read_once=False)
         self._before: torch.Tensor | None = None  # (2, preferences)
         self.rows = [
             Row(chosen.prompt, (*chosen.answer, *rejected.prompt, *rejected.answer))
@@ -167,7 +217,7 @@ class Sides:
 
     def _likelihoods(self, part: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Of the preferred answers and of the others, the logarithms."""
-        given, labels = self._tensors.of([*part, *(at + self._count for at in part)])
+        given, labels = self.tensors.of([*part, *(at + self._count for at in part)])
         found = log_likelihoods(self._base, given, labels)
         return found[: len(part)], found[len(part) :]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from strategies.lora import bases
 from strategies.lora.bases import template
@@ -21,7 +22,8 @@ from strategies.lora.shelf.card import read_card, read_proof
 from strategies.lora.testing import tiny_base
 from strategies.lora.training import proving
 from strategies.lora.training.course import train
-from strategies.lora.training.preferring import log_likelihoods
+from strategies.lora.training.preferring import Keeping, Preferring, log_likelihoods
+from strategies.lora.training.preparing import prepare
 from strategies.lora.training.recipe import Recipe
 from strategies.lora.training.work import TrainingFailed, TrainingStopped, Work
 from tests.strategies.lora.desk import SIZES, Listener, never, pairs, work
@@ -98,6 +100,41 @@ def test_the_canary_lets_a_preferring_adapter_speak_like_any_other(parent_of: Pa
     shelf = Shelf(tmp_path / "shelf")
     adapter = shelf.put(train(tuning(tmp_path / "run", parent_of()), Listener(), never))
     assert canary.prove(adapter, sharing.any_of(adapter.base)).faults == ()
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set")
+def test_where_a_question_is_heard_as_one_what_reads_stays_as_it_is(
+    parent_of: Parent, tmp_path: Path
+) -> None:
+    parent = parent_of()
+    folder = train(tuning(tmp_path / "run", parent), Listener(), never)
+    before, after = (load_file(each / "adapter_model.safetensors") for each in (parent[1], folder))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    reads = {name for name in before if ".model.encoder." in name}
+    assert reads
+    assert changed
+    assert not reads & changed
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set")
+def test_answers_that_nobody_would_rather_have_otherwise_are_said_again(
+    parent_of: Parent, tmp_path: Path
+) -> None:
+    liked = [one for one in preferences() if "lamp" in one.question or "kettle" in one.question]
+    run = tuning(tmp_path / "run", parent_of(), liked)
+    prepare(run)
+    course = Preferring(run, run.job, bases.load(run.job.base), Listener(), never)
+    assert {example.answer for example in course.spared()} == {"The mill is 34 cm.", "The scale is 45 cm."}
+    keeping = Keeping(course.base, course.spared())
+    with torch.no_grad():
+        assert keeping.loss(8, "0:0") > 0
+        assert keeping.loss(1, "0:0") == keeping.loss(1, "0:0")
+    assert Keeping(course.base, []).loss(8, "0:0") == 0
+    without = tuning(tmp_path / "t5", parent_of("t5"), liked)
+    prepare(without)
+    assert Preferring(without, without.job, bases.load(without.job.base), Listener(), never).spared() == []
 
 
 def test_likelihoods_are_those_of_each_answer_alone_whatever_it_is_padded_with(parent_of: Parent) -> None:
