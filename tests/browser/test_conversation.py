@@ -40,6 +40,9 @@ MANUAL = """# 電気ケトル
 上げます。小型モデルのふたは部品番号がK-12で、合いません。ふたの内側のパッキンは一体で、別売りはしていません。ふたが閉まらないと、
 ケトルは自動で切れません。古いふたはプラスチックとして捨ててください。ピンが折れたときは持ち手ごと交換になり、修理に一週間ほどかかります。
 """
+STORED = """() => {
+  for (const key of Object.keys(localStorage)) dispatchEvent(new StorageEvent("storage", { key }));
+}"""  # as if another tab had stored what it knows once more
 LONG = "Fill the tank 🫖 to **MAX**, press 「抽出」 for `3.5` seconds, and wait until the light is amber.\n\n"
 
 
@@ -111,11 +114,14 @@ def test_what_an_older_look_brings_late_is_not_shown(visitor: Visitor, stage: St
     more = Event()
     stage.says("First. ", more, "Last.")
     answer = visitor.asks("Hello")
-    until(other.page, lambda: len(looks) >= 2)  # one for the question, one for the answer that began
+    until(other.page, lambda: len(looks) >= 1)
     before = looks[0].fetch()
     assert [message["role"] for message in before.json()["messages"]] == ["customer"]
     more.set()
     expect(answer.locator(".feedback")).to_be_visible()
+    known = len(looks)
+    other.frame.locator("body").evaluate(STORED)
+    until(other.page, lambda: len(looks) > known)
     for look in looks[1:]:
         look.continue_()
     expect(other.last.locator(".said")).to_have_text("First. Last.")
