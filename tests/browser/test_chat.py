@@ -28,6 +28,14 @@ PASSAGE = {
 }
 
 
+def comes_back_slowly(visitor: Visitor) -> list[Route]:
+    """The page is loaded anew, and what was said before is not there until it is let go."""
+    slow = holds_first(visitor.page, "**/api/conversation")
+    visitor.page.reload()
+    visitor.opens_the_chat()
+    return slow
+
+
 def newest(house: Kotae) -> Conversation:
     """The conversation that was begun last, as the operator reads it."""
     begun = max(house.conversations.page(), key=lambda conversation: conversation.started_at)
@@ -244,10 +252,7 @@ def test_a_question_asked_before_the_earlier_messages_are_there_stands_behind_th
 ) -> None:
     visitor.asks("The first question")
     expect(visitor.last.locator(".feedback")).to_be_visible()
-    slow: list[Route] = []
-    visitor.page.route("**/api/conversation", lambda route: slow.append(route))
-    visitor.page.reload()
-    visitor.opens_the_chat()
+    slow = comes_back_slowly(visitor)
     visitor.box.fill("The second question")
     visitor.box.press("Enter")
     until(visitor.page, lambda: len(slow) == 1)
@@ -264,10 +269,7 @@ def test_a_question_asked_while_the_page_learns_of_an_unfinished_answer_waits_in
     more = Event()
     stage.says("First. ", more, "Last.")
     expect(visitor.asks("The first question").locator(".said")).to_have_text("First.")
-    slow: list[Route] = []
-    visitor.page.route("**/api/conversation", lambda route: slow.append(route))
-    visitor.page.reload()
-    visitor.opens_the_chat()
+    slow = comes_back_slowly(visitor)
     visitor.box.fill("The second question")
     visitor.box.press("Enter")
     expect(visitor.box).to_be_empty()
@@ -286,10 +288,7 @@ def test_an_offered_question_that_is_pressed_twice_is_asked_once(
 ) -> None:
     (starter,) = house.settings.widget.questions("en")
     expect(visitor.asks("Hello").locator(".feedback")).to_be_visible()
-    slow: list[Route] = []
-    visitor.page.route("**/api/conversation", lambda route: slow.append(route))
-    visitor.page.reload()
-    visitor.opens_the_chat()
+    slow = comes_back_slowly(visitor)
     for _ in range(2):
         visitor.frame.get_by_role("button", name=starter).click()
     until(visitor.page, lambda: len(slow) == 1)

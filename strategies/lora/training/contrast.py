@@ -33,10 +33,8 @@ if TYPE_CHECKING:
 
 SHARE_OF_RATE = 1 / 3  # what has read before wants smaller steps than what learns to speak
 BATCH = 64  # questions
-LEAST_STEPS, OFTENEST = (
-    48,
-    20,
-)  # where wordings are few: so many steps, unless that takes more epochs than this
+LEAST_STEPS = 48  # where wordings are few …
+OFTENEST = 20  # … unless that takes more epochs than this
 WARM_UP = 0.1
 SHARPNESS = 20.0  # of the softmax over cosines
 AHEAD = 0.3  # by so much its own point shall be nearer than any other (CosFace: Wang et al., 2018)
@@ -57,23 +55,28 @@ def wordings_of(base: Base, examples: Sequence[Example]) -> list[Wording]:
     one answer only: there is nothing to tell apart.
     """
     alone = [example for example in examples if example.answer and not example.passages]
-    number = {answer: at for at, answer in enumerate(dict.fromkeys(example.answer for example in alone))}
-    if len(number) < 2:
+    answers = numbered(alone)
+    if len(answers) < 2:
         return []
-    asked = [
-        Wording(template.prompt(base, example.question).ids, number[example.answer]) for example in alone
-    ]
-    said = [Wording(template.prompt(base, answer).ids[:LONGEST], at) for answer, at in number.items()]
-    return [*asked, *said]
+    said = [Wording(template.prompt(base, answer).ids[:LONGEST], at) for answer, at in answers.items()]
+    return [*questions_of(base, alone), *said]
+
+
+def questions_of(base: Base, asked: Sequence[Example] | Sequence[Pair]) -> list[Wording]:
+    answers = numbered(asked)
+    return [Wording(template.prompt(base, each.question).ids, answers[each.answer]) for each in asked]
+
+
+def numbered(asked: Sequence[Example] | Sequence[Pair]) -> dict[str, int]:
+    """The answers, in the order in which they come."""
+    return {answer: at for at, answer in enumerate(dict.fromkeys(each.answer for each in asked))}
 
 
 def meanings_of(base: Base, pairs: Sequence[Pair]) -> torch.Tensor:
     """What a question may be taken for when it is served, as it is read now: for each answer the middle of
     its questions, a unit vector, (answers, width).
     """
-    number = {answer: at for at, answer in enumerate(dict.fromkeys(pair.answer for pair in pairs))}
-    asked = (Wording(template.prompt(base, pair.question).ids, number[pair.answer]) for pair in pairs)
-    return Reader(base).middles(list(asked))
+    return Reader(base).middles(questions_of(base, pairs))
 
 
 def tell_apart(

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from strategies.errors import Misconfigured
 from strategies.lora.training.batches import Batch, Row, Tensors, plan, within
 from strategies.lora.training.checkpoint import State, load, save
-from strategies.lora.training.contrast import BATCH, meanings_of, tell_apart, wordings_of
+from strategies.lora.training.contrast import BATCH, Reader, meanings_of, tell_apart, wordings_of
 from strategies.lora.training.preparing import prepare, taught
 from strategies.lora.training.recipe import Recipe, slope
 from strategies.lora.training.work import (
@@ -160,10 +160,16 @@ class Course:
 
     def passes(self) -> int:
         """How often every example is seen."""
-        one = len(plan(self.rows, 1, self.recipe.batch, self.recipe.seed)[0])
+        if self.recipe.epochs:
+            return self.recipe.epochs
+        epochs, steps = self.enough
+        return max(epochs, math.ceil(steps / len(plan(self.rows, 1, self.recipe.batch, self.recipe.seed)[0])))
+
+    @property
+    def enough(self) -> tuple[int, int]:
+        """The epochs and the steps without which there is something left to gain."""
         quick = self.ratio > 1 and not self.recipe.raft
-        least = ENOUGH_EPOCHS // 2 if quick else ENOUGH_EPOCHS
-        return self.recipe.epochs or max(least, math.ceil(ENOUGH_STEPS / one))
+        return ENOUGH_EPOCHS // 2 if quick else ENOUGH_EPOCHS, ENOUGH_STEPS
 
     def ready(self) -> None:
         """What is done once before the first step."""
@@ -194,7 +200,10 @@ class Course:
 
     def take_for_what_was_taught(self) -> None:
         """Held-out questions are taken for what they would be taken for now if this were served."""
-        if self.base.pooled and (self.held_out_tensors.meanings is None or not self.contrasts):
+        if not self.base.pooled:
+            return
+        stays = self.contrasts or not Reader(self.base).learning
+        if self.held_out_tensors.meanings is None or not stays:
             self.held_out_tensors.meanings = meanings_of(self.base, taught(self.work))
 
     @property

@@ -13,13 +13,12 @@ other falls faster (Pang et al., 2024). π₀ is the adapter that it goes on fro
 once, so no second model is in memory. All else is as in any training: steps, checkpoints, faults, proof.
 
 Where a question is heard as one, it is taken for the same taught meaning as when it is served; what reads
-stays as it is, and as many other answers that were taught are said again in each step, so that they are not
-lost over it.
+stays as it is, and other answers that were taught are said again in each step, so that they are not lost
+over it.
 """
 
 from __future__ import annotations
 
-import math
 import random
 import warnings
 from collections.abc import Sequence
@@ -29,8 +28,7 @@ from typing import TYPE_CHECKING, Any, cast
 from strategies.errors import Misconfigured
 from strategies.lora.pairs.preferences import Preference
 from strategies.lora.pairs.raft import Example
-from strategies.lora.training.batches import IGNORED, Batch, Row, Tensors, plan, within
-from strategies.lora.training.contrast import meanings_of
+from strategies.lora.training.batches import IGNORED, Batch, Row, Tensors, within
 from strategies.lora.training.course import ENOUGH_EPOCHS, Course
 from strategies.lora.training.preparing import preferences_of, taught
 
@@ -69,18 +67,17 @@ class Preferring(Course):
     def highest_rate(self, width: int) -> float:
         return self.recipe.rate or self.recipe.rate_of(width) / GENTLER
 
-    def passes(self) -> int:
-        one = len(plan(self.rows, 1, self.recipe.batch, self.recipe.seed)[0])
-        return self.recipe.epochs or max(ENOUGH_EPOCHS, math.ceil(ENOUGH_STEPS / one))
+    @property
+    def enough(self) -> tuple[int, int]:
+        return ENOUGH_EPOCHS, ENOUGH_STEPS
 
     def ready(self) -> None:
         """What the adapter that it goes on from thinks of all answers."""
         super().ready()
         self.keeping = Keeping(self.base, self.spared())
-        if self.base.pooled:
-            meanings = meanings_of(self.base, taught(self.work))
-            for tensors in (self.sides.tensors, self.measured.tensors, self.keeping.tensors):
-                tensors.meanings = meanings
+        self.take_for_what_was_taught()
+        for tensors in (self.sides.tensors, self.measured.tensors, self.keeping.tensors):
+            tensors.meanings = self.held_out_tensors.meanings
         now = self.copied()
         self.put(self.first)
         for sides in (self.sides, self.measured):

@@ -170,10 +170,7 @@ def test_what_is_meant_is_what_the_trainer_measured(
     tensors = Tensors(trained, [row], read_once=False)
     tensors.meanings = meanings
     measured = measure(trained, [row], tensors).loss
-    calibrate(adapters["as one"], PAIRS, engine, WordVectors())
-    lessons = Lessons.load(adapters["as one"])
-    assert lessons is not None
-    judge = Judge(lessons, engine, "as one", WordVectors().embed_query)
+    judge = judged(adapters, engine)
     prompt = template.prompt(engine.base, ASKED)
     meant = judge.consider(ASKED, prompt).meant
     served = engine.scores(prompt, [row.answer], "as one", meant)[0].logprobs
@@ -225,6 +222,14 @@ def test_begun_answers_go_on_beside_others(engine: Engine) -> None:
     assert heard == [alone[name] for name, _ in crowd]
 
 
+def judged(adapters: dict[str, Path], engine: Engine, name: str = "as one") -> Judge:
+    """Who judges an adapter after its calibration."""
+    calibrate(adapters[name], PAIRS, engine, WordVectors())
+    lessons = Lessons.load(adapters[name])
+    assert lessons is not None
+    return Judge(lessons, engine, name, WordVectors().embed_query)
+
+
 def said(events: Sequence[Piece | Ended]) -> list[int]:
     return [token for event in events if isinstance(event, Piece) for token in event.ids]
 
@@ -232,13 +237,10 @@ def said(events: Sequence[Piece | Ended]) -> list[int]:
 def test_its_judge_knows_how_near_it_hears_a_question_to_what_was_taught(
     base: Path, adapters: dict[str, Path], engine: Engine
 ) -> None:
-    folder = adapters["as one"]
-    calibrate(folder, PAIRS, engine, WordVectors())
-    lessons = Lessons.load(folder)
-    assert lessons is not None
+    judge = judged(adapters, engine)
+    lessons = judge.lessons
     assert lessons.heard is not None
     assert np.linalg.norm(lessons.heard, axis=1) == pytest.approx(1, abs=1e-2)
-    judge = Judge(lessons, engine, "as one", WordVectors().embed_query)
     prompt = template.prompt(engine.base, ASKED)
     vector = np.asarray(engine.meaning(prompt, "as one"), np.float32)
     near = lessons.middles_near(vector)
@@ -265,10 +267,7 @@ def test_its_judge_knows_how_near_it_hears_a_question_to_what_was_taught(
 def test_a_draft_changes_nothing_in_what_is_said(
     adapters: dict[str, Path], engine: Engine, asked: str
 ) -> None:
-    calibrate(adapters["as one"], PAIRS, engine, WordVectors())
-    lessons = Lessons.load(adapters["as one"])
-    assert lessons is not None
-    judge = Judge(lessons, engine, "as one", WordVectors().embed_query)
+    judge = judged(adapters, engine)
     prompt = template.prompt(engine.base, asked)
     considered = judge.consider(asked, prompt)
     plain = engine.speak(prompt, adapter="as one", max_tokens=12, meant=considered.meant)
@@ -281,11 +280,8 @@ def test_a_draft_changes_nothing_in_what_is_said(
 def test_one_that_hears_by_token_has_no_such_evidence(
     adapters: dict[str, Path], engine: Engine, tmp_path: Path
 ) -> None:
-    calibrate(adapters["by token"], PAIRS, engine, WordVectors())
-    lessons = Lessons.load(adapters["by token"])
-    assert lessons is not None
-    assert lessons.heard is None
-    judge = Judge(lessons, engine, "by token", WordVectors().embed_query)
+    judge = judged(adapters, engine, "by token")
+    assert judge.lessons.heard is None
     row = judge.evidence(judge.consider(ASKED, template.prompt(engine.base, ASKED)), Opening((), ()))
     told = dict(zip(EVIDENCE, row, strict=True))
     assert (told["heard near"], told["heard ahead"]) == (0, 0)
