@@ -71,7 +71,7 @@ class Status:
             return "The index for the configured embedding is held; the earlier one answers."
         if not self.missing:
             return "The index is complete."
-        rest = f"{self.missing} documents are still to be prepared for the configured embedding"
+        rest = f"Documents still to be prepared for the configured embedding: {self.missing}"
         if self.meaning:
             return f"{rest}; until then the earlier index answers."
         return (

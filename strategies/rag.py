@@ -88,9 +88,8 @@ class Rag:
     def stream(self, question: Question) -> Iterator[Event]:
         asked, found = self._looked_for(question)
         why = f"searched for {asked.query!r}" + (f", because {asked.why}" if asked.why else "")
-        yield Decision(
-            self._named, f"found {len(found)} passages", why, {"query": asked.query, "passages": shown(found)}
-        )
+        what = "found 1 passage" if len(found) == 1 else f"found {len(found)} passages"
+        yield Decision(self._named, what, why, {"query": asked.query, "passages": shown(found)})
         if not found:
             raise NoAnswer("no passage was found")
         passages = self._with_neighbours(found)

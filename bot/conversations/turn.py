@@ -201,7 +201,7 @@ def within(seconds: float, events: Iterator[Event], clock: Callable[[], float]) 
     try:
         for event in events:
             if late:  # the one before came late, and was not the last
-                raise Unavailable(f"the answer took longer than {seconds:g} seconds")
+                raise Unavailable(f"the answer took longer than {seconds:g} s")
             yield event
             late = clock() > end
     finally:

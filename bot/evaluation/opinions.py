@@ -75,7 +75,7 @@ class Opinions:
         """
         run = self._evaluations.run(run_id)
         if unknown := [name for name in (a, b) if name not in run.strategies]:
-            raise EvaluationRefused(f"{unknown[0]!r} was not asked; {', '.join(run.strategies)} were")
+            raise EvaluationRefused(f"{unknown[0]!r} was not asked; who was: {', '.join(run.strategies)}")
         if a == b:
             raise EvaluationRefused("choose two different strategies")
         a, b = sorted((a, b), key=run.strategies.index)  # the other way round it is the same pair

@@ -70,7 +70,7 @@ def told(run: Run, language: str) -> list[tuple[str, str]]:
         "set": f"{run.set_name} ({words['version'].format(n=run.set_version)})",
         "live": known.get("live", ""),
         "caches": words["cold"],
-        "machine": words["cores"].format(n=known["cores"]) if "cores" in known else "",
+        "cores": str(known.get("cores", "")),
         "index": known.get("index_version", ""),
         "release": known.get("release", ""),
         "prices": "; ".join(prices),

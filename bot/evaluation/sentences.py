@@ -9,11 +9,11 @@ Language = str
 REASONS: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "questions.promote": "Answerable questions that were asked: {n}.",
-        "questions.hold": "Answerable questions that were asked: only {n}; {least} are the least.",
+        "questions.hold": "Answerable questions that were asked: only {n}, at least {least} required.",
         "facts.promote": "Gold facts: {value} points against the live strategy (interval {low} to {high}); "
         "a loss of {margin} points would be allowed.",
         "facts.hold": "Gold facts: {value} points against the live strategy, but the interval {low} to "
-        "{high} does not rule out a loss of more than {margin} points. {n} questions were asked; about "
+        "{high} does not rule out a loss of more than {margin} points. Questions that were asked: {n}; about "
         "{needed} would show a difference of this size.",
         "facts.reject": "Gold facts: {value} points against the live strategy (interval {low} to {high}); "
         "only {margin} points may be lost.",
@@ -23,12 +23,12 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "allowed beyond that: {more}. One of them: “{example}”.",
         "refused.promote": "Questions without an answer: {value} refused, at least {bound} required.",
         "refused.hold": "Questions without an answer: {value} refused (interval {low} to {high}), "
-        "{bound} required; {n} questions cannot tell.",
+        "{bound} required; too few questions to tell: {n}.",
         "refused.reject": "Questions without an answer: only {value} refused (interval {low} to {high}), "
         "{bound} required.",
         "false_refusals.promote": "Answerable questions: {value} refused, at most {bound} allowed.",
         "false_refusals.hold": "Answerable questions: {value} refused (interval {low} to {high}), "
-        "{bound} allowed; {n} questions cannot tell.",
+        "{bound} allowed; too few questions to tell: {n}.",
         "false_refusals.reject": "Answerable questions: {value} refused (interval {low} to {high}), "
         "at most {bound} allowed.",
         "ms_p95.promote": "95 % of the answers were whole after {value} ms, {bound} ms allowed.",
@@ -41,7 +41,7 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
         "cost.reject": "An answer costs {value} (interval {low} to {high}), {bound} allowed.",
         "tag.promote": "“{tag}”: {value} points of gold facts against the live strategy.",
         "tag.hold": "“{tag}”: {value} points of gold facts against the live strategy, {margin} points may be "
-        "lost; its {n} questions cannot tell for certain (interval {low} to {high}).",
+        "lost (interval {low} to {high}); too few questions to tell for certain: {n}.",
         "tag.reject": "“{tag}”: {value} points of gold facts against the live strategy "
         "(interval {low} to {high}); {margin} points may be lost.",
         "tag_wrong.reject": "“{tag}”: answers that say something wrong: {mine}; of the live strategy: "
@@ -104,7 +104,7 @@ REASONS: Mapping[Language, Mapping[str, str]] = {
 
 REPORT: Mapping[Language, Mapping[str, str]] = {
     "en": {
-        "subtitle": "{strategies} strategies, {questions} questions, measured {when} through a customer's "
+        "subtitle": "Strategies: {strategies}. Questions: {questions}. Measured {when} through a customer's "
         "turn.",
         "decision.promote": "“{candidate}” may take the place of “{live}”",
         "decision.hold": "“{candidate}” may not take the place of “{live}” yet",
@@ -138,8 +138,8 @@ REPORT: Mapping[Language, Mapping[str, str]] = {
         "tags_about": "An average can hide a part that got worse.",
         "tag": "Tag",
         "examples": "Where they differ",
-        "examples_about": "{shown} of {all} questions that one strategy answered rightly and another did "
-        "not.",
+        "examples_about": "Questions that one strategy answered rightly and another did not: "
+        "{shown} of {all}.",
         "silent": "(no answer)",
         "right": "right",
         "not_right": "not right",
@@ -216,12 +216,11 @@ CONDITIONS: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "version": "version {n}",
         "cold": "cold: what was remembered of recent questions was forgotten before each",
-        "cores": "{n} cores",
         "price": "{name}: {prompt:g} per million tokens read, {completion:g} written",
         "about.set": "Question set",
         "about.live": "Live at the time",
         "about.caches": "Caches",
-        "about.machine": "Machine",
+        "about.cores": "Processor cores",
         "about.index": "Index version",
         "about.release": "Release",
         "about.prices": "Prices",
@@ -229,12 +228,11 @@ CONDITIONS: Mapping[Language, Mapping[str, str]] = {
     "ja": {
         "version": "第{n}版",
         "cold": "コールド（質問のたびに、最近の質問の記憶を消去）",
-        "cores": "{n}コア",
         "price": "{name}: 100万トークンあたり入力{prompt:g}、出力{completion:g}",
         "about.set": "質問セット",
         "about.live": "当時の回答方式",
         "about.caches": "キャッシュ",
-        "about.machine": "マシン",
+        "about.cores": "プロセッサーのコア数",
         "about.index": "索引の版",
         "about.release": "リリース",
         "about.prices": "料金",
@@ -247,8 +245,8 @@ MANNER: Mapping[Language, Mapping[str, str]] = {
         "language.ja": "Japanese",
         "told": "{language}: by a classifier that knows {n} answers of your desk; of the texts that it had "
         "not seen it told {accuracy} % rightly.",
-        "few": "{language}: not judged. {n} different answers of your desk are among the pairs; {least} are "
-        "the least to learn its manner from.",
+        "few": "{language}: not judged. Different answers of your desk among the pairs: {n}; to learn its "
+        "manner from, at least {least} are needed.",
         "unsure": "{language}: not judged. A classifier learned from {n} answers of your desk; of the texts "
         "that it had not seen it told {accuracy} % rightly, and of the desk's among them {recognised} %. "
         "Below {trusted} % it is not believed.",

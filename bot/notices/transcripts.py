@@ -102,4 +102,4 @@ class Transcripts:
         ):
             sent = session.scalar(sa.select(sa.func.count()).select_from(DeliveryRow).where(today, same)) or 0
             if sent >= self._mail.transcripts:
-                raise TooManyLetters(f"{sent} transcripts have been sent today")
+                raise TooManyLetters(f"transcripts that have been sent today: {sent}")

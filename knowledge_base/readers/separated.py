@@ -116,7 +116,7 @@ def too_wide(header: Sequence[str], row: Sequence[str], usual: int, separator: s
     cells = " | ".join(" ".join(cell.split()) for cell in row)
     read = cells if len(cells) <= SHOWN else f"{cells[:SHOWN]}…"
     return (
-        f"it has {len(row)} columns, and {last + 1} are expected ({', '.join(names)}): {read} "
+        f"it has {len(row)} columns instead of {last + 1} ({', '.join(names)}): {read} "
         f'– a cell with the separator in it is written "…{separator}…"'
     )
 

@@ -65,7 +65,7 @@ class Learnt(Sequence[Example]):
             if example.part == "held-out" or bare(example.text) in held_out:
                 raise HeldOutRead(f"the question {example.text!r} is held out and must not be learned from")
         if len(self) < LEAST:
-            raise TooFew(f"a router learns from at least {LEAST} open questions, and there are {len(self)}")
+            raise TooFew(f"a router learns from at least {LEAST} open questions, not from {len(self)}")
         if len(self.strategies) < 2:
             raise TooFew("a router chooses among strategies that were asked the same questions, at least two")
 

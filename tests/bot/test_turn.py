@@ -191,7 +191,7 @@ def test_an_answer_that_takes_too_long_is_cut_off() -> None:
     assert 0 < len(ended.answer.text) < 10
     assert ended.partial
     assert strategy.closed.is_set()
-    assert "longer than 5 seconds" in turn.record.error
+    assert "longer than 5 s" in turn.record.error
 
 
 def test_a_store_that_cannot_keep_the_answer_does_not_take_it_from_the_customer(

@@ -44,7 +44,7 @@ def test_the_inner_strategy_speaks_from_what_was_found_and_is_cited() -> None:
 def test_an_operator_sees_what_was_found_and_how_well() -> None:
     decision = said(Rag(MemorySearch(EVERYTHING), Scripted(*LASTS), k=2, named="manuals"), ASKED)[0]
     assert isinstance(decision, Decision)
-    assert (decision.by, decision.what) == ("manuals", "found 1 passages")
+    assert (decision.by, decision.what) == ("manuals", "found 1 passage")
     assert decision.detail["passages"][0]["id"] == "warranty"
     assert decision.detail["passages"][0]["score"] > 0
 

@@ -92,7 +92,7 @@ def test_an_adapter_is_proven_before_it_speaks_and_goes_back_with_one_click(
     spring = kotae.shelf.put(speaking(tmp_path / "spring", base, "spring"))
     summer = kotae.shelf.put(speaking(tmp_path / "summer", base, "summer", seed=1))
     page = told(admin, f"/console/adapters/{spring.hash}/promote")
-    assert "spring speaks from the next question on. Proven on 1 questions" in page
+    assert "spring speaks from the next question on. Proven on 1 question:" in page
     assert "speaks now" in page
     told(admin, f"/console/adapters/{summer.hash}/promote")
     assert f"Back to spring ({spring.hash[:8]})" in admin.opens("/console/adapters").text
@@ -101,6 +101,17 @@ def test_an_adapter_is_proven_before_it_speaks_and_goes_back_with_one_click(
     assert current is not None
     assert current.hash == spring.hash
     assert (admin.email, "promote adapter") in [(entry.who, entry.what) for entry in kotae.audit.page()]
+
+
+def test_back_from_the_first_adapter_there_is_none_and_the_page_says_so(
+    admin: Admin, kotae: Kotae, spring: Adapter
+) -> None:
+    kotae.shelf.promote(spring.hash, "ada", proven)
+    assert "Back to no adapter" in admin.opens("/console/adapters").text
+    page = told(admin, "/console/adapters/back")
+    assert "No adapter speaks any more: until one is promoted, the product model gives no answers." in page
+    assert kotae.shelf.current() is None
+    assert "Back to spring: it speaks within a second." in told(admin, "/console/adapters/back")
 
 
 def test_an_adapter_that_changes_nothing_is_refused_with_the_reason(

@@ -230,7 +230,10 @@ def test_the_desks_manner_is_judged_by_its_own_pairs_or_said_not_to_be(
     ]
     kotae.pairs.import_(BytesIO("\n".join(map(json.dumps, lines)).encode()), "desk.jsonl", by="ann")
     page = text(operator.opens(path).text)
-    assert re.search(r"English: not judged\. \d different answers of your desk .* 20 are the least", page)
+    assert re.search(
+        r"English: not judged\. Different answers of your desk among the pairs: \d; .*at least 20 are needed",
+        page,
+    )
     assert "話し方を学ぶには少なくとも20種類が必要です" in operator.opens(f"{path}/report?language=ja").text
 
 

@@ -72,7 +72,7 @@ def test_an_admin_pauses_the_new_index_goes_on_goes_back_and_gives_it_up(renamed
     kotae.jobs.drain()
     page = admin.opens("/console/documents/index").text
     assert "paused" in page
-    assert "0 of 1 documents" in page
+    assert "0 of 1" in page
     admin.uploads(("lamp.md", b"# Lamp\n\nThe lamp takes 40 watts.\n"))
     assert kotae.library.search("watts")[0].text.startswith("The lamp")
     admin.sends("/console/documents/index/go-on")

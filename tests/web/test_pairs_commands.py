@@ -52,7 +52,7 @@ def test_a_comma_outside_quotation_marks_is_told_with_its_line_and_nothing_is_ke
     for command in ("check", "import"):
         done = terminal("pairs", command, file)
         assert done.exit_code == 1
-        assert "line 2: it has 3 columns, and 2 are expected (question, answer)" in done.output
+        assert "line 2: it has 3 columns instead of 2 (question, answer)" in done.output
     assert terminal.json("pairs", "list")["total"] == 0
 
 

@@ -93,7 +93,7 @@ def test_a_row_with_too_many_columns_is_named_with_what_is_expected_and_left_out
 ) -> None:
     sheet = "question,answer\nHow long, in months?,24\nHow hot?,95 °C.\n".encode()
     report = chooses(admin, sheet, "faq.csv").text
-    assert "it has 3 columns, and 2 are expected (question, answer): How long | in months? | 24" in report
+    assert "it has 3 columns instead of 2 (question, answer): How long | in months? | 24" in report
     assert "line 2" in report
     assert "Keep 1 of the pairs, leave 1 line out" in report
     keeps(admin, sheet, "faq.csv")
@@ -161,16 +161,16 @@ def test_a_file_beyond_the_limit_is_refused(admin: Admin, monkeypatch: pytest.Mo
 
 
 def test_pairs_are_found_by_words_language_tag_and_part(filled: Admin, kotae: Kotae) -> None:
-    assert "4 of 4 pairs, about 3 facts" in filled.opens("/console/pairs").text
+    assert "Pairs: 4 of 4, facts: about 3" in filled.opens("/console/pairs").text
     found = filled.opens("/console/pairs?q=volume").text
     assert "What is the volume of the kettle?" in found
     assert "Which colours" not in found
     assert "何色" in filled.opens("/console/pairs?written=ja").text
-    assert "2 of 4 pairs" in filled.opens("/console/pairs?tag=tank").text
+    assert "Pairs: 2 of 4" in filled.opens("/console/pairs?tag=tank").text
     for part in ("train", "held-out"):
         total = kotae.pairs.list(split=part).total
         page = filled.opens(f"/console/pairs?part={part}").text
-        assert (f"{total} of 4 pairs" if total else "No pair matches.") in page
+        assert (f"Pairs: {total} of 4" if total else "No pair matches.") in page
     assert "No pair matches." in filled.opens("/console/pairs?q=unheard").text
 
 
@@ -222,7 +222,7 @@ def test_a_pair_shows_the_other_wordings_of_its_question_and_no_hash(filled: Adm
     wordings = f"/console/pairs?of={first.id}"
     assert wordings in whole
     assert first.pair.fact not in page + whole
-    assert "2 of 4 pairs" in filled.opens(wordings).text
+    assert "Pairs: 2 of 4" in filled.opens(wordings).text
 
 
 def test_another_wording_is_added_from_a_pair_and_stays_with_it(filled: Admin, kotae: Kotae) -> None:

@@ -13,6 +13,7 @@ from flask import abort, flash, redirect, render_template, request, send_file, u
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_login import current_user
 
 from bot.teaching.trial import ask_everybody
@@ -147,7 +148,12 @@ def adapter_back() -> ResponseReturnValue:
     except ShelfError as refused:
         flash(_("Could not go back: %(why)s.", why=told(refused)), "warning")
     else:
-        flash(_("Back to %(name)s: it speaks within a second.", name=name_of(change.hash)), "success")
+        back = (
+            _("Back to %(name)s: it speaks within a second.", name=kotae().shelf.get(change.hash).name)
+            if change.hash
+            else _("No adapter speaks any more: until one is promoted, the product model gives no answers.")
+        )
+        flash(back, "success")
     return redirect(url_for("admin.adapters"))
 
 
@@ -213,11 +219,13 @@ def remove_adapter(adapter: str) -> ResponseReturnValue:
 def verdict(shown: Adapter, proof: Proof) -> str:
     """What was proven, in a sentence."""
     return str(
-        _(
-            "%(name)s speaks from the next question on. Proven on %(n)s questions: it answers as it did in "
+        ngettext(
+            "%(name)s speaks from the next question on. Proven on %(num)s question: it answers as it did in "
             "training (%(apart)s nats a token apart) and not as the base does (up to %(changed)s nats).",
+            "%(name)s speaks from the next question on. Proven on %(num)s questions: it answers as it did in "
+            "training (%(apart)s nats a token apart) and not as the base does (up to %(changed)s nats).",
+            round(proof.figures.get("canaries", 0)),
             name=shown.name,
-            n=f"{proof.figures.get('canaries', 0):.0f}",
             apart=f"{proof.figures.get('apart', 0):.4f}",
             changed=f"{proof.figures.get('changed', 0):.1f}",
         )
@@ -270,10 +278,6 @@ def turns(found: Iterable[Adapter]) -> list[Turn]:
         )
         for c in kotae().shelf.history(20)
     ]
-
-
-def name_of(hash: str) -> str:  # noqa: A002
-    return kotae().shelf.get(hash).name if hash else nobody()
 
 
 def nobody() -> str:

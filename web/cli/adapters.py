@@ -119,7 +119,7 @@ def back(installation: Installation) -> None:
     with installation.open() as kotae:
         change = kotae.shelf.back(somebody())
         names = {one.hash: one.name for one in kotae.shelf.all()}
-    before = names.get(change.previous, change.previous[:8])
+    before = names.get(change.previous, change.previous[:8]) or "none"
     speaks = f"{names[change.hash]} speaks again" if change.hash else "No adapter speaks now"
     installation.show(change.model_dump(), f"{speaks} (before: {before}).")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from web.cli.progress import meter
-from web.cli.shell import Group, Installation, here, somebody, table
+from web.cli.shell import Group, Installation, counted, here, somebody, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,7 @@ def export(installation: Installation, /, to: Path, form: Form, text: str, **fil
                 file.write(line)
                 lines += 1
     lines -= form == "csv"
-    installation.show({"file": str(to), "answers": lines}, f"{lines} answers are in {to}.")
+    installation.show({"file": str(to), "answers": lines}, f"{to} holds {counted(lines, 'answer')}.")
 
 
 @conversations.command()
@@ -107,12 +107,12 @@ def erase(installation: Installation, conversation_id: str, alone: bool, yes: bo
         ids = kotae.erasure.of_the_same_customer(conversation_id)
         ids = [conversation_id] if alone else ids
         if not yes:
-            click.confirm(f"Forget {len(ids)} conversations for good?", abort=True, err=True)
+            click.confirm(f"Forget {counted(len(ids), 'conversation')} for good?", abort=True, err=True)
         erased = kotae.erasure.erase(ids, by=somebody())
     told = (
-        f"Forgotten: {len(erased.conversations)} conversations with {erased.messages} messages, "
-        f"{erased.candidates} candidates, {erased.pairs} pairs, "
-        f"{erased.questions} questions of question sets."
+        f"Forgotten: {counted(len(erased.conversations), 'conversation')} with "
+        f"{counted(erased.messages, 'message')}, {counted(erased.candidates, 'candidate')}, "
+        f"{counted(erased.pairs, 'pair')}, {counted(erased.questions, 'question')} of question sets."
     )
     if erased.adapters:
         told += f"\nTo be trained anew, and removed: {', '.join(erased.adapters)}"
@@ -142,9 +142,9 @@ def run(installation: Installation, dry_run: bool) -> None:
 
                 told = kotae.retention.run(somebody(), moved)
     did = "would be taken" if dry_run else "were taken"
-    of = f"{told.messages} messages in {told.conversations} conversations"
+    of = f"{counted(told.messages, 'message')} in {counted(told.conversations, 'conversation')}"
     text = (
-        f"The words of {of} {did}: older than {days} days."
+        f"The words of {of} {did}: older than {counted(days, 'day')}."
         if told.before
         else "Words are kept for good: retention.days is 0."
     )

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import click
 
-from web.cli.shell import CANNOT_BEGIN, Group, Installation, Sentence, here
+from web.cli.shell import CANNOT_BEGIN, Group, Installation, Sentence, counted, here
 
 
 @click.group(cls=Group)
@@ -61,4 +61,4 @@ def copy(installation: Installation) -> None:
         target.dispose()
         owner.give_back()
     where = target.url.render_as_string(hide_password=True)
-    installation.show({"database": where, "rows": rows}, f"{where} holds all of it: {rows} rows.")
+    installation.show({"database": where, "rows": rows}, f"{where} holds all of it: {counted(rows, 'row')}.")

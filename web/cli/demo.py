@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from web.cli.documents import add_files, files_in, is_live
-from web.cli.shell import FAILED, Command, Installation, here, somebody
+from web.cli.shell import FAILED, Command, Installation, counted, here, somebody
 
 if TYPE_CHECKING:
     from bot.kotae import Kotae
@@ -32,7 +32,7 @@ def demo(installation: Installation) -> None:
         add_questions(kotae)
         added = add_files(kotae, list(files_in([FOLDER])))
     failed = [f"{one.name}: {one.error}" for one in added if not is_live(one)]
-    text = "\n".join([f"The demo is ready: {len(added) - len(failed)} documents.", *failed])
+    text = "\n".join([f"The demo is ready: {counted(len(added) - len(failed), 'document')}.", *failed])
     installation.show({"documents": len(added), "failed": len(failed)}, text)
     if failed:
         raise click.exceptions.Exit(FAILED)

@@ -14,7 +14,7 @@ import click
 from web.cli import waiting
 from web.cli.documents import LOOK_AGAIN_SECONDS, own
 from web.cli.progress import meter
-from web.cli.shell import Command, Installation, Sentence, here, somebody, table
+from web.cli.shell import Command, Installation, Sentence, counted, here, somebody, table
 
 if TYPE_CHECKING:
     from bot.evaluation.decision import Decision
@@ -132,7 +132,7 @@ def waited(kotae: Kotae, run: Run) -> Run:
         return run
     except KeyboardInterrupt:
         run = kotae.evaluations.cancel(run.id, by=somebody())
-        raise Sentence(f"cancelled; {run.kept} answers are kept.\n{_go_on(run)}") from None
+        raise Sentence(f"cancelled; answers that are kept: {run.kept}.\n{_go_on(run)}") from None
     finally:
         if worker.ident is not None:
             worker.join()
@@ -186,10 +186,11 @@ def as_text(
     from bot.evaluation.results import of_manner
 
     run = result.run
-    yield f"{run.set_name}, version {run.set_version}: {len(result.questions)} questions · {run.id[:8]}"
+    asked = counted(len(result.questions), "question")
+    yield f"{run.set_name}, version {run.set_version}: {asked} · {run.id[:8]}"
     failed = sum(bool(one.error) for each in result.answers.values() for one in each.values())
     if failed:
-        yield f"{failed} answers failed; kotae evaluate --json tells why."
+        yield f"{counted(failed, 'answer')} failed; kotae evaluate --json tells why."
     yield ""
     yield table([row for row in rows(result) if row], ("", *run.strategies))
     yield from (f"\n{line}" for line in told_apart(result))
@@ -260,7 +261,7 @@ def told_apart(result: Result) -> Iterator[str]:
         if each.metric != "facts" or not each.n:
             continue
         if each.equal:
-            more = f"; some {each.needed:,} questions would tell" if each.needed else ""
+            more = f"; some {counted(each.needed, 'question')} would tell" if each.needed else ""
             yield f"{each.a} and {each.b} cannot be told apart by gold facts (n {each.n}){more}."
         else:
             better, worse = (each.a, each.b) if each.value > 0 else (each.b, each.a)

@@ -9,7 +9,7 @@ import click
 
 from web.cli.documents import own, wait_for_job
 from web.cli.progress import meter
-from web.cli.shell import Group, Installation, here, somebody
+from web.cli.shell import Group, Installation, counted, here, somebody
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,8 @@ def status(installation: Installation) -> None:
     """What answers, what is configured, and what is missing."""
     with installation.open() as kotae:
         found = kotae.library.status()
-    installation.show(asdict(found), f"{found.sentence} ({found.edition}, {found.documents} documents)")
+    documents = counted(found.documents, "document")
+    installation.show(asdict(found), f"{found.sentence} ({found.edition}, {documents})")
 
 
 @index.command()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from web.cli.progress import meter
-from web.cli.shell import FAILED, Group, Installation, Sentence, here, somebody, table
+from web.cli.shell import FAILED, Group, Installation, Sentence, counted, here, somebody, table
 
 if TYPE_CHECKING:
     from bot.kotae import Kotae
@@ -70,7 +70,7 @@ def import_file(installation: Installation, file: Path, despite_faults: bool, ke
             faults = "\n".join(findings(preview))
             raise Sentence(f"nothing was kept; mend these lines, or say --despite-faults:\n{faults}")
         kept = kotae.pairs.keep(preview, by=somebody(), despite_faults=despite_faults)
-    done = f"{kept.added} pairs are new, {preview.known} were here already."
+    done = f"New pairs: {kept.added}. Here already: {preview.known}."
     result = {**as_object(preview), "added": kept.added, "changed": kept.changed}
     installation.show(result, f"{as_text(preview)}\n{done}")
 
@@ -122,7 +122,7 @@ def export(installation: Installation, to: Path, form: Format) -> None:
             return
         with to.open("wb") as file:
             count = kotae.pairs.export(file, form)
-    installation.show({"file": str(to), "pairs": count}, f"{count} pairs are in {to}.")
+    installation.show({"file": str(to), "pairs": count}, f"{to} holds {counted(count, 'pair')}.")
 
 
 def looked_at(kotae: Kotae, file: Path, keep: Collection[str] = ()) -> Preview:
@@ -145,7 +145,7 @@ def as_object(preview: Preview) -> dict[str, Any]:
 
 
 def as_text(preview: Preview) -> str:
-    return "\n".join([*findings(preview), *counted(preview)])
+    return "\n".join([*findings(preview), *summed_up(preview)])
 
 
 def findings(preview: Preview) -> Iterator[str]:
@@ -163,12 +163,13 @@ def findings(preview: Preview) -> Iterator[str]:
             yield f"  … and {len(all_of_it) - TOLD} more like this (--json tells all)"
 
 
-def counted(preview: Preview) -> Iterator[str]:
+def summed_up(preview: Preview) -> Iterator[str]:
     report = preview.report
     languages = ", ".join(f"{code} {count}" for code, count in report.languages.items())
     parts = ", ".join(f"{part} {count}" for part, count in report.parts.items())
     taken = ", ".join(f"{kind} {count}" for kind, count in report.redacted.items())
-    yield f"{len(report.pairs)} pairs in {preview.name}; the desk has {report.facts} facts with them"
+    pairs, facts = counted(len(report.pairs), "pair"), counted(report.facts, "fact")
+    yield f"{pairs} in {preview.name}; with them the desk has {facts}"
     yield f"{languages or 'no language'}; {parts}"
     if taken:
         yield f"taken out: {taken}"

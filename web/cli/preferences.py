@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from web.cli.pairs import shortened
-from web.cli.shell import Group, Installation, Sentence, here, somebody, table
+from web.cli.shell import Group, Installation, Sentence, counted, here, somebody, table
 from web.cli.train import WithRecipe, checked, told_of, waited
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def export(installation: Installation, to: Path) -> None:
             return
         with to.open("wb") as file:
             count = kotae.preferences.export(file)
-    installation.show({"file": str(to), "preferences": count}, f"{count} preferences are in {to}.")
+    installation.show({"file": str(to), "preferences": count}, f"{to} holds {counted(count, 'preference')}.")
 
 
 @preferences.command(cls=WithRecipe)

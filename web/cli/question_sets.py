@@ -12,7 +12,7 @@ import click
 
 from web.cli.pairs import shortened
 from web.cli.progress import bar
-from web.cli.shell import FAILED, Group, Installation, Sentence, here, somebody, table
+from web.cli.shell import FAILED, Group, Installation, Sentence, counted, here, somebody, table
 from web.cli.waiting import waited
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def show(installation: Installation, name: str, version: int | None, count: int)
     rest = len(found.questions) - len(rows)
     text = "\n".join(
         [
-            f"{found.name}, version {found.version}: {len(found.questions)} questions",
+            f"{found.name}, version {found.version}: {counted(len(found.questions), 'question')}",
             *(f"  {one.number}  {one.at:%Y-%m-%d %H:%M}  {one.by}  {one.note}" for one in versions[:10]),
             "",
             table(rows, ("id", "part", "language", "question", "facts")),
@@ -110,7 +110,7 @@ def export(installation: Installation, name: str, to: Path, form: Format, versio
             return
         with to.open("wb") as file:
             count = kotae.question_sets.export(name, file, form, version)
-    installation.show({"file": str(to), "questions": count}, f"{count} questions are in {to}.")
+    installation.show({"file": str(to), "questions": count}, f"{to} holds {counted(count, 'question')}.")
 
 
 @questions.command()
@@ -149,7 +149,7 @@ def draft(
         waited(kotae, job, "drafted")
         made = kotae.drafts.made(job)
         waiting = kotae.drafts.list(found.id, limit=1).total
-    head = f"{len(made)} drafted; {waiting} wait for a person: kotae questions drafts {name}"
+    head = f"Drafted: {len(made)}. Waiting for a person: {waiting}. kotae questions drafts {name}"
     installation.show([draft_object(one) for one in made], "\n".join([*draft_lines(made), head]))
 
 
@@ -177,7 +177,7 @@ def accept(installation: Installation, ids: tuple[str, ...], held_out: bool) -> 
     with installation.open() as kotae:
         entry = {"part": "held-out"} if held_out else {}
         kept = [kotae.drafts.accept(whole_draft(kotae, each), by=somebody(), entry=entry) for each in ids]
-    installation.show(_as_object(tuple(kept)), f"{len(kept)} are questions now.")
+    installation.show(_as_object(tuple(kept)), f"Put into their set: {counted(len(kept), 'question')}.")
 
 
 @questions.command()
@@ -187,7 +187,7 @@ def drop(installation: Installation, ids: tuple[str, ...]) -> None:
     """Let drafts go, by their ids; they are not drafted again."""
     with installation.open() as kotae:
         gone = [kotae.drafts.drop(whole_draft(kotae, each), by=somebody()) for each in ids]
-    installation.show([draft_object(one) for one in gone], f"{len(gone)} are dropped.")
+    installation.show([draft_object(one) for one in gone], f"Dropped: {counted(len(gone), 'draft')}.")
 
 
 @questions.command()
@@ -229,9 +229,8 @@ def remove(installation: Installation, name: str, yes: bool) -> None:
     with installation.open() as kotae:
         found = kotae.question_sets.get(name)
         asked = len(kotae.evaluations.runs(1000, name))
-        if not yes and not click.confirm(
-            f"Delete {found.name!r}: {len(found.questions)} questions, {asked} evaluations?", err=True
-        ):
+        lost = f"{counted(len(found.questions), 'question')}, {counted(asked, 'evaluation')}"
+        if not yes and not click.confirm(f"Delete {found.name!r}: {lost}?", err=True):
             raise Sentence("nothing was deleted")
         kotae.question_sets.remove(name, by=somebody())
     installation.show(
@@ -257,7 +256,7 @@ def repeated(found: Repeats) -> Iterator[str]:
         return
     wrong = f"{len(found.wrong)} of them with the answer to another question"
     shares = f"{100 * found.false.value:.1f} % (at most {100 * found.false.high:.1f} %)"
-    yield f"Of {found.asked} questions {found.again} were answered from the cache, {wrong}: {shares}."
+    yield f"Of {counted(found.asked, 'question')} the cache answered {found.again}, {wrong}: {shares}."
     yield from (f"  {question!r} as {before!r}" for question, before in found.wrong)
     verdict = "The cache may be used" if found.passes else "The cache should not be used"
     yield f"{verdict}: at most {100 * PASSES:g} % are allowed."

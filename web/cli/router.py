@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from web.cli.evaluate import whole_id
-from web.cli.shell import Group, Installation, Sentence, here, somebody, table
+from web.cli.shell import Group, Installation, Sentence, counted, here, somebody, table
 from web.cli.waiting import waited
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def in_words(standing: Standing) -> str:
     rows.append(("", "whoever always knew", "", right(standing, standing.knowing), ""))
     limit = "as is best" if routing.budget is None else f"{routing.budget:g} {unit} on average"
     lines = [
-        f"learned from {standing.questions} questions ({head.source}), {head.learned_from[:16]}",
+        f"learned from {counted(standing.questions, 'question')} ({head.source}), {head.learned_from[:16]}",
         f"may spend {limit}",
         *([f"does not choose: {routing.fault}"] if routing.fault else []),
         *(["even the cheapest strategy spends more"] if routing.plan and not routing.plan.within else []),

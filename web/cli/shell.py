@@ -73,6 +73,11 @@ def to_json(result: Any) -> str:
     return text
 
 
+def counted(number: int, one: str) -> str:
+    """`1 pair`, `2 pairs`."""
+    return f"{number:,} {one if number == 1 else one + 's'}"
+
+
 def table(rows: Sequence[Sequence[object]], heads: Sequence[str]) -> str:
     """Columns for people; Japanese letters are two wide."""
     cells = [list(heads), *[[str(cell) for cell in row] for row in rows]]

@@ -15,6 +15,7 @@ from flask import Response, abort, flash, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_login import current_user
 from markupsafe import Markup
 
@@ -81,7 +82,9 @@ class Shown:
     def told(self) -> str:
         """How far it is, in a line."""
         step = STEPS.get(self.run.job.step, self.run.job.step)
-        counted = _("%(n)s of %(total)s answers", n=self.run.kept, total=self.run.wanted)
+        counted = ngettext(
+            "%(n)s of %(num)s answer", "%(n)s of %(num)s answers", self.run.wanted, n=self.run.kept
+        )
         return f"{step} · {counted}" if step else str(counted)
 
 

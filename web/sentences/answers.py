@@ -3,6 +3,7 @@
 from web.sentences.marking import _l
 
 SENTENCES = (
+    _l("found 1 passage"),
     _l("found %(count)s passages"),
     _l("searched for '%(query)s'"),
     _l("no passage was found"),
@@ -94,7 +95,7 @@ SENTENCES = (
     _l("strategies refer to each other in a circle: %(circle)s"),
     _l("strategy '%(name)s' does not warm up: %(why)s"),
     _l("strategy '%(name)s' returned no text"),
-    _l("the answer took longer than %(seconds)s seconds"),
+    _l("the answer took longer than %(seconds)s s"),
     _l("'%(name)s' was chosen and cannot speak here, '%(other)s' goes on: %(why)s"),
     _l("'%(name)s' was chosen and cannot speak here: %(why)s"),
     _l("%(where)s is a %(kind)s, not a LangChain Runnable"),

@@ -3,7 +3,7 @@
 from web.sentences.marking import _l
 
 SENTENCES = (
-    _l("a router learns from at least %(least)s open questions, and there are %(count)s"),
+    _l("a router learns from at least %(least)s open questions, not from %(count)s"),
     _l("a router chooses among strategies that were asked the same questions, at least two"),
     _l("what was learned cannot be read from '%(file)s' (%(why)s); train the router again"),
     _l("no finished evaluation of '%(name)s' asked all of %(of)s; evaluate them on that set first"),
@@ -47,7 +47,7 @@ SENTENCES = (
     _l("its quotation marks or separators are broken (%(why)s)"),
     _l('its quotation marks are broken: a cell with one inside is written "…""…"'),
     _l(
-        "it has %(n)s columns, and %(expected)s are expected (%(names)s): %(read)s "
+        "it has %(n)s columns instead of %(expected)s (%(names)s): %(read)s "
         '– a cell with the separator in it is written "…%(separator)s…"'
     ),
     _l(
@@ -119,14 +119,14 @@ SENTENCES = (
         "no chat model is configured that could do it; name an `llm` strategy, or a server and its "
         "model, in [helper] of kotae.toml"
     ),
-    _l("'%(name)s' was not asked; %(names)s were"),
+    _l("'%(name)s' was not asked; who was: %(names)s"),
     _l("choose two different strategies"),
     _l("there is no question that both '%(a)s' and '%(b)s' have answered"),
     _l("a model is %(state)s to read other answers; wait until it has, or cancel it"),
     _l("there is no webhook '%(name)s'; webhooks: %(known)s"),
     _l("no webhook '%(name)s' is configured any more"),
     _l("no mail is sent to customers here"),
-    _l("%(count)s transcripts have been sent today"),
+    _l("transcripts that have been sent today: %(count)s"),
     _l("nobody has answered in this conversation yet"),
     _l("queued"),
     _l("running"),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from string import Formatter
 from typing import Any
 
 import pytest
 
 from bot.evaluation.decision import Decision, Rules, decide
 from bot.evaluation.metrics import Verdict, judge_all
-from bot.evaluation.sentences import REASONS
+from bot.evaluation.sentences import CONDITIONS, MANNER, REASONS, REPORT
 from bot.evaluation.values import Answered, AskedQuestion
 from tests.bot.evaluation.answers import desk, right, said, silent
 
@@ -237,3 +239,9 @@ def test_every_reason_is_a_sentence_in_both_languages() -> None:
             assert reason.say("ja") != reason.say("en")
             assert "{" not in reason.say("ja") + reason.say("en")
     assert decided(candidate).reasons[0].say("de") == decided(candidate).reasons[0].say("en")
+
+
+def test_what_is_there_once_is_spoken_of_as_one() -> None:
+    for sentence in (one for words in (REASONS, REPORT, MANNER, CONDITIONS) for one in words["en"].values()):
+        told = sentence.format_map({name: 1 for _, name, _, _ in Formatter().parse(sentence) if name})
+        assert not re.search(r"(?<!least )\b1 (questions|strategies|cores|are|were)\b", told), told

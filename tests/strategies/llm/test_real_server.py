@@ -59,7 +59,7 @@ def test_it_streams_and_counts(llm: Llm) -> None:
 def test_documents_are_answered_through_it(llm: Llm) -> None:
     answer = collect(Rag(MemorySearch(EVERYTHING), llm).stream(ASKED))
     assert answer.text
-    assert answer.decisions[0].what == "found 1 passages"
+    assert answer.decisions[0].what == "found 1 passage"
 
 
 def test_a_customer_who_leaves_does_not_keep_it_busy(server: str, tiny_model: Path) -> None:

@@ -31,7 +31,7 @@ def test_nor_does_its_wording_by_another_way() -> None:
 
 
 def test_too_little_to_learn_from_is_refused_in_a_sentence() -> None:
-    with pytest.raises(TooFew, match="at least 30 open questions, and there are 10"):
+    with pytest.raises(TooFew, match="at least 30 open questions, not from 10"):
         Learnt(examples(10))
     alone = [Example(f"question {n}", {"manuals": Attempt(True)}) for n in range(40)]
     with pytest.raises(TooFew, match="at least two"):

@@ -180,7 +180,7 @@ def test_a_row_that_a_comma_has_cut_is_named_with_what_was_read_and_what_is_expe
     sheet = file("question,answer", "How long, in months?,24", '"How long, in years?",2', "How hot?,95 °C.")
     reading = read_lines(sheet, "faq.csv")
     assert [str(fault) for fault in reading.faults] == [
-        "line 2: it has 3 columns, and 2 are expected (question, answer): How long | in months? | 24 "
+        "line 2: it has 3 columns instead of 2 (question, answer): How long | in months? | 24 "
         '– a cell with the separator in it is written "…,…"'
     ]
     assert [pair.question for pair in reading.pairs] == ["How long, in years?", "How hot?"]
