@@ -1,35 +1,20 @@
-"""Markdown that customers, documents and models wrote, as HTML that is safe on a page of ours."""
+"""Answers as they are read in the console: rendered, compared with each other, and in a line."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
 from html import unescape
 from itertools import groupby
 from operator import itemgetter
 
 from flask import Flask
-from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
+from bot.conversations.markdown import line, rendered
 from bot.evaluation.differing import Piece, marked
 
 TAG = re.compile(r"(<[^>]*>)")
-EMPTY_HEADING = re.compile(r"<th([^>]*)></th>")
-
-
-@cache
-def _renderer() -> MarkdownIt:
-    """Markup in the text stays text, an image is not loaded, and a link leads to http(s) or mail alone."""
-    return MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table").disable("image")
-
-
-def rendered(text: str) -> Markup:
-    """The text as HTML. The empty corner of a table heads nothing; a wide table is scrolled by keyboard."""
-    html = EMPTY_HEADING.sub(r"<td\1></td>", _renderer().render(text))
-    html = html.replace("<table>", '<table tabindex="0">')
-    return Markup(html)  # noqa: S704 - the renderer escapes whatever it did not write itself
 
 
 def compared(one: str, other: str) -> tuple[Markup, Markup]:
@@ -48,7 +33,7 @@ def _with_marks(html: str, pieces: Sequence[Piece]) -> Iterator[Markup]:
     differ = (piece.differs for piece in pieces for _ in piece.text)
     for part in TAG.split(html):
         if TAG.fullmatch(part):
-            yield Markup(part)  # noqa: S704 - the renderer's own
+            yield Markup(part)  # noqa: S704 - the reader's own
             continue
         for differs, letters in groupby(zip(unescape(part), differ, strict=False), key=itemgetter(1)):
             said = "".join(letter for letter, _ in letters)
@@ -62,7 +47,7 @@ def plain(text: str) -> str:
 
 def said(text: str) -> str:
     """The words of one line, without the marks among them."""
-    return Markup(_renderer().renderInline(text)).striptags()  # noqa: S704 - as above; no tag is left of it
+    return line(text).striptags()
 
 
 def teach(app: Flask) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from bot.conversations.markdown import beginning, rendered
 from bot.evaluation.decision import Decision
 from bot.evaluation.judging import Preferences
 from bot.evaluation.metrics import BY_NAME, METRICS, Metric, Verdict
@@ -25,7 +26,7 @@ PRICES = ("cost", "prompt_tokens")  # the first that was measured
 LATENCY = "ms"
 OF_TAGS = ("facts", "wrong", "refused")
 EXAMPLES = 20
-CHARACTERS = 600  # of an answer among the examples
+CHARACTERS = 600  # of an answer among the examples, about
 
 
 def report(
@@ -180,7 +181,9 @@ def _evenly(differing: Sequence[AskedQuestion]) -> Iterator[AskedQuestion]:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= CHARACTERS else text[:CHARACTERS].rstrip() + " …"
+    """The answer as it is read, in HTML; of a long one its beginning."""
+    told = beginning(text, CHARACTERS)
+    return rendered(told if told == text else f"{told}\n\n…")
 
 
 def _safe(drawing: str) -> Any:

@@ -273,6 +273,24 @@ def test_a_question_is_followed_down_to_the_passages_that_were_read(
     assert operator.opens(f"{path}/answers/nothing").status_code == 404
 
 
+def test_what_was_said_before_a_question_is_read_as_the_customer_read_it(
+    operator: Operator, kotae: Kotae
+) -> None:
+    before = [
+        {"role": "customer", "text": "Is it **red**?"},
+        {"role": "bot", "text": "It comes in\n\n- **black**\n- white"},
+    ]
+    entry = {"id": "else", "question": "And what else?", "facts": [["green"]], "history": before}
+    sent = operator.sends("/console/compare/sets", file=file(entry), name="before")
+    begun = operator.sends(
+        "/console/compare", set=sent.location.rsplit("/", 1)[1], strategies=["manuals", "parrot"]
+    )
+    kotae.jobs.drain()
+    page = operator.opens(f"{begun.location}/answers/else").text
+    assert "Is it **red**?" in page
+    assert "<li><strong>black</strong></li>" in page
+
+
 def test_the_report_is_one_page_that_loads_and_runs_nothing(
     operator: Operator, compares: Callable[..., str]
 ) -> None:

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
+from bot.conversations.markdown import rendered
 from bot.evaluation.metrics import Verdict
 from bot.evaluation.opinions import Thought
 from bot.evaluation.plot import plainly
@@ -18,7 +19,7 @@ from bot.evaluation.runs import Run
 from bot.evaluation.values import Answered, AskedQuestion
 from web.auth import requires
 from web.current import kotae
-from web.markdown import compared, rendered
+from web.markdown import compared
 from web.operator import bp
 from web.operator.compare import known
 from web.operator.quotes import quotes

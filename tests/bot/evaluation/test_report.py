@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from xml.etree import ElementTree
 
@@ -80,6 +81,24 @@ def test_everything_is_on_it() -> None:
 def test_what_was_answered_is_text_and_no_markup() -> None:
     assert "&lt;b&gt;now&lt;/b&gt;" in page()
     assert "<b>now</b>" not in page()
+
+
+def test_answers_are_read_without_their_marks_and_a_long_one_ends_between_two_paragraphs() -> None:
+    steps = "Hold **Brew** down:\n\n1. press it,\n2. wait."
+    long = f"{steps}\n\n**{'word ' * 200}end**"
+    html = page(answers=[replace(one, text=long) for one in answers()])
+    assert "<p>Hold <strong>Brew</strong> down:</p>" in html
+    assert "<li>press it,</li>" in html
+    assert "</ol>\n<p>…</p>" in html
+    assert "**" not in html
+    assert "word word" not in html
+
+
+def test_a_paragraph_that_is_long_alone_is_shown_whole() -> None:
+    long = "word " * 200 + "**end**"
+    html = page(answers=[replace(one, text=f"{long}\n\nMore.") for one in answers()])
+    assert "<strong>end</strong></p>" in html
+    assert "More." not in html
 
 
 def test_a_japanese_page_speaks_japanese_throughout() -> None:
