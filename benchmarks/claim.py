@@ -9,9 +9,10 @@ adapter on the demo's pairs, or takes one (`--adapter FOLDER`), and asks every s
     changed    what a new version of the manuals says differently since the training
     foreign    what nobody answers
 
-Where there is no pretrained chat model, RAG with one is measured as far as it can be known without it: its
-prompt is made and counted, the passages in it either hold the fact or not (no reader says more than it read),
-and a model of random weights (`benchmarks.stand_in`) shows how long such a prompt takes here.
+With `--chat MODEL` (a folder, a GGUF file or a name of the hub) RAG with that chat model is asked as well, as
+`written`. Without one it is measured as far as it can be known: its prompt is made and counted, the passages
+in it either hold the fact or not (no reader says more than it read), and a model of random weights
+(`benchmarks.stand_in`) shows how long such a prompt takes here.
 
 docs/rag-or-fine-tuning.md explains the figures. They are written to `--out`: as JSON, as plots, and as a page
 in English and Japanese.
@@ -53,7 +54,8 @@ from strategies.lora.bases.model import SHIPPED, load
 
 OUT = Path("build/claim")
 RAG_PASSAGES = 6  # what `rag` finds where nothing else is configured
-WRITTEN = 48  # tokens of an answer, as the desk's are long; the stand-in stops there
+WRITTEN = 48  # tokens of an answer, as the desk's are long; the stand-in stops there …
+LONGEST = 96  # … and a chat model here
 TIMED = 8  # questions that the stand-in answers
 KINDS = ("known", "untaught", "changed", "foreign")
 Told = dict[str, Figure | float]
@@ -70,13 +72,13 @@ class Prices:
     completion: float
 
 
-def configured(prices: Prices, chat: Path, reader: str) -> dict[str, str]:
+def configured(prices: Prices, chat: str, longest: int, reader: str) -> dict[str, str]:
     """What kotae.toml does not say, as the environment does: `written` is RAG with a chat model, `chat` that
     model alone.
     """
     strategies: dict[str, dict[str, Any]] = {
         **({"reader": {"use": "lora", "adapter": reader}, "both": {"inner": "reader"}} if reader else {}),
-        "chat": {"use": "llm", "model": str(chat), "max_tokens": WRITTEN, "first_token_seconds": 600},
+        "chat": {"use": "llm", "model": chat, "max_tokens": longest, "first_token_seconds": 600},
         "written": {"use": "rag", "inner": "chat", "k": RAG_PASSAGES},
     }
     told = {
@@ -363,14 +365,16 @@ def measure(options: argparse.Namespace) -> None:
     def count(text: str) -> int:
         return len(base.reader(text, verbose=False)["input_ids"])
 
+    strategies = (*STRATEGIES, "written") if options.chat else STRATEGIES
     with tempfile.TemporaryDirectory() as folder:
-        shape = stand_in.SHAPES.get(options.shape)
-        chat = stand_in.make(Path(folder) / "chat", shape, base) if shape else Path(folder)
+        shape = None if options.chat else stand_in.SHAPES.get(options.shape)
+        chat = str(stand_in.make(Path(folder) / "chat", shape, base)) if shape else options.chat or folder
+        longest = LONGEST if options.chat else WRITTEN
         reader = (
             json.loads((options.reader / "card.json").read_text("utf-8"))["name"] if options.reader else ""
         )
         with (
-            environment(configured(prices, chat, reader)),
+            environment(configured(prices, chat, longest, reader)),
             desk("", options.adapter, also=[options.reader] if options.reader else []) as installed,
         ):
             kotae = installed.kotae
@@ -378,20 +382,21 @@ def measure(options: argparse.Namespace) -> None:
             asked = {"known": known(), "untaught": untaught(), "foreign": foreign()}
             asked = {name: some(each, options.limit) for name, each in asked.items()}
             answers = [
-                answer for name, each in asked.items() for answer in ask(kotae, each, STRATEGIES, name)
+                answer for name, each in asked.items() for answer in ask(kotae, each, strategies, name)
             ]
             rag = with_a_chat_model(
                 kotae, {name: asked[name] for name in ("known", "untaught")}, prices, count
             )
-            slow = timed(kotae, some(asked["known"], TIMED)) if shape else {}
+            slow = timed(kotae, some(asked["known"], TIMED)) if shape or options.chat else {}
             made = changes(kotae)
             update(kotae, made)
             asked["changed"] = some(changed(made), options.limit)
-            answers += ask(kotae, asked["changed"], STRATEGIES, "changed")
+            answers += ask(kotae, asked["changed"], strategies, "changed")
             rag["changed"] = with_a_chat_model(kotae, {"changed": asked["changed"]}, prices, count)["changed"]
             all_asked = [one for each in asked.values() for one in each]
             verdicts = judge_all(all_asked, answers, embedder=kotae.library.embedder, manner=spoken)
             adapter = kotae.shelf.get("current")
+    of = f"{shape.about}, weights at random" if shape else Path(options.chat).name
     more: dict[str, float | str] = {
         "adapter": adapter.called,
         "adapter that reads, in `both`": reader or "the same",
@@ -400,11 +405,11 @@ def measure(options: argparse.Namespace) -> None:
         "manner's classifier, accuracy on texts it was not taught": spoken.accuracy,
         "price of a million tokens, prompt and completion": f"{prices.prompt:g}, {prices.completion:g}",
         "processor": f"{processor()}, {os.cpu_count()} cores",
-        **against(verdicts),
-        **{f"{shape.about}, weights at random, {name}": value for name, value in slow.items() if shape},  # type: ignore[dict-item]
+        **against(verdicts, strategies),
+        **{f"{of}, {name}": value for name, value in slow.items()},  # type: ignore[dict-item]
     }
     claim = Claim(
-        {name: row(verdicts[name]) for name in STRATEGIES},
+        {name: row(verdicts[name]) for name in strategies},
         rag,
         {},
         {name: len(each) for name, each in asked.items()},
@@ -419,11 +424,11 @@ def measure(options: argparse.Namespace) -> None:
     print(f"\nThe page, the plots and the figures are in {options.out}/")
 
 
-def against(verdicts: Verdicts) -> dict[str, float | str]:
+def against(verdicts: Verdicts, strategies: Sequence[str]) -> dict[str, float | str]:
     """Who differs from the manuals in what the desk answered, on the same questions."""
     told: dict[str, float | str] = {}
     of = {name: [one for one in each if "known" in one.tags] for name, each in verdicts.items()}
-    for name in STRATEGIES[1:]:
+    for name in strategies[1:]:
         apart = difference(
             BY_NAME["facts"].values(of[name]),
             BY_NAME["facts"].values(of["manuals"]),
@@ -456,6 +461,7 @@ def main() -> None:
     parser.add_argument(
         "--shape", choices=[*stand_in.SHAPES, "none"], default="135M", help="of the stand-in for a chat model"
     )
+    parser.add_argument("--chat", default="", help="a chat model that is there, instead of a stand-in")
     parser.add_argument("--demo-only", action="store_true", help="leave the public sets out")
     parser.add_argument("--out", type=Path, default=OUT, help="where figures, plots and the page go")
     measure(parser.parse_args())

@@ -1,4 +1,4 @@
-"""A causal language model of transformers in this process, by folder or by its name on the hub.
+"""A causal language model of transformers in this process: a folder, a GGUF file, or a name of the hub.
 
 Generation runs in a thread of its own and hands over token by token; it stops within a token when the answer
 is closed. This is also the door for adapters: a `Local` is made from any loaded model and tokenizer (see
@@ -10,6 +10,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strategies.errors import Misconfigured, Unavailable
@@ -211,24 +213,52 @@ class Decoder:
 
 
 def from_transformers(options: LlmOptions) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load by folder or hub name. Raises Misconfigured with what to do."""
+    """Load by folder, file or hub name. Raises Misconfigured with what to do."""
     try:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError as error:
         raise Misconfigured("a local model needs more packages: pip install 'kotae[local]'") from error
+    folder, more = whereabouts(options.model)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(options.model)
-        device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        model: Any = AutoModelForCausalLM.from_pretrained(options.model, dtype="auto")
+        with quietly():
+            tokenizer = AutoTokenizer.from_pretrained(folder, **more)
+            device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+            model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", **more)
         model.eval().to(device)
     except Exception as error:
         first = str(error).strip().split("\n", 1)[0]
         raise Misconfigured(
             f"the model {options.model!r} cannot be loaded ({type(error).__name__}: {first}); "
-            "give a folder or a hub name of a causal language model, or base_url for one at a server"
+            "give a folder, a GGUF file or a hub name of a causal language model, or base_url for one at a "
+            "server"
         ) from error
     return model, tokenizer
+
+
+def whereabouts(name: str) -> tuple[str, dict[str, str]]:
+    """What `from_pretrained` is given for a model. Raises Misconfigured when its file is not there."""
+    if not name.endswith(".gguf"):
+        return name, {}
+    file = Path(name).expanduser()
+    if not file.is_file():
+        raise Misconfigured(f"there is no file {str(file)!r}")
+    return str(file.parent), {"gguf_file": file.name}
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without transformers' progress bars and its report of weights that nobody needs."""
+    import transformers
+
+    logging: Any = transformers.utils.logging
+    before = logging.get_verbosity()
+    logging.disable_progress_bar()  # a command shows its own
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def encoded(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[int]:

@@ -17,7 +17,8 @@ class LlmOptions(Options):
     """
 
     model: str = Field(
-        min_length=1, description="The model's name at the server, or a folder, or its name on the hub."
+        min_length=1,
+        description="The model's name at the server, or a folder, a GGUF file, or its name on the hub.",
     )
     base_url: str = Field(
         default="",

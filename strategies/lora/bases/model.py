@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from strategies.errors import Misconfigured
+from strategies.llm.local import quietly
 
 if TYPE_CHECKING:
     import torch
@@ -146,21 +145,6 @@ def load(name: str = SHIPPED, *, device: str = "", dtype: str = "", quantized: b
     if not quantized:
         model.to(device)
     return Base(name, identity(name), family, model, reader, speaker)
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Without transformers' progress bars and its report of the pooler that nobody needs."""
-    import transformers
-
-    logging: Any = transformers.utils.logging
-    before = logging.get_verbosity()
-    logging.disable_progress_bar()  # a command shows its own
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
 
 
 def identity(name: str = SHIPPED) -> str:

@@ -18,7 +18,7 @@ from strategies.llm.local import Decoder, Local, encoded
 from strategies.llm.prompt import Message, tagged
 from strategies.llm.speaker import Ended
 from strategies.testing import StrategyContract, eventually, kit, said
-from tests.strategies.llm.tiny_model import TEXTS, make_tiny_model
+from tests.strategies.llm.tiny_model import TEXTS, as_gguf, make_tiny_model
 from tests.strategies.passages import EVERYTHING, WARRANTY
 
 ASKED = Question("How long is the warranty?", passages=(WARRANTY,), language="en")
@@ -235,3 +235,24 @@ def test_an_operators_words_and_earlier_turns_are_told() -> None:
     said(Llm(speaker, instructions="You speak for Umi Kettles."), question)  # type: ignore[arg-type]
     assert "You speak for Umi Kettles." in speaker.told[0].content
     assert [message.content for message in speaker.told[1:3]] == ["Is it safe?", "It is."]
+
+
+def test_a_model_in_one_file_says_what_the_same_model_in_a_folder_says(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    file = as_gguf(tiny_model, tmp_path / "tiny.Q8_0.gguf")
+    told = [
+        collect(said(Llm(local(model, max_tokens=12), max_tokens=12, named="product"), ASKED))
+        for model in (tiny_model, file)
+    ]
+    assert told[1].text
+    assert told[1].usage.prompt_tokens == told[0].usage.prompt_tokens, "one template, one vocabulary"
+    assert told[1].text == told[0].text
+
+
+def test_a_file_that_is_no_model_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="there is no file"):
+        local(tmp_path / "gone.gguf").warm_up()
+    (tmp_path / "broken.gguf").write_bytes(b"not a model")
+    with pytest.raises(Misconfigured, match="cannot be loaded"):
+        local(tmp_path / "broken.gguf").warm_up()
