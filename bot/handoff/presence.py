@@ -79,9 +79,17 @@ class Presence:
         self._tell(user_id, available=available, name=clean(name)[:NAME_CHARACTERS], seen_at=now())
 
     def looks(
-        self, user_id: str, conversation_id: str, *, typing: bool | None = None, read_to: int = 0
+        self,
+        user_id: str,
+        conversation_id: str,
+        *,
+        since: datetime | None = None,
+        typing: bool | None = None,
+        read_to: int = 0,
     ) -> None:
-        """They have the conversation open, and have read as far as `read_to`; None leaves what is known."""
+        """They have the conversation open, and have read as far as `read_to`; None leaves what is known.
+        `since` is when the page was opened that says so.
+        """
         moment = now()
         with writing(self._engine) as session:
             row = session.get(LookRow, (user_id, conversation_id))
@@ -89,14 +97,20 @@ class Presence:
                 row = LookRow(user_id=user_id, conversation_id=conversation_id, read_to=0)
                 session.add(row)
             row.seen_at = moment
+            row.opened_at = max(filter(None, (row.opened_at, since)), default=None)
             if typing is not None:
                 row.typing_at = moment if typing else None
             row.read_to = max(row.read_to, read_to)
 
-    def leaves(self, user_id: str, conversation_id: str) -> None:
-        """They have closed it; how far they have read is kept."""
+    def leaves(self, user_id: str, conversation_id: str, *, since: datetime) -> None:
+        """They have closed the page that was opened then; how far they have read is kept.
+
+        Whoever loads the page anew has a newer one, perhaps with another process, and is still there.
+        """
         gone = sa.update(LookRow).where(
-            LookRow.user_id == user_id, LookRow.conversation_id == conversation_id
+            LookRow.user_id == user_id,
+            LookRow.conversation_id == conversation_id,
+            LookRow.opened_at <= since,
         )
         with writing(self._engine) as session:
             session.execute(gone.values(seen_at=now() - timedelta(seconds=LOOKING_SECONDS), typing_at=None))

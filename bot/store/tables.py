@@ -439,6 +439,7 @@ class LookRow(Base):
     conversation_id: Mapped[str] = mapped_column(
         sa.ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True
     )
+    opened_at: Mapped[datetime | None]  # when the newest of their pages on it was
     seen_at: Mapped[datetime]  # they had it open then
     typing_at: Mapped[datetime | None]
     read_to: Mapped[int] = mapped_column(default=0)  # the position of the last message they have seen

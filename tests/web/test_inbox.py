@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 
 import pytest
 
 from bot.kotae import Kotae
+from bot.settings import Settings
 from tests.people import Admin, Customer, Operator
+from web.app import create_app
 
 
 @pytest.fixture(autouse=True)
@@ -258,6 +261,28 @@ def test_whoever_loads_a_chat_anew_still_looks_at_it_when_the_page_before_is_gon
     assert kotae.presence.lookers([waiting])
     pages[1].close()
     assert kotae.presence.lookers([waiting]) == {}
+
+
+def test_whoever_loads_a_chat_anew_at_another_server_still_looks_at_it(
+    operator: Operator, settings: Settings, kotae: Kotae, waiting: str
+) -> None:
+    with closing(Kotae.open(settings)) as elsewhere:
+        other = create_app(elsewhere)
+        same_browser = other.test_client()
+        cookie = operator.client.get_cookie(other.config["SESSION_COOKIE_NAME"])
+        assert cookie
+        same_browser.set_cookie(cookie.key, cookie.value)
+        before, anew = (
+            client.get(f"/console/inbox/events?open={waiting}", buffered=False)
+            for client in (operator.client, same_browser)
+        )
+        pages = [iter(page.response) for page in (before, anew)]
+        assert all(map(next, pages))
+        before.close()
+        assert [one.email for one in kotae.presence.lookers([waiting])[waiting]] == [operator.email]
+        anew.close()
+        assert kotae.presence.lookers([waiting]) == {}
+        other.extensions["running"].close()
 
 
 def test_a_stranger_reads_nothing(app, waiting: str) -> None:  # type: ignore[no-untyped-def]

@@ -25,6 +25,7 @@ from bot.handoff.changes import INBOX, PEOPLE
 from bot.handoff.handoffs import OUTCOMES, Handoff, HandoffRefused, NotYours, Taken
 from bot.handoff.inbox import BOXES, Box, Note
 from bot.kotae import Kotae
+from knowledge_base.database import now
 from knowledge_base.errors import KnowledgeError
 from strategies.base import Turn
 from strategies.errors import StrategyError
@@ -328,7 +329,7 @@ def _sentence(refused: HandoffRefused) -> str:
 
 def _signals(house: Kotae, streams: Streams, user_id: str, opened: str) -> Iterator[str]:
     """`list` and `chat` when that part is to be fetched anew; while it is read, its reader is there."""
-    until = time.monotonic() + STREAM_SECONDS
+    until, since = time.monotonic() + STREAM_SECONDS, now()
     topics = (INBOX, PEOPLE, opened) if opened else (INBOX, PEOPLE)
     beaten = float("-inf")
     streams.looks(user_id, opened)
@@ -339,7 +340,7 @@ def _signals(house: Kotae, streams: Streams, user_id: str, opened: str) -> Itera
                     beaten = time.monotonic()
                     house.presence.seen(user_id)
                     if opened:
-                        house.presence.looks(user_id, opened)
+                        house.presence.looks(user_id, opened, since=since)
                 if heard.wait(sse.KEEP_ALIVE_SECONDS):
                     yield sse.frame("changed", {})
                 else:
@@ -348,4 +349,4 @@ def _signals(house: Kotae, streams: Streams, user_id: str, opened: str) -> Itera
                     return
     finally:
         if streams.looks_away(user_id, opened) and opened:
-            house.presence.leaves(user_id, opened)
+            house.presence.leaves(user_id, opened, since=since)
