@@ -16,7 +16,7 @@ from bot.conversations.question import clean, language_of
 from bot.kotae import kit
 from knowledge_base.errors import KnowledgeError
 from strategies.base import Kit, Question, Strategy
-from strategies.errors import NoAnswer, StrategyError
+from strategies.errors import NoAnswer, StrategyError, Unavailable
 from strategies.events import collect
 from strategies.lora.bases import SHIPPED
 from strategies.lora.shelf import Adapter, ShelfError
@@ -49,10 +49,13 @@ class Heard:
     ms: float = 0.0
 
 
+Ask = Callable[[], Heard]
+
+
 def ask_everybody(kotae: Kotae, text: str, which: str = "") -> list[Heard]:
     """The question to all four. `which` adapter is told by its name or hash; "" is the one that speaks now.
 
-    Raises UnknownAdapter.
+    Each is loaded first, and then its time begins: a customer does not wait for that. Raises UnknownAdapter.
     """
     text = clean(text)
     question = Question(text, language=language_of(text, "en"))
@@ -66,9 +69,11 @@ def ask_everybody(kotae: Kotae, text: str, which: str = "") -> list[Heard]:
     ]
 
 
-def _heard(who: Who, ask: Callable[[], Heard]) -> Heard:
+def _heard(who: Who, load: Callable[[], Ask]) -> Heard:
     began = time.perf_counter()
     try:
+        ask = load()
+        began = time.perf_counter()
         heard = ask()
     except NoAnswer as nothing:
         heard = Heard(who, why=str(nothing))
@@ -77,36 +82,41 @@ def _heard(who: Who, ask: Callable[[], Heard]) -> Heard:
     return replace(heard, ms=round((time.perf_counter() - began) * 1000, 1))
 
 
-def _of_base(question: Question, base: str) -> Heard:
+def _of_base(question: Question, base: str) -> Ask:
     """What is said without any adapter."""
     if is_hosted(base):
-        return Heard("base", fault=ELSEWHERE)
+        raise Unavailable(ELSEWHERE)
     from strategies.lora.bases import template
     from strategies.lora.engine.sharing import any_of
     from strategies.lora.engine.speaking import Piece
 
     shared = any_of(base)
     prompt = template.prompt(shared.engine.base, question.text)
-    with closing(shared.engine.speak(prompt, max_tokens=TOKENS)) as said:
-        text = "".join(piece.text for piece in said if isinstance(piece, Piece)).strip()
-    if not text:
-        raise NoAnswer("it says that it is not there")
-    return Heard("base", text, about=base)
+
+    def ask() -> Heard:
+        with closing(shared.engine.speak(prompt, max_tokens=TOKENS)) as said:
+            text = "".join(piece.text for piece in said if isinstance(piece, Piece)).strip()
+        if not text:
+            raise NoAnswer("it says that it is not there")
+        return Heard("base", text, about=base)
+
+    return ask
 
 
-def _of_adapter(question: Question, adapter: Adapter | None, doors: Kit) -> Heard:
+def _of_adapter(question: Question, adapter: Adapter | None, doors: Kit) -> Ask:
     """What a customer would be told by it, its abstention included."""
     from strategies.lora.strategy import Lora, LoraOptions
 
     if adapter is None:
-        return Heard("adapter", fault=NOBODY)
+        raise Unavailable(NOBODY)
     if adapter.model:
-        return Heard("adapter", fault=ELSEWHERE)
+        raise Unavailable(ELSEWHERE)
     strategy = Lora.make(LoraOptions(base=adapter.base, adapter=adapter.hash), doors)
-    return replace(_of_strategy("adapter", strategy, question), about=adapter.called)
+    ask = _of_strategy("adapter", strategy, question)
+    return lambda: replace(ask(), about=adapter.called)
 
 
-def _of_nearest(question: Question, adapter: Adapter | None, doors: Kit) -> Heard:
+def _of_nearest(question: Question, adapter: Adapter | None, doors: Kit) -> Ask:
     """The answer to the taught question that is nearest in meaning."""
     import numpy as np
 
@@ -114,21 +124,29 @@ def _of_nearest(question: Question, adapter: Adapter | None, doors: Kit) -> Hear
 
     lessons = Lessons.load(adapter.path) if adapter else None
     if lessons is None:
-        return Heard("nearest", fault=NOT_TAUGHT if adapter else NOBODY)
-    vector = np.asarray(doors.embedder.embed_query(question.text), np.float32)
-    (nearest,) = lessons.near(vector, most=1)
-    about = f"{lessons.questions[nearest.at]} ({nearest.cosine:.2f})"
-    return Heard("nearest", lessons.answers[nearest.at], about=about)
+        raise Unavailable(NOT_TAUGHT if adapter else NOBODY)
+
+    def ask() -> Heard:
+        vector = np.asarray(doors.embedder.embed_query(question.text), np.float32)
+        (nearest,) = lessons.near(vector, most=1)
+        about = f"{lessons.questions[nearest.at]} ({nearest.cosine:.2f})"
+        return Heard("nearest", lessons.answers[nearest.at], about=about)
+
+    return ask
 
 
-def _of_quotes(question: Question, doors: Kit) -> Heard:
+def _of_quotes(question: Question, doors: Kit) -> Ask:
     """What the documents say in their own words."""
     strategy = Strategies({"quotes of the documents": QUOTES}, doors).get("quotes of the documents")
     return _of_strategy("quotes", strategy, question)
 
 
-def _of_strategy(who: Who, strategy: Strategy, question: Question) -> Heard:
+def _of_strategy(who: Who, strategy: Strategy, question: Question) -> Ask:
     strategy.warm_up()
-    answer = collect(strategy.stream(question))
-    sources = ", ".join(dict.fromkeys(cited.passage.title for cited in answer.citations))
-    return Heard(who, answer.text.strip(), about=sources)
+
+    def ask() -> Heard:
+        answer = collect(strategy.stream(question))
+        sources = ", ".join(dict.fromkeys(cited.passage.title for cited in answer.citations))
+        return Heard(who, answer.text.strip(), about=sources)
+
+    return ask

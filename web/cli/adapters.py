@@ -77,6 +77,7 @@ def try_question(installation: Installation, question: str, adapter: str) -> Non
     from knowledge_base.errors import InUse
 
     with installation.open() as kotae:
+        kotae.library.embedder.warm_up()
         with suppress(InUse):  # a server has the index: all but the quotes answer
             kotae.library.warm_up()
         heard = ask_everybody(kotae, question, adapter)

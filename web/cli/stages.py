@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from textwrap import indent
 
 import click
 
@@ -20,7 +21,9 @@ def stages(installation: Installation, question: str) -> None:
 
     told = asked(question, installation.settings().data)
     parts = [
-        f"{stage.name}\n  {stage.text or '(nothing)'}" + (f"\n  — {stage.note}" if stage.note else "")
+        "\n".join(
+            [stage.name, indent(stage.text or "(nothing)", "  "), f"  — {stage.note}" if stage.note else ""]
+        )
         for stage in told
     ]
-    installation.show([asdict(stage) for stage in told], "\n\n".join(parts))
+    installation.show([asdict(stage) for stage in told], "\n\n".join(map(str.rstrip, parts)))
