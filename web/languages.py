@@ -8,7 +8,7 @@ from babel.units import format_unit
 from flask import Flask, Response, request
 from flask_babel import Babel, get_locale
 
-from web.sentences import told
+from web.sentences import failure, told
 
 NAMES: Mapping[str, str] = {"en": "English", "ja": "日本語"}
 COOKIE = "language"
@@ -31,13 +31,15 @@ def current() -> str:
 
 
 def speak(app: Flask) -> None:
-    """Give the application its languages; templates know `language` and `languages`, say what the layers
-    below wrote by `{{ sentence | told }}`, and how large something is by `{{ bytes | size }}`.
+    """Give the application its languages. Templates know `language` and `languages`; they say what the layers
+    below wrote by `{{ sentence | told }}` and `{{ error | failure }}`, how large something is by `{{ bytes |
+    size }}`.
     """
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
     Babel(app, locale_selector=chosen)
     app.after_request(_remember)
     app.add_template_filter(told, "told")
+    app.add_template_filter(failure, "failure")
     app.add_template_filter(size, "size")
 
     @app.context_processor

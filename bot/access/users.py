@@ -46,7 +46,7 @@ class Users:
         """UserRefused when the email is taken or is none, or the password is too short."""
         email = _email(email)
         if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-            raise UserRefused(f"the password must have at least {SHORTEST_PASSWORD} characters")
+            raise UserRefused(f"a password has from {SHORTEST_PASSWORD} to {LONGEST_PASSWORD:,} characters")
         if role not in ("operator", "admin"):
             raise UserRefused(f"there is no role {role!r}; roles are 'operator' and 'admin'")
         hashed = self._hasher.hash(password)

@@ -26,8 +26,11 @@ def read(source: Source) -> Outline:
         return outline
     outline.title = title_of(root)
     if pieces := hidden.prune(root):
-        what = "piece" if pieces == 1 else "pieces"
-        outline.note(f"{pieces} hidden {what} of text, which no visitor of the page sees, left out.")
+        outline.note(
+            "1 hidden piece of text, which no visitor of the page sees, left out."
+            if pieces == 1
+            else f"{pieces} hidden pieces of text, which no visitor of the page sees, left out."
+        )
     markup.walk(content(root), outline)
     return outline
 

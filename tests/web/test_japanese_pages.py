@@ -52,13 +52,13 @@ FIGURES = {"held_out_loss": 0.47, "held_out_exact": 0.5, "seconds": 92.0}
 HELD = "the held-out loss has not fallen since step 10"
 NAMES = """
 Kotae Duo Alpaca OpenAI ShareGPT Qwen Excel Word Holm McNemar English Alt Ctrl Enter Esc Shift API BM BM25
-CPU CSS CSV CUDA DoRA GPU HTML HTTP ID JPEG JSON JSONL KB kB Lines LoRA MB Markdown PDF PNG QLoRA rsLoRA SVG
-URL UTC WebP Webhook Webhooks ZIP zip html markdown csv ms admin ask back customer bot both cost cpu cuda
+CPU CSS CSV CUDA DoRA GGUF GPU HTML HTTP ID JPEG JSON JSONL KB kB Lines LoRA MB Markdown PDF PNG QLoRA rsLoRA
+SVG URL UTC WebP Webhook Webhooks ZIP zip html markdown csv ms admin ask back customer bot both cost cpu cuda
 current bfloat float en ja for dealers gate helper openai pairs quotes shipped sites system-ui tokens torch
 web answerable facts history language part question reference sources tags wrong read write search documents
 """  # products, formats, units, keys, and what a file or a setting must say
 OURS = re.compile(  # no words: addresses, files, hashes, names in 「」, what a library says
-    r"https?://[!-~]+|\S+@\S+|[\w.-]+\.(?:md|pdf|jsonl|csv|toml)\b|\b(?=\w*\d)[0-9a-f]{6,}\b"
+    r"https?://[!-~]+|\S+@\S+|[\w.-]+\.(?:md|pdf|html|jsonl|csv|toml)\b|\b(?=\w*\d)[0-9a-f]{6,}\b"
     r"|\b(\w)\1{5,}\b|「[^」]*」|Connection error"
 )
 WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*[A-Za-z]")
@@ -85,7 +85,11 @@ def settings(settings: Settings) -> Settings:
 
 def fills_the_library(admin: Admin, kotae: Kotae) -> None:
     """Documents in every state, with edits, one of which is left over, and addresses that are watched."""
-    files = {"ketoru.md": MANUAL, "furui.md": "# 古い\n\n古いです。\n"}
+    files = {
+        "ketoru.md": MANUAL,
+        "furui.md": "# 古い\n\n古いです。\n",
+        "mise.html": "<h1>店</h1><p>朝9時に開きます。</p><p hidden>裏口から入れます。</p>",
+    }
     admin.uploads(("kowareta.pdf", b"%PDF-1.7"), *((name, text.encode()) for name, text in files.items()))
     ids = {document.source: document.id for document in kotae.library.documents()}
     kettle = ids["ketoru.md"]

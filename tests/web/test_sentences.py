@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from strategies.registry import Kind, fault, installed, kind
 from web.operator.options import changeable
 from web.operator.strategy import ABOUT
-from web.sentences import SENTENCES, VALUE, patterns, pieces_of, told, values
+from web.sentences import SENTENCES, VALUE, failure, patterns, pieces_of, told, values
 
 ROOT = Path(__file__).parents[2]
 JAPANESE = re.compile(r"[぀-ヿ一-鿿]")
@@ -36,7 +36,8 @@ def in_japanese(app: Flask) -> Say:
 def written_below() -> str:
     """Everything that the layers below have in quotation marks, with a mark where a value is put in."""
     folders = [
-        ROOT / package for package in ("knowledge_base", "strategies", "bot", "web/admin", "web/operator")
+        ROOT / package
+        for package in ("knowledge_base", "strategies", "bot", "web/admin", "web/operator", "web/cli")
     ]
     paths = [path for folder in folders for path in folder.rglob("*.py")]
     nodes = (node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
@@ -96,6 +97,14 @@ def test_reasons_that_stand_one_behind_the_other_are_told_one_by_one(in_japanese
     assert said.endswith("; the moon is full")
 
 
+def test_what_a_record_says_of_a_failure_is_told_by_its_sentence_alone(app: Flask) -> None:
+    with app.test_request_context(), force_locale("ja"):
+        assert failure("Unavailable: the answer took longer than 30 s") == "回答に30秒以上かかりました"
+        assert failure("KeyError: 'tank'") == "KeyError: 'tank'"
+    with app.test_request_context(), force_locale("en"):
+        assert failure("Unavailable: the answer took longer than 30 s") == "the answer took longer than 30 s"
+
+
 def test_an_unknown_sentence_is_shown_as_it_is(in_japanese: Say) -> None:
     assert in_japanese("the moon is full") == "the moon is full"
 
@@ -128,7 +137,7 @@ SILENT = {  # what goes wrong inside, or is told in other words: settings to who
     "UnknownRun", "UnknownCandidate", "UnknownPair", "Nothing", "TooLong", "TooMany", "Busy", "Unkept",
 }  # fmt: skip
 PUT_TOGETHER = ("x is no strategy 'x'; x",)  # it begins otherwise each time
-TOLD = {"Decision": (1, 2), "Fault": (1,)}  # which of its arguments people read
+TOLD = {"Decision": (1, 2), "Fault": (1,), "note": (0,)}  # which of its arguments people read
 
 
 def sentences_below() -> Iterator[tuple[str, str]]:

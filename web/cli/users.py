@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from web.cli.shell import Group, Installation, here, table
+from web.cli.shell import Group, Installation, here, somebody, table
 
 if TYPE_CHECKING:
     from bot.access.users import UserRole
@@ -37,7 +37,7 @@ def add(installation: Installation, email: str, role: str, password_stdin: bool)
     """Let somebody sign in; a password is made up and printed once."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
     with installation.open() as kotae:
-        user = kotae.users.add(email, password, cast("UserRole", role))
+        user = kotae.users.add(email, password, cast("UserRole", role), by=somebody())
     made = {} if password_stdin else {"password": password}
     text = f"{user.email} may sign in as {user.role}." + ("" if password_stdin else f" Password: {password}")
     installation.show({**asdict(user), **made}, text)

@@ -51,6 +51,12 @@ def told(sentence: object) -> str:
     return text
 
 
+def failure(error: str) -> str:
+    """What went wrong, as a record keeps it: a kind of error and its sentence. One of ours needs no kind."""
+    kind, _, why = error.partition(": ")
+    return told(why) if kind.isidentifier() and known(why) is not None else told(error)
+
+
 def one_by_one(parts: list[str], between: str) -> Iterator[str]:
     """Each of the sentences that were joined; one of ours may have the joint in it, too."""
     while parts:

@@ -143,4 +143,13 @@ SENTENCES = (
     _l("a document of an old Office version (DOC, XLS, PPT); save it as DOCX, XLSX or PDF and upload that"),
     _l("protected with a password; upload a copy without one"),
     _l("'%(name)s' has no page %(number)s"),
+    _l("Text formatted as hidden was left out."),
+    _l("Hidden text inside the Markdown was left out."),
+    _l("1 hidden piece of text, which no visitor of the page sees, left out."),
+    _l("%(count)s hidden pieces of text, which no visitor of the page sees, left out."),
+    _l("The hidden sheet '%(name)s' was left out."),
+    _l("The page nests too deeply to be read to its end; please check."),
+    _l("No text on page %(some)s: pictures are not read."),
+    _l("the sitemap lists %(count)s pages; the first %(most)s are looked at"),
+    _l("the sitemap lists no page below %(url)s"),
 )

@@ -10,7 +10,7 @@ SENTENCES = (
     _l("How many sentences an answer has at most."),
     _l("How likely a further sentence must be, as a share of the best one's likelihood."),
     _l("From which likelihood on it answers; unset: as calibrated. Higher refuses more."),
-    _l("The model's name at the server, or a folder, or its name on the hub."),
+    _l("The model's name at the server, or a folder, a GGUF file, or its name on the hub."),
     _l("Your own words for the model, after our rules."),
     _l("0 says the likeliest word."),
     _l("Where an answer is cut off."),

@@ -118,4 +118,6 @@ SENTENCES = (
     _l("place edit"),
     _l("back"),
     _l("back to an earlier version"),
+    _l("first start"),
+    _l("%(name)s (command line)"),
 )

@@ -49,6 +49,7 @@ SENTENCES = (
         "out; take a smaller batch or a smaller base, and resume"
     ),
     _l("stopped before it was known when to believe it"),
+    _l("it is not known when to believe it: %(why)s"),
     _l("stopped after step %(step)s of %(steps)s"),
     _l("stopped; the job goes on there, resume to follow it"),
     _l("the checkpoint cannot be read (%(why)s)"),
