@@ -434,3 +434,26 @@ def test_a_webhook_is_tried_out_before_anybody_waits_for_it(terminal: Terminal) 
     assert "cannot be reached" in terminal("webhooks", "test", "desk").output
     unknown = terminal("webhooks", "test", "crm")
     assert (unknown.exit_code, "webhooks: desk" in unknown.output) == (1, True)
+
+
+@pytest.mark.parametrize("words", ["pairs export", "preferences export", "conversations export"])
+def test_a_place_that_cannot_be_written_to_is_a_sentence(terminal: Terminal, words: str) -> None:
+    place = terminal.folder / "nowhere" / "file.jsonl"
+    done = terminal(*words.split(), str(place))
+    assert done.exit_code == 1
+    assert done.stderr == f"Error: {str(place)!r}: No such file or directory\n"
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_anything_is_asked(terminal: Terminal) -> None:
+    terminal.write("questions.jsonl", json.dumps({"question": "How long?", "facts": [["30 months"]]}))
+    file, report = (str(terminal.folder / name) for name in ("questions.jsonl", "nowhere/report.html"))
+    done = terminal("evaluate", "--questions", file, "--strategies", "manuals", "--report", report)
+    assert done.exit_code == 2
+    assert "there is no folder" in done.stderr
+    assert terminal.json("questions", "list") == []
+
+
+def test_no_question_is_asked_of_nobody(terminal: Terminal) -> None:
+    for words in (("adapters", "try", " "), ("stages", ""), ("ask", "")):
+        done = terminal(*words)
+        assert (done.exit_code, "give a question" in done.stderr) == (2, True), words

@@ -76,6 +76,8 @@ def try_question(installation: Installation, question: str, adapter: str) -> Non
     from bot.teaching.trial import ask_everybody
     from knowledge_base.errors import InUse
 
+    if not question.strip():
+        raise click.UsageError("give a question")
     with installation.open() as kotae:
         kotae.library.embedder.warm_up()
         with suppress(InUse):  # a server has the index: all but the quotes answer

@@ -79,6 +79,8 @@ def evaluate(
 
     if sum(map(bool, (set_name, file, resume, shown))) != 1:
         raise click.UsageError("name a set with --set, a file with --questions, or a run with --resume")
+    if to is not None and not to.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {str(to.parent)!r}", param_hint="'--report'")
     with installation.open() as kotae:
         kotae.switch.lay_over()
         if shown:

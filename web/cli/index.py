@@ -40,7 +40,7 @@ def pause(installation: Installation) -> None:
     with installation.open() as kotae:
         kotae.library.hold()
         kotae.audit.note(somebody(), "pause index")
-    installation.show({"held": True}, "The new index is paused; what answers now goes on.")
+    installation.show({"held": True}, "No other index is built or turned to; what answers now goes on.")
 
 
 @index.command()

@@ -156,8 +156,12 @@ class Root(Group):
         )
         try:
             return super().invoke(context)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except OSError as error:
+            if not error.filename:  # what somebody stopped reading, for one
+                raise
+            raise Sentence(f"{str(error.filename)!r}: {error.strerror or error}") from error
         except Exception as error:
             code = _code(error)
             if code is None:

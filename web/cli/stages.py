@@ -19,6 +19,8 @@ def stages(installation: Installation, question: str) -> None:
     """
     from strategies.lora.bases.stages import stages as asked
 
+    if not question.strip():
+        raise click.UsageError("give a question")
     told = asked(question, installation.settings().data)
     parts = [
         "\n".join(
