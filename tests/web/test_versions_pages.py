@@ -12,6 +12,9 @@ LAMP = b"# Lamp\n\nThe lamp takes a bulb of 40 watts.\n"
 def test_an_admin_sees_in_how_many_answers_a_document_was_used_and_which_never_was(
     admin: Admin, kotae: Kotae, customer: Customer
 ) -> None:
+    empty = admin.opens("/console/documents/use?view=never").text
+    assert "Upload the first one." in empty
+    assert "Every document was used" not in empty
     admin.uploads(("filter.md", FILTER), ("lamp.md", LAMP))
     ids = {document.source: document.id for document in kotae.library.documents()}
     for _ in range(2):

@@ -57,9 +57,10 @@ def versions(document_id: str) -> ResponseReturnValue:
 def use() -> ResponseReturnValue:
     view = request.args.get("view", "all")
     used, nothing = kotae().uses.by_document(), Use()
+    documents = kotae().library.documents()
     rows = [
         (document, used.get(document.id, nothing))
-        for document in kotae().library.documents()
+        for document in documents
         if view != "never" or document.id not in used
         if view != "stale" or document.updated_at < now() - STALE
     ]
@@ -67,6 +68,7 @@ def use() -> ResponseReturnValue:
     return render_template(
         "console/use.html",
         rows=rows,
+        documents=len(documents),
         view=view if view in VIEWS else "all",
         views=VIEWS,
         states=STATES,
