@@ -285,6 +285,13 @@ def test_whoever_loads_a_chat_anew_at_another_server_still_looks_at_it(
         other.extensions["running"].close()
 
 
+def test_an_empty_inbox_says_whether_customers_are_sent_to_anybody(operator: Operator) -> None:
+    asked_for = "Nobody is available: customers are asked for an address."
+    assert asked_for in box(operator, "waiting")
+    operator.is_there()
+    assert asked_for not in box(operator, "waiting")
+
+
 def test_a_stranger_reads_nothing(app, waiting: str) -> None:  # type: ignore[no-untyped-def]
     chat = f"inbox/{waiting}"
     for path in ("inbox", chat, f"{chat}/chat", "inbox/list", "inbox/events", "canned"):
