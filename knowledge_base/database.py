@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from knowledge_base.errors import Unavailable
 
 WAIT_SECONDS = 10.0  # for another writer; ours hold the lock for milliseconds
-
+BROKEN = ("not a database", "malformed")  # what SQLite says of a file that is none, or not whole
 CONNECTIONS = 32  # kept open; as many more when many customers ask at once
 
 
@@ -101,12 +101,22 @@ def _begin(connection: sa.Connection) -> None:
 
 @contextmanager
 def _sentences(engine: sa.Engine) -> Iterator[None]:
-    """Turn the driver's complaints about a database that cannot serve just now into a sentence."""
+    """Turn the driver's complaints about a database that cannot serve into a sentence."""
     try:
         yield
     except sa.exc.OperationalError as error:
-        place = engine.url.render_as_string(hide_password=True)
-        raise Unavailable(f"{_complaint(str(error.orig), place)}") from error
+        raise Unavailable(_complaint(str(error.orig), named(engine))) from error
+    except sa.exc.DatabaseError as error:
+        if not any(broken in str(error.orig) for broken in BROKEN):
+            raise
+        raise Unavailable(
+            f"the database {named(engine)!r} cannot be read: {error.orig}; put it back from a backup"
+        ) from error
+
+
+def named(engine: sa.Engine) -> str:
+    """The database as people may read it, without its password."""
+    return engine.url.render_as_string(hide_password=True)
 
 
 def _complaint(said: str, place: str) -> str:

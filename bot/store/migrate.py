@@ -12,10 +12,12 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 
 from bot.store import words
 from bot.store.tables import Base
 from knowledge_base import database
+from knowledge_base.errors import Conflict
 from knowledge_base.tables import metadata as knowledge_base
 
 METADATA = [Base.metadata, knowledge_base]
@@ -26,12 +28,19 @@ BESIDE = ("passage_", words.TABLES)  # knowledge_base.lexical and bot.store.word
 def upgrade(engine: sa.Engine) -> None:
     """Bring the database to the newest revision.
 
-    Of two processes that start at once, the second waits for the first.
+    Of two processes that start at once, the second waits for the first. Raises Conflict where it is newer
+    than this Kotae knows.
     """
     with database.writing(engine) as connection:
         if engine.dialect.name == "postgresql":  # SQLite is locked already, by BEGIN IMMEDIATE
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(0x6B6F746165)))
-        command.upgrade(_config(connection), "head")
+        try:
+            command.upgrade(_config(connection), "head")
+        except CommandError as error:
+            raise Conflict(
+                f"the database {database.named(engine)!r} is of another Kotae, perhaps a newer one "
+                f"({error}); start that one, or put back a backup"
+            ) from error
 
 
 def _config(connection: sa.Connection) -> Config:

@@ -21,7 +21,7 @@ from bot.settings import Settings
 from bot.store import writing
 from bot.store.migrate import METADATA, ours, upgrade
 from knowledge_base.database import open_engine
-from knowledge_base.errors import Unavailable
+from knowledge_base.errors import Conflict, Unavailable
 from strategies.base import Question, Turn
 from strategies.errors import NoAnswer
 from strategies.events import Decision, Token
@@ -80,6 +80,21 @@ def test_a_database_that_is_locked_is_told_in_a_sentence(
     impatient = Conversations(open_database(wait=0.1))
     with writing(engine), pytest.raises(Unavailable, match="is locked by another process"):
         impatient.start()
+
+
+def test_a_file_that_is_no_database_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "kotae.db").write_bytes(b"These are not the bytes of a database. " * 40)
+    engine = open_engine(f"sqlite:///{tmp_path / 'kotae.db'}")
+    with pytest.raises(Unavailable, match=r"kotae\.db' cannot be read: .*; put it back from a backup"):
+        upgrade(engine)
+    engine.dispose()
+
+
+def test_a_database_of_a_newer_kotae_is_left_as_it_is(engine: sa.Engine) -> None:
+    with writing(engine) as session:
+        session.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Conflict, match=r"perhaps a newer one .*'9999'.*; start that one"):
+        upgrade(engine)
 
 
 # ---- PostgreSQL ----

@@ -45,6 +45,11 @@ SENTENCES = (
     _l("the database '%(name)s' is locked by another process; try again in a moment"),
     _l("the disk of the database '%(name)s' is full; free some space and try again"),
     _l("the database '%(name)s' does not answer: %(why)s"),
+    _l("the database '%(name)s' cannot be read: %(why)s; put it back from a backup"),
+    _l(
+        "the database '%(name)s' is of another Kotae, perhaps a newer one (%(why)s); start that one, or put "
+        "back a backup"
+    ),
     _l("the passage has changed meanwhile; look at it again"),
     _l("the edit was taken back meanwhile"),
     _l("a passage cannot be empty; silence it instead"),
