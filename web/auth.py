@@ -90,6 +90,11 @@ class Person(UserMixin):  # type: ignore[misc]
     id: str
     email: str
     role: str
+    seal: str
+
+    def get_id(self) -> str:
+        """What their session keeps: it ends when they are removed or have another password."""
+        return f"{self.id}:{self.seal}"
 
     def may(self, role: str) -> bool:
         return RANKS[self.role] >= RANKS[role]
@@ -133,7 +138,7 @@ def sign_in() -> ResponseReturnValue:
     if form.validate_on_submit():
         user = kotae().users.check(form.email.data.strip(), form.password.data)
         if user is not None:
-            login_user(_person(user))
+            login_user(_person(user, kotae().users.seal(user.id)))
             return redirect(_next())
         form.password.errors = [_("This email and password do not go together. Check both and try again.")]
     return render_template("sign_in.html", form=form), 200 if request.method == "GET" else 400
@@ -148,13 +153,14 @@ def sign_out() -> ResponseReturnValue:
 
 
 @people.user_loader  # type: ignore[untyped-decorator]
-def _load(user_id: str) -> Person | None:
-    user = kotae().users.get(user_id)
-    return None if user is None else _person(user)
+def _load(signed_in: str) -> Person | None:
+    user_id, _colon, seal = signed_in.partition(":")
+    user = kotae().users.get(user_id, seal)
+    return None if user is None else _person(user, seal)
 
 
-def _person(user: User) -> Person:
-    return Person(str(user.id), user.email, user.role)
+def _person(user: User, seal: str) -> Person:
+    return Person(str(user.id), user.email, user.role, seal)
 
 
 def _next() -> str:

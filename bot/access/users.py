@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from uuid import uuid4
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy.orm import Session
 
 from bot.access import audit
 from bot.store import reading, writing
-from bot.store.tables import UserRow
+from bot.store.tables import HandoffRow, UserRow
 from knowledge_base.database import now
 
 UserRole = Literal["operator", "admin"]
@@ -34,7 +36,7 @@ class User:
 
 
 class UserRefused(ValueError):
-    """The email or the password cannot be taken; the message says why."""
+    """This cannot be done for somebody; the message says why."""
 
 
 class Users:
@@ -45,8 +47,7 @@ class Users:
     def add(self, email: str, password: str, role: UserRole, *, by: str = "") -> User:
         """UserRefused when the email is taken or is none, or the password is too short."""
         email = _email(email)
-        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-            raise UserRefused(f"a password has from {SHORTEST_PASSWORD} to {LONGEST_PASSWORD:,} characters")
+        _check_length(password)
         if role not in ("operator", "admin"):
             raise UserRefused(f"there is no role {role!r}; roles are 'operator' and 'admin'")
         hashed = self._hasher.hash(password)
@@ -56,6 +57,32 @@ class Users:
             row = UserRow(id=uuid4().hex, email=email, password=hashed, role=role, created_at=now())
             session.add(row)
             audit.note(session, by, "add user", email, role=role)
+            return _user(row)
+
+    def change_password(self, email: str, password: str, *, by: str = "") -> User:
+        """Wherever they were signed in, they have to do so anew. UserRefused for a stranger, too."""
+        _check_length(password)
+        hashed = self._hasher.hash(password)
+        with writing(self._engine) as session:
+            row = _row(session, email)
+            row.password = hashed
+            audit.note(session, by, "change password", row.email)
+            return _user(row)
+
+    def remove(self, email: str, *, by: str = "") -> User:
+        """They are signed out; what they did stays, in their name. UserRefused for the last admin, and for
+        whoever has a chat.
+        """
+        with writing(self._engine) as session:
+            row = _row(session, email)
+            admins = sa.select(sa.func.count()).select_from(UserRow).where(UserRow.role == "admin")
+            if row.role == "admin" and session.scalar(admins) == 1:
+                raise UserRefused(f"{row.email!r} is the only admin; add another one first")
+            chats = sa.exists().where(HandoffRow.operator == row.id, HandoffRow.state != "closed")
+            if session.scalar(sa.select(chats)):
+                raise UserRefused(f"{row.email!r} has a customer's chat; it is closed or handed on first")
+            audit.note(session, by, "remove user", row.email, role=row.role)
+            session.delete(row)
             return _user(row)
 
     def first_admin(self, email: str = "admin@localhost") -> tuple[User, str] | None:
@@ -87,10 +114,17 @@ class Users:
         with reading(self._engine) as session:
             return [_user(row) for row in session.scalars(sa.select(UserRow).order_by(UserRow.email))]
 
-    def get(self, user_id: str) -> User | None:
+    def get(self, user_id: str, seal: str) -> User | None:
+        """Who signed in with the password that they still have."""
         with reading(self._engine) as session:
             row = session.get(UserRow, user_id)
-            return _user(row) if row else None
+            return _user(row) if row and secrets.compare_digest(_seal(row), seal) else None
+
+    def seal(self, user_id: str) -> str:
+        """Another one after every change of the password; "" for nobody. It tells nothing about it."""
+        with reading(self._engine) as session:
+            row = session.get(UserRow, user_id)
+            return _seal(row) if row else ""
 
     @cached_property
     def _nobody(self) -> str:
@@ -100,6 +134,22 @@ class Users:
     def _keep(self, user_id: str, hashed: str) -> None:
         with writing(self._engine) as session:
             session.execute(sa.update(UserRow).where(UserRow.id == user_id).values(password=hashed))
+
+
+def _check_length(password: str) -> None:
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise UserRefused(f"a password has from {SHORTEST_PASSWORD} to {LONGEST_PASSWORD:,} characters")
+
+
+def _row(session: Session, email: str) -> UserRow:
+    row = session.scalar(sa.select(UserRow).where(UserRow.email == _normalised(email)))
+    if row is None:
+        raise UserRefused(f"there is no user {email!r}")
+    return row
+
+
+def _seal(row: UserRow) -> str:
+    return hashlib.sha256(row.password.encode()).hexdigest()[:32]
 
 
 def _normalised(email: str) -> str:

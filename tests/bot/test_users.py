@@ -26,8 +26,9 @@ def test_a_user_signs_in_with_their_password_however_they_write_their_email(user
     assert ann.email == "ann@shop.example"
     assert users.check("ANN@shop.example", "correct horse") == ann
     assert users.check("ann@shop.example", "Correct horse") is None
-    assert users.get(ann.id) == ann
-    assert users.get("nobody") is None
+    assert users.get(ann.id, users.seal(ann.id)) == ann
+    assert users.get(ann.id, "another seal") is None
+    assert users.get("nobody", users.seal("nobody")) is None
     assert list(users.list()) == [ann]
 
 
@@ -85,6 +86,19 @@ def test_a_short_password_an_unknown_role_and_a_taken_email_are_refused(users: U
     users.add("ann@shop.example", "correct horse", "admin")
     with pytest.raises(UserRefused, match="already"):
         users.add("ANN@shop.example", "another horse", "operator")
+
+
+def test_the_only_admin_stays_and_a_stranger_has_no_password(users: Users) -> None:
+    users.add("ann@shop.example", "correct horse", "admin")
+    with pytest.raises(UserRefused, match=r"'ann@shop.example' is the only admin"):
+        users.remove("ann@shop.example")
+    users.add("ben@shop.example", "correct horse", "admin")
+    assert users.remove("Ann@shop.example").email == "ann@shop.example"
+    assert [user.email for user in users.list()] == ["ben@shop.example"]
+    with pytest.raises(UserRefused, match=r"there is no user 'ann@shop.example'"):
+        users.change_password("ann@shop.example", "another horse")
+    with pytest.raises(UserRefused, match="from 8 to 1,000 characters"):
+        users.change_password("ben@shop.example", "short")
 
 
 def test_a_hash_made_with_weaker_settings_is_renewed_at_the_next_sign_in(engine: sa.Engine) -> None:

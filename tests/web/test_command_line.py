@@ -250,6 +250,14 @@ def test_users_are_added_with_a_password_that_is_made_up_or_given(terminal: Term
     assert kotae.users.check("ada@example.com", made["password"])
     assert kotae.users.check("bob@example.com", "battery horse staple")
     kotae.close()
+    other = terminal.json("users", "password", "bob@example.com")["password"]
+    assert terminal("users", "remove", "bob@example.com", stdin="n\n").exit_code == 1
+    kotae = Kotae.open(Settings.load(terminal.folder / "kotae.toml", terminal.data))
+    assert kotae.users.check("bob@example.com", "battery horse staple") is None
+    assert kotae.users.check("bob@example.com", other)
+    kotae.close()
+    assert terminal.json("users", "remove", "bob@example.com", "--yes")["email"] == "bob@example.com"
+    assert "is the only admin" in terminal("users", "remove", "ada@example.com", "--yes").stderr
     twice = terminal("users", "add", "ada@example.com")
     assert twice.exit_code == 1
     assert "ada@example.com" in twice.stderr

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import pytest
 from apiflask import APIFlask
 
+from bot.access.users import UserRefused
 from bot.kotae import Kotae
 from tests.people import PASSWORD, Admin, Colleague, Customer, Operator
 
@@ -149,11 +150,6 @@ def test_over_https_the_session_cookie_is_secure(app: APIFlask, stranger: Collea
     assert page.headers["Strict-Transport-Security"].startswith("max-age=")
 
 
-def test_somebody_whose_account_is_gone_is_signed_out(operator: Operator, kotae: Kotae, monkeypatch) -> None:
-    monkeypatch.setattr(kotae.users, "get", lambda _id: None)
-    assert operator.opens("/console/strategy").status_code == 302
-
-
 def test_choosing_a_language_keeps_where_one_was_going(stranger: Colleague) -> None:
     page = stranger.opens("/console/sign-in?next=/console/search%3Fq%3Dfilter").text
     links = [unescape(link) for link in re.findall(r'href="([?][^"]+)"', page)]
@@ -167,3 +163,29 @@ def test_the_console_speaks_the_language_that_was_chosen_and_remembers_it(operat
     assert 'lang="ja"' in operator.opens("/console/strategy").text
     assert 'lang="en"' in operator.opens("/console/strategy?language=en").text
     assert 'lang="en"' in operator.opens("/console/strategy?language=xx").text
+
+
+def test_another_password_ends_what_was_signed_in_with_the_one_before(
+    operator: Operator, kotae: Kotae
+) -> None:
+    assert operator.opens("/console/strategy").status_code == 200
+    kotae.users.change_password(operator.email, "another long password", by="ann")
+    assert operator.opens("/console/strategy").status_code == 302
+    assert operator.signs_in().status_code == 400
+    assert operator.signs_in("another long password").status_code == 302
+    assert operator.opens("/console/strategy").status_code == 200
+
+
+def test_whoever_is_removed_is_signed_out_and_comes_in_no_more(
+    operator: Operator, customer: Customer, kotae: Kotae
+) -> None:
+    operator.is_there("Anna")
+    customer.asks_for_a_person()
+    operator.takes(customer.conversation)
+    with pytest.raises(UserRefused, match="has a customer's chat"):
+        kotae.users.remove(operator.email, by="ann")
+    operator.closes(customer.conversation)
+    kotae.users.remove(operator.email, by="ann")
+    assert operator.opens("/console/strategy").status_code == 302
+    assert operator.signs_in().status_code == 400
+    assert kotae.presence.online() == []

@@ -10,6 +10,8 @@ SENTENCES = (
     _l("add pair"),
     _l("add question"),
     _l("add user"),
+    _l("change password"),
+    _l("remove user"),
     _l("appearance"),
     _l("cancel evaluation"),
     _l("cancel router training"),
