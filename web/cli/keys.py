@@ -46,10 +46,11 @@ def list_keys(installation: Installation) -> None:
             key.per_minute,
             "revoked" if key.revoked_at else f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "–",
             f"{key.used_at:%Y-%m-%d %H:%M}" if key.used_at else "never",
+            key.by,
         )
         for key in found
     ]
-    heads = ("id", "name", "scopes", "a minute", "until", "last used")
+    heads = ("id", "name", "scopes", "a minute", "until", "last used", "made by")
     installation.show(
         [asdict(key) for key in found],
         table(rows, heads) if rows else "No key yet. Make one: kotae keys add NAME --scope ask",
