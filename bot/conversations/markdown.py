@@ -9,6 +9,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 EMPTY_HEADING = re.compile(r"<th([^>]*)></th>")
+LINE_END = re.compile(r"\r\n?|\n")  # as the reader counts lines
 
 
 @cache
@@ -35,7 +36,7 @@ def beginning(text: str, most: int) -> str:
     """
     if len(text) <= most:
         return text
-    lines = text.splitlines(keepends=True)
+    lines = LINE_END.split(text)
     ends = [block.map[1] for block in _reader().parse(text) if block.level == 0 and block.map]
-    fitting = [end for end in ends if sum(map(len, lines[:end])) <= most] or ends[:1] or [len(lines)]
-    return "".join(lines[: fitting[-1]]).rstrip()
+    fitting = [end for end in ends if len("\n".join(lines[:end])) <= most] or ends[:1] or [len(lines)]
+    return "\n".join(lines[: fitting[-1]]).rstrip()
