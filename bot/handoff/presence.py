@@ -94,6 +94,8 @@ class Presence:
         with writing(self._engine) as session:
             row = session.get(LookRow, (user_id, conversation_id))
             if row is None:
+                if session.get(UserRow, user_id) is None:
+                    return  # their page is still open, and they may not sign in any more
                 row = LookRow(user_id=user_id, conversation_id=conversation_id, read_to=0)
                 session.add(row)
             row.seen_at = moment
@@ -124,6 +126,8 @@ class Presence:
         with writing(self._engine) as session:
             row = session.get(PresenceRow, user_id)
             if row is None:
+                if session.get(UserRow, user_id) is None:
+                    return
                 row = PresenceRow(user_id=user_id, available=False, name="")
                 session.add(row)
             for name, value in values.items():

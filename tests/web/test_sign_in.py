@@ -185,7 +185,11 @@ def test_whoever_is_removed_is_signed_out_and_comes_in_no_more(
     with pytest.raises(UserRefused, match="has a customer's chat"):
         kotae.users.remove(operator.email, by="ann")
     operator.closes(customer.conversation)
-    kotae.users.remove(operator.email, by="ann")
+    page = operator.client.get(f"/console/inbox/events?open={customer.conversation}", buffered=False)
+    removed = kotae.users.remove(operator.email, by="ann")
+    assert next(iter(page.response))  # which was open, and beats on
+    page.close()
+    kotae.presence.seen(removed.id)
     assert operator.opens("/console/strategy").status_code == 302
     assert operator.signs_in().status_code == 400
     assert kotae.presence.online() == []
