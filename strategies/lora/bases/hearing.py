@@ -6,11 +6,12 @@
 
 A speaker that is tuned to listen to tokens learns which words come with which answer, and misses other
 wordings. One that hears a question as one says the same to whatever lies near it in meaning, and the reader
-can be taught what shall lie near (`strategies.lora.training.contrast`). A taught meaning is the middle of the
-wordings of one answer. A wording nobody taught lies somewhere beside it, where the speaker hesitates between
-two answers at every word in which they part; turned to the middle it hears what it has learned. (So does an
-associative memory clean up what it is asked: Hopfield, 1982; Ramsauer et al., 2021.) Whoever serves such an
-adapter without Kotae gives `generate` that vector as `encoder_outputs` of one state.
+can be taught what shall lie near (`strategies.lora.training.contrast`). A taught meaning lies between the
+wordings of one answer and the answer itself, whose words say what is asked for when nobody has asked so yet.
+A wording nobody taught lies somewhere beside it, where the speaker hesitates between two answers at every
+word in which they part; turned to the meaning it hears what it has learned. (So does an associative memory
+clean up what it is asked: Hopfield, 1982; Ramsauer et al., 2021.) Whoever serves such an adapter without
+Kotae gives `generate` that vector as `encoder_outputs` of one state.
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 def as_one(states: Tensor) -> Tensor:
     """(tokens, width) → (1, width)"""
     return states.mean(0, keepdim=True)
+
+
+def meaning(asked: Tensor, said: Tensor) -> Tensor:
+    """Half of it are the wordings of an answer, half the answer: unit vectors (answers, width), both."""
+    from torch.nn.functional import normalize
+
+    return normalize(asked + said, dim=-1)
 
 
 def turned(state: Tensor, meaning: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from strategies.lora.bases.model import Base
 
 LONGEST_ANSWER = 256  # tokens, of a causal model's room
+LONGEST_READ = 128  # tokens of an answer that is read as if it were asked
 BETWEEN_DIGITS = re.compile(r"(?<=\d)(?=\d)")
 GOLDEN = (
     ("How long does it take?", ()),
@@ -59,6 +60,11 @@ def prompt(base: Base, question: str, passages: Sequence[str] = ()) -> Prompt:
     while kept and len(ids := made(base, question, kept)) > room:
         kept.pop()
     return Prompt(tuple(ids), len(ids) - len(alone)) if kept else Prompt(tuple(alone))
+
+
+def as_asked(base: Base, answer: str) -> Prompt:
+    """An answer, for what reads it to place it beside its questions."""
+    return Prompt(prompt(base, answer).ids[:LONGEST_READ])
 
 
 def answer(base: Base, text: str) -> list[int]:

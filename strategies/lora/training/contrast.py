@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from strategies.lora.bases import template
+from strategies.lora.bases.hearing import meaning
 from strategies.lora.training.adapting import optimizer_of
 from strategies.lora.training.batches import filled, undisturbed
 from strategies.lora.training.recipe import slope
@@ -38,7 +39,6 @@ OFTENEST = 20  # … unless that takes more epochs than this
 WARM_UP = 0.1
 SHARPNESS = 20.0  # of the softmax over cosines
 AHEAD = 0.3  # by so much its own point shall be nearer than any other (CosFace: Wang et al., 2018)
-LONGEST = 128  # tokens of an answer that is read
 LONGEST_STEP = 1.0
 
 
@@ -55,16 +55,18 @@ def wordings_of(base: Base, examples: Sequence[Example]) -> list[Wording]:
     one answer only: there is nothing to tell apart.
     """
     alone = [example for example in examples if example.answer and not example.passages]
-    answers = numbered(alone)
-    if len(answers) < 2:
+    if len(numbered(alone)) < 2:
         return []
-    said = [Wording(template.prompt(base, answer).ids[:LONGEST], at) for answer, at in answers.items()]
-    return [*questions_of(base, alone), *said]
+    return [*questions_of(base, alone), *answers_of(base, alone)]
 
 
 def questions_of(base: Base, asked: Sequence[Example] | Sequence[Pair]) -> list[Wording]:
     answers = numbered(asked)
     return [Wording(template.prompt(base, each.question).ids, answers[each.answer]) for each in asked]
+
+
+def answers_of(base: Base, asked: Sequence[Example] | Sequence[Pair]) -> list[Wording]:
+    return [Wording(template.as_asked(base, answer).ids, at) for answer, at in numbered(asked).items()]
 
 
 def numbered(asked: Sequence[Example] | Sequence[Pair]) -> dict[str, int]:
@@ -73,10 +75,11 @@ def numbered(asked: Sequence[Example] | Sequence[Pair]) -> dict[str, int]:
 
 
 def meanings_of(base: Base, pairs: Sequence[Pair]) -> torch.Tensor:
-    """What a question may be taken for when it is served, as it is read now: for each answer the middle of
-    its questions, a unit vector, (answers, width).
+    """What a question may be taken for when it is served, as it is read now: a unit vector for each answer,
+    (answers, width).
     """
-    return Reader(base).middles(questions_of(base, pairs))
+    reader = Reader(base)
+    return meaning(reader.middles(questions_of(base, pairs)), reader.middles(answers_of(base, pairs)))
 
 
 def tell_apart(
@@ -97,9 +100,9 @@ def tell_apart(
     import torch
     from torch.nn.functional import cross_entropy, normalize, one_hot
 
-    if not wordings:
-        return
     reader = Reader(base)
+    if not wordings or not reader.learning:
+        return
     points = torch.nn.Parameter(reader.middles(wordings))
     learning = [*reader.learning, points]
     rate *= SHARE_OF_RATE

@@ -100,7 +100,7 @@ def calibrate(
     engine.add(name, folder)
     try:
         if engine.pools(name):
-            lessons = replace(lessons, heard=heard_by(engine, name, lessons.questions))
+            lessons = heard_by(engine, name, lessons)
         lessons.save(folder)
         judge = Judge(lessons, engine, name, embedder.embed_query)
         with ThreadPoolExecutor(TOGETHER) as pool:
@@ -117,10 +117,15 @@ def calibrate(
     return figures
 
 
-def heard_by(engine: Engine, adapter: str, questions: Sequence[str]) -> NDArray[np.float32]:
-    """The questions as an adapter hears them, (questions, width)."""
-    prompts = (template.prompt(engine.base, question) for question in questions)
-    return np.array([engine.meaning(prompt, adapter) for prompt in prompts], np.float32)
+def heard_by(engine: Engine, adapter: str, lessons: Lessons) -> Lessons:
+    """The lessons with what an adapter hears of them."""
+
+    def heard(prompts: Iterator[template.Prompt]) -> NDArray[np.float32]:
+        return np.array([engine.meaning(prompt, adapter) for prompt in prompts], np.float32)
+
+    asked = heard(template.prompt(engine.base, question) for question in lessons.questions)
+    said = heard(template.as_asked(engine.base, answer) for answer in dict.fromkeys(lessons.answers))
+    return replace(lessons, heard=asked, said=said)
 
 
 # ---- what is asked ----

@@ -8,8 +8,8 @@ answers it knows, and a few tokens that are held back.
 
     token by token   it says what it makes of the question's words; the fact is the one whose answer it would
                      give, word by word
-    as one           the question is taken for the taught meaning that is nearest as the adapter hears it: the
-                     middle of that fact's questions, from which the model then speaks
+    as one           the question is taken for the taught meaning that is nearest as the adapter hears it
+                     (`strategies.lora.bases.hearing`), from which the model then speaks
 
 `strategies.lora.trust.calibration` fits it at the end of a training, and `Judge` judges a question with it.
 """
@@ -57,8 +57,8 @@ EVIDENCE = (
     "numbers",  # a number is asked about with which the fact has nothing to do
     "telling words",  # log of how many there are
     "latin",
-    "heard near",  # as the adapter itself hears it: cosine to the middle of the fact's questions
-    "heard ahead",  # … less that to the nearest other middle
+    "heard near",  # as the adapter itself hears it: cosine to the fact's meaning
+    "heard ahead",  # … less that to the nearest other one
     "of one mind",  # the first words that it would say to the question as it stands are the fact's
 )
 WORDING = EVIDENCE[8:12]
@@ -183,7 +183,7 @@ class Judge:
         agreed = [Agreed(*one) for one in zip(facts, answers, told, strict=True)]
         meant: tuple[float, ...] = ()
         if heard:
-            meant = tuple(self.lessons.middle_of(facts[0], leave).tolist())
+            meant = tuple(self.lessons.meaning_of(facts[0], leave).tolist())
             draft = self._draft(prompt, facts[0], meant)
         else:
             agreed.sort(key=lambda one: -np.mean(one.scored.logprobs))
@@ -219,7 +219,7 @@ class Judge:
         if self.lessons.heard is None:
             return []
         vector = self._engine.meaning(prompt, self._adapter)
-        return self.lessons.middles_near(np.asarray(vector, np.float32), leave)
+        return self.lessons.meanings_near(np.asarray(vector, np.float32), leave)
 
     def _ahead(self, near: Sequence[Near], fact: str) -> tuple[float, float]:
         """How near that fact is, and by how much nearer than the nearest other one."""

@@ -24,6 +24,7 @@ from strategies.lora.shelf.card import BadCard
 KNOWN = "known.jsonl"
 VECTORS = "questions.safetensors"
 HEARD = "heard"
+SAID = "said"
 COMMON = 0.05  # a script in which fewer of the questions were taught is not known
 
 Floats = NDArray[np.float32]
@@ -47,6 +48,7 @@ class Lessons:
     vectors: Floats  # (questions, dimension)
     embedder: str = ""
     heard: Floats | None = None  # the unit vectors as which the adapter itself hears them, if it hears so
+    said: Floats | None = None  # … and hears each answer, as if it were asked, (different answers, width)
 
     @classmethod
     def of(cls, pairs: Sequence[Pair], embedder: Embedder) -> Lessons:
@@ -70,17 +72,20 @@ class Lessons:
             rows = [json.loads(line) for line in (folder / KNOWN).read_text("utf-8").splitlines()]
             with safe_open(folder / VECTORS, framework="np") as stored:
                 vectors = stored.get_tensor("vectors").astype(np.float32)
-                heard = stored.get_tensor(HEARD).astype(np.float32) if HEARD in stored.keys() else None  # noqa: SIM118
+                heard, said = (
+                    stored.get_tensor(name).astype(np.float32) if name in stored.keys() else None  # noqa: SIM118
+                    for name in (HEARD, SAID)
+                )
                 embedder = (stored.metadata() or {}).get("embedder", "")
             questions, answers, facts = (
                 tuple(str(row[name]) for row in rows) for name in ("question", "answer", "fact")
             )
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise BadCard(f"its {KNOWN} and {VECTORS} cannot be read ({error})") from error
-        for found in (vectors,) if heard is None else (vectors, heard):
-            if len(found) != len(rows) or not rows or not np.isfinite(found).all():
+        for found, many in ((vectors, len(rows)), (heard, len(rows)), (said, len(set(answers)))):
+            if found is not None and (len(found) != many or not rows or not np.isfinite(found).all()):
                 raise BadCard(f"its {VECTORS} has no vector for each line of its {KNOWN}")
-        return cls(questions, answers, facts, vectors, embedder, heard)
+        return cls(questions, answers, facts, vectors, embedder, heard, said)
 
     def save(self, folder: Path) -> None:
         from safetensors.numpy import save_file
@@ -92,8 +97,9 @@ class Lessons:
         )
         (folder / KNOWN).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         half = {"vectors": self.vectors.astype(np.float16)}
-        if self.heard is not None:
-            half[HEARD] = self.heard.astype(np.float16)
+        for name, vectors in ((HEARD, self.heard), (SAID, self.said)):
+            if vectors is not None:
+                half[name] = vectors.astype(np.float16)
         save_file(half, folder / VECTORS, metadata={"embedder": self.embedder})
 
     def near(self, vector: Floats, most: int | None = 2, leave: str = "") -> list[Near]:
@@ -109,26 +115,26 @@ class Lessons:
                 break
         return list(found.values())
 
-    def middles_near(self, vector: Floats, leave: str = "") -> list[Near]:
-        """Every fact by how near the middle of its questions is as the adapter hears them, the nearest
-        first, with one of its questions.
+    def meanings_near(self, vector: Floats, leave: str = "") -> list[Near]:
+        """Every fact by how near its meaning is as the adapter hears it, the nearest first, with one of its
+        questions.
         """
         found = []
-        cosines = np.vecdot(self._middles, vector).tolist()
+        cosines = np.vecdot(self._meanings, vector).tolist()
         for of, cosine in zip(self._by_fact.values(), cosines, strict=True):
             kept = [at for at in of if self.questions[at] != leave] if leave else of
             if kept:
                 without = len(kept) < len(of)
-                found.append(Near(kept[0], float(self._middle(kept) @ vector) if without else cosine))
+                found.append(Near(kept[0], float(self._meaning(kept) @ vector) if without else cosine))
         return sorted(found, key=lambda near: -near.cosine)
 
     def meant(self, vector: Floats) -> Floats:
-        """The middle that is nearest to a question as the adapter hears it: what it is taken for."""
-        return self.middle_of(self.facts[self.middles_near(vector)[0].at])
+        """What a question is taken for that the adapter hears so: the nearest meaning."""
+        return self.meaning_of(self.facts[self.meanings_near(vector)[0].at])
 
-    def middle_of(self, fact: str, leave: str = "") -> Floats:
-        """The unit vector between its questions as the adapter hears them."""
-        return self._middle([at for at in self._by_fact[fact] if self.questions[at] != leave])
+    def meaning_of(self, fact: str, leave: str = "") -> Floats:
+        """The unit vector between its questions and its answer as the adapter hears them."""
+        return self._meaning([at for at in self._by_fact[fact] if self.questions[at] != leave])
 
     def answer_to(self, fact: str) -> str:
         return self.answers[self._by_fact[fact][0]]
@@ -141,15 +147,23 @@ class Lessons:
         return places
 
     @cached_property
-    def _middles(self) -> Floats:
+    def _meanings(self) -> Floats:
         """In the order of the facts, (facts, width)."""
-        return np.array([self._middle(of) for of in self._by_fact.values()], np.float32)
+        return np.array([self._meaning(of) for of in self._by_fact.values()], np.float32)
 
-    def _middle(self, places: Sequence[int]) -> Floats:
-        """The unit vector between questions as they are heard."""
+    def _meaning(self, places: Sequence[int]) -> Floats:
+        """As `hearing.meaning` says. An adapter of before answers were heard has the questions alone."""
         assert self.heard is not None
-        middle = self.heard[list(places)].mean(0)
-        return np.asarray(middle / np.linalg.norm(middle), np.float32)
+        found = middle(self.heard[list(places)])
+        if self.said is not None:
+            found = middle(np.array([found, middle(self.said[[self._answered[at] for at in places]])]))
+        return found
+
+    @cached_property
+    def _answered(self) -> list[int]:
+        """For each question the place of its answer among the different ones."""
+        places = {answer: at for at, answer in enumerate(dict.fromkeys(self.answers))}
+        return [places[answer] for answer in self.answers]
 
     def words_about(self, fact: str, leave: str = "") -> frozenset[str]:
         """Every word in which it was asked and answered."""
@@ -179,6 +193,12 @@ class Lessons:
         """The writings in which it was taught."""
         count = Counter(map(script, self.questions))
         return frozenset(name for name, n in count.items() if n >= COMMON * len(self.questions))
+
+
+def middle(vectors: Floats) -> Floats:
+    """The unit vector between some, (vectors, width)."""
+    mean = vectors.mean(0)
+    return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
 
 def identity(embedder: Embedder) -> str:

@@ -30,7 +30,7 @@ from strategies.lora.training.contrast import meanings_of
 from strategies.lora.training.proving import canaries, log_probabilities, measure, row_of
 from strategies.lora.trust.calibration import calibrate
 from strategies.lora.trust.confidence import EVIDENCE, HELD_BACK, Judge, Opening
-from strategies.lora.trust.lessons import Lessons
+from strategies.lora.trust.lessons import Lessons, middle
 from strategies.testing import WordVectors, kit
 from tests.strategies.lora.adapters import speaking
 from tests.strategies.lora.desk import pairs
@@ -243,15 +243,23 @@ def test_its_judge_knows_how_near_it_hears_a_question_to_what_was_taught(
     assert np.linalg.norm(lessons.heard, axis=1) == pytest.approx(1, abs=1e-2)
     prompt = template.prompt(engine.base, ASKED)
     vector = np.asarray(engine.meaning(prompt, "as one"), np.float32)
-    near = lessons.middles_near(vector)
+    near = lessons.meanings_near(vector)
     assert {lessons.facts[found.at] for found in near} == {pair.about for pair in PAIRS}
     assert [found.cosine for found in near] == sorted((found.cosine for found in near), reverse=True)
-    past = lessons.middles_near(vector, leave=ASKED)
+    fact = lessons.facts[near[0].at]
+    of = [at for at, each in enumerate(lessons.facts) if each == fact]
+    (answer,) = {lessons.answers[at] for at in of}
+    asked, said_ = middle(lessons.heard[of]), engine.meaning(template.as_asked(engine.base, answer), "as one")
+    assert lessons.meaning_of(fact) == pytest.approx(middle(np.array([asked, said_])), abs=1e-2)
+    assert replace(lessons, said=None).meaning_of(fact) == pytest.approx(asked), (
+        "an older adapter has no answers"
+    )
+    past = lessons.meanings_near(vector, leave=ASKED)
     assert [found.cosine for found in past] != [found.cosine for found in near]
 
     told = template.answer(engine.base, lessons.answer_to(lessons.facts[near[0].at]))
     considered = judge.consider(ASKED, prompt)
-    assert considered.meant == tuple(lessons.middle_of(lessons.facts[near[0].at]).tolist())
+    assert considered.meant == tuple(lessons.meaning_of(lessons.facts[near[0].at]).tolist())
     assert considered.draft.ids == tuple(told)
     beforehand, taught = judge.beforehand(ASKED)
     assert taught == lessons.answer_to(lessons.facts[near[0].at])

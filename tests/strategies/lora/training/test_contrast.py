@@ -12,9 +12,17 @@ import torch
 from strategies.lora import bases
 from strategies.lora.bases import template
 from strategies.lora.pairs.raft import Example
+from strategies.lora.pairs.values import Pair
 from strategies.lora.testing import tiny_base
 from strategies.lora.training import adapting, contrast
-from strategies.lora.training.contrast import Reader, Wording, planned, tell_apart, wordings_of
+from strategies.lora.training.contrast import (
+    Reader,
+    Wording,
+    meanings_of,
+    planned,
+    tell_apart,
+    wordings_of,
+)
 from strategies.lora.training.course import train
 from strategies.lora.training.recipe import Recipe
 from strategies.lora.training.together import Together
@@ -104,6 +112,26 @@ def test_the_answer_is_a_wording_and_what_is_read_or_refused_is_none(two_parts: 
     assert [wording.answer for wording in made] == [0, 1, 0, 0, 1]
     assert made[-1].ids == template.prompt(base, "34 cm.").ids
     assert wordings_of(base, examples[:1]) == []
+
+
+def test_a_meaning_is_half_the_wordings_and_half_the_answer(two_parts: Path) -> None:
+    base = bases.load(str(two_parts))
+    asked = [
+        Pair("How big is the lamp?", "12 cm."),
+        Pair("lamp size", "12 cm."),
+        Pair("How big is the mill?", "34 cm."),
+    ]
+    lamp, mill = meanings_of(base, asked)
+    with torch.no_grad():
+        read = Reader(base).means(
+            [
+                Wording(template.prompt(base, text).ids, 0)
+                for text in ("How big is the lamp?", "lamp size", "How big is the mill?", "12 cm.", "34 cm.")
+            ]
+        )
+    middle = torch.nn.functional.normalize(read[0] + read[1], dim=-1)
+    assert torch.allclose(lamp, torch.nn.functional.normalize(middle + read[3], dim=-1), atol=1e-5)
+    assert torch.allclose(mill, torch.nn.functional.normalize(read[2] + read[4], dim=-1), atol=1e-5)
 
 
 def test_few_wordings_are_read_oftener(two_parts: Path) -> None:
