@@ -10,7 +10,7 @@ form.
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from typing import Any
 
@@ -25,6 +25,9 @@ _WORD = re.compile(
 _MARKS = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _GRAMMAR = frozenset(["助詞", "助動詞", "補助記号", "空白"])  # particles, endings, punctuation, blanks
+_JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_KANJI = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+SYNONYM, COMMON_SIGN = 0.8, 0.35  # how near such words are
 _lock = threading.Lock()  # neither Sudachi's tokenizer nor the stemmer is for two threads
 
 
@@ -91,6 +94,39 @@ def _japanese(run: str) -> tuple[str, ...]:
             for found in _sudachi().tokenize(run)
             if found.part_of_speech()[0] not in _GRAMMAR
         )
+
+
+def kindred(word: str, others: Iterable[str]) -> dict[str, float]:
+    """Those of the others that are akin to the word and not the same, and how near, 0 to 1.
+
+    Known of Japanese words: synonyms in Sudachi's dictionary (値段, 価格) are nearest, and a sign in common
+    (返す, 返品) often tells of a common meaning.
+    """
+    if not _JAPANESE.match(word):
+        return {}
+    signs, groups = _kanji(word), _synonyms(word)
+    found = {}
+    for other in others:
+        if other != word and not groups.isdisjoint(_synonyms(other)):
+            found[other] = SYNONYM
+        elif other != word and not signs.isdisjoint(_kanji(other)):
+            found[other] = COMMON_SIGN
+    return found
+
+
+@lru_cache(maxsize=50_000)
+def _kanji(word: str) -> frozenset[str]:
+    return frozenset(_KANJI.findall(word))
+
+
+@lru_cache(maxsize=50_000)
+def _synonyms(word: str) -> frozenset[int]:
+    """The groups of synonyms that Sudachi's dictionary has the word in."""
+    if not _JAPANESE.match(word):
+        return frozenset()
+    with _lock:
+        found = list(_sudachi().tokenize(word))
+        return frozenset(found[0].synonym_group_ids()) if len(found) == 1 else frozenset()
 
 
 @cache

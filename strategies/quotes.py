@@ -7,7 +7,6 @@ its column heads.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, ClassVar
@@ -29,18 +28,18 @@ from strategies.quoting import (
     likelihood,
     words,
 )
+from strategies.rows import column_heads, is_row, row_as_words
 
 ALIKE = 0.8  # two sentences that share so much of their words say the same
-ROW = re.compile(r"\s*\|(.*)\|\s*$")
-RULE = re.compile(r"[\s|:-]+$")
+LEADING = 2  # of the best sentences, how many bring the one that follows: a fault its remedy
 
 
 class QuotesOptions(Options):
     """What an operator may set."""
 
-    sentences: int = Field(default=6, ge=1, le=12, description="How many sentences an answer has at most.")
+    sentences: int = Field(default=8, ge=1, le=12, description="How many sentences an answer has at most.")
     share: float = Field(
-        default=0.05,
+        default=0.07,
         gt=0,
         le=1,
         description="How likely a further sentence must be, as a share of the best one's likelihood.",
@@ -121,15 +120,29 @@ class Quotes:
 
 
 def choose(found: Sequence[Candidate], most: int, share: float) -> list[Candidate]:
-    """The best sentence, and up to `most` that are nearly as likely and say something else. Best first."""
+    """The best sentence, and up to `most` that are nearly as likely and say something else, best first. What
+    follows the very best in their passage comes with them.
+    """
     chosen: list[Candidate] = []
+    here = {(candidate.passage.id, candidate.place): candidate for candidate in found}
     least = share * likelihood(found[0].odds)
+    leading = 0
     for candidate in found:
-        if len(chosen) == most or likelihood(candidate.odds) < least:
+        if len(chosen) >= most or likelihood(candidate.odds) < least:
             break
-        if not any(says_the_same(candidate.text, other.text) for other in chosen):
-            chosen.append(candidate)
-    return chosen
+        if candidate in chosen or any(says_the_same(candidate.text, other.text) for other in chosen):
+            continue
+        following = here.get((candidate.passage.id, candidate.place + 1)) if leading < LEADING else None
+        leading += 1
+        chosen.append(candidate)
+        if following and following not in chosen and goes_on(candidate, following):
+            chosen.append(following)
+    return chosen[:most]
+
+
+def goes_on(sentence: Candidate, following: Candidate) -> bool:
+    """Whether what follows may belong to a sentence; the next row of a table is about something else."""
+    return not is_row(sentence.text) and not is_row(following.text)
 
 
 def says_the_same(one: str, other: str) -> bool:
@@ -163,37 +176,7 @@ def told(chosen: Sequence[Candidate]) -> Iterator[Event]:
 def readable(sentence: Candidate) -> str:
     """The quote as it is read: table rows with their column heads, the rest as it stands."""
     lines = sentence.text.strip().splitlines()
-    if any(ROW.match(line) for line in lines):
-        heads = column_heads(sentence)
+    if any(map(is_row, lines)):
+        heads = column_heads(sentence.passage.text, sentence.end)
         return "\n".join(spoken for line in lines if (spoken := row_as_words(line, heads)))
     return sentence.text.strip()
-
-
-def column_heads(row: Candidate) -> list[str]:
-    """The heads of the table that the row lies in; empty when the passage does not show them."""
-    before = row.passage.text[: row.end].splitlines()
-    for place in range(len(before) - 1, 0, -1):
-        if ROW.match(before[place]) and RULE.match(before[place]):
-            return cells(before[place - 1])
-        if not ROW.match(before[place]) and place < len(before) - 1:
-            break
-    return []
-
-
-def row_as_words(line: str, heads: Sequence[str]) -> str:
-    """`| Barista | 3 years |` under Product and Warranty becomes "Barista – Warranty: 3 years"."""
-    if not ROW.match(line):
-        return line.strip()
-    if RULE.match(line):
-        return ""
-    first, *rest = cells(line)
-    heads_of_rest = [*heads[1:], *[""] * len(rest)]
-    pairs = zip(heads_of_rest, rest, strict=False)
-    named = [f"{head}: {cell}" if head else cell for head, cell in pairs if cell]
-    return f"- {first} – {'; '.join(named)}" if named else f"- {first}"
-
-
-def cells(line: str) -> list[str]:
-    """The cells of a Markdown table row."""
-    found = ROW.match(line)
-    return [cell.strip() for cell in re.split(r"(?<!\\)\|", found[1])] if found else [line.strip()]

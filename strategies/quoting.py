@@ -1,10 +1,10 @@
 """How well a sentence answers a question, and how sure it is that any does: the evidence behind `quotes`.
 
 No language model. A sentence is a candidate with a row of evidence: how near its meaning is to the
-question's, which of the question's telling words it and its headings hold, where the search put its passage,
-whether it has a number when one is asked for. Two logistic regressions turn evidence into odds: one that a
-sentence holds the answer, one that the documents do at all. `python -m benchmarks.calibrate` fits both, on
-questions that no published figure is measured with.
+question's, which of the question's telling words, or of words akin to them, it and its headings hold, where
+the search put its passage, whether it has a number when one is asked for. Two logistic regressions turn
+evidence into odds: one that a sentence holds the answer, one that the documents do at all.
+`python -m benchmarks.calibrate` fits both, on questions that no published figure is measured with.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.passages import Passage
-from knowledge_base.words import GRAMMATICAL, terms
+from knowledge_base.words import GRAMMATICAL, kindred, terms
+from strategies.rows import column_heads, is_row
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +42,11 @@ OF_A_SENTENCE = (
     "number asked and there",
     "same number",  # a number of the question stands in it
     "meaning before",  # cosine of the sentence before
+    "behind the nearest of all",  # cosine, less that of the nearest sentence of any passage
+    "length",  # log of its letters
+    "words, headings and column heads",  # … in the sentence, above it, or at the head of its table's columns
+    "kindred words",  # … in the sentence, the same or akin to them
+    "kindred words and headings",
 )
 OF_THE_QUESTION = (
     "best sentence",  # log odds of the best sentence
@@ -68,6 +74,8 @@ ASKS_FOR_A_NUMBER = re.compile(
 DIGIT = re.compile(r"\d")
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
+Kindred = Mapping[str, Mapping[str, float]]  # of a question's word, words akin to it, and how near each is
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -87,10 +95,30 @@ class Asked:
         """The numbers it names itself."""
         return frozenset(word for word in self.weight if DIGIT.match(word))
 
+    @cached_property
+    def whole(self) -> float:
+        return sum(self.weight.values())
+
     def share(self, words: Collection[str]) -> float:
         """How much of what the question says these words say too, 0 to 1."""
-        whole = sum(self.weight.values())
-        return sum(weight for word, weight in self.weight.items() if word in words) / whole if whole else 0.0
+        said = sum(weight for word, weight in self.weight.items() if word in words)
+        return said / self.whole if self.whole else 0.0
+
+    def kindred(self, words: Iterable[str]) -> Kindred:
+        """Which of these words are akin to words of the question, and how near."""
+        known = list(words)
+        return {word: akin for word in self.weight if (akin := kindred(word, known))}
+
+    def share_akin(self, words: Collection[str], kindred: Kindred) -> float:
+        """How much of what else it says is said by words that are akin, by as much as they are."""
+        if not kindred:
+            return 0.0
+        said = sum(
+            self.weight[word] * max((near for other, near in akin.items() if other in words), default=0.0)
+            for word, akin in kindred.items()
+            if word not in words
+        )
+        return said / self.whole if self.whole else 0.0
 
 
 @dataclass(frozen=True)
@@ -173,19 +201,23 @@ def evidence(
     rows: list[list[float]] = []
     where: list[tuple[Passage, int, int, int]] = []
     best = max((passage.score for passage in passages), default=0.0)
-    for rank, (passage, vector) in enumerate(zip(passages, vectors, strict=True), start=1):
-        spans = passage.sentences[: len(vector)]
+    akin = asked.kindred(frozenset().union(*(headings(p) | words(p.text) for p in passages)))
+    cosines = [nearness(asked, *each) for each in zip(passages, vectors, strict=True)]
+    nearest = max((float(near.max()) for near in cosines if len(near)), default=0.0)
+    for rank, (passage, near) in enumerate(zip(passages, cosines, strict=True), start=1):
+        spans = passage.sentences[: len(near)]
         if not spans:
             continue
-        near = (np.asarray(vector, np.float32) @ asked.vector)[: len(spans)]
         above = headings(passage)
         texts = [passage.text[start:end] for start, end in spans]
         shares = [asked.share(words(text) | above) for text in texts]
         for place, text in enumerate(texts):
+            inside = words(text)
+            share, columns = asked.share(inside), heads(passage, spans[place])
             rows.append(
                 [
                     float(near[place]),
-                    asked.share(words(text)),
+                    share,
                     shares[place],
                     1 / rank,
                     passage.score / (best or 1.0),
@@ -195,12 +227,24 @@ def evidence(
                     float(near[place] - near.max()),
                     shares[place] - max(shares),
                     float(asked.number and bool(DIGIT.search(text))),
-                    float(not asked.numbers.isdisjoint(words(text))),
+                    float(not asked.numbers.isdisjoint(inside)),
                     float(near[max(0, place - 1)]),
+                    float(near[place]) - nearest,
+                    math.log1p(len(text)),
+                    asked.share(inside | above | columns) if columns else shares[place],
+                    share + asked.share_akin(inside, akin),
+                    shares[place] + asked.share_akin(inside | above, akin),
                 ]
             )
         where += [(passage, place, start, end) for place, (start, end) in enumerate(spans)]
     return np.array(rows, float).reshape(len(rows), len(OF_A_SENTENCE)), where
+
+
+def nearness(asked: Asked, passage: Passage, vectors: Any) -> NDArray[np.float32]:
+    """The cosine of the question and each sentence of the passage, (sentences,)."""
+    if not len(vectors):
+        return np.zeros(0, np.float32)
+    return np.asarray(vectors, np.float32)[: len(passage.sentences)] @ asked.vector
 
 
 def certainty(
@@ -244,6 +288,14 @@ def likelihood(odds: float) -> float:
 def headings(passage: Passage) -> frozenset[str]:
     """The telling words above a passage."""
     return words(" › ".join([passage.title, *passage.headings]))
+
+
+def heads(passage: Passage, sentence: tuple[int, int]) -> frozenset[str]:
+    """The telling words at the head of the columns, where the sentence is a row of a table."""
+    start, end = sentence
+    if not is_row(passage.text[start:end]):
+        return frozenset()
+    return words(" ".join(column_heads(passage.text, end)))
 
 
 @lru_cache(maxsize=20_000)

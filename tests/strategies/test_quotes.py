@@ -5,15 +5,27 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knowledge_base.sentences import sentences
 from strategies.base import Question
 from strategies.errors import NoAnswer
 from strategies.events import Answer, collect
-from strategies.quotes import Quotes, QuotesOptions, readable, row_as_words, says_the_same
-from strategies.quoting import FITTED, OF_A_SENTENCE, OF_THE_QUESTION, Asked, Candidate, fitted, words
+from strategies.quotes import Quotes, QuotesOptions, choose, readable, says_the_same
+from strategies.quoting import (
+    FITTED,
+    OF_A_SENTENCE,
+    OF_THE_QUESTION,
+    Asked,
+    Candidate,
+    evidence,
+    fitted,
+    words,
+)
+from strategies.rows import is_row, row_as_words
 from strategies.testing import StrategyContract, kit
 from tests.strategies.passages import DESCALE, JAPANESE, SHIPPING, WARRANTY, passage
 
@@ -24,6 +36,9 @@ TABLE = passage(
     id="table",
     title="Warranty",
 )
+
+
+COLUMN_HEADS = OF_A_SENTENCE.index("words, headings and column heads")
 
 
 def quotes(**options: object) -> Quotes:
@@ -66,6 +81,39 @@ def test_neighbouring_sentences_read_as_in_their_document_each_with_its_citation
 
 def test_an_answer_is_no_longer_than_the_operator_wants() -> None:
     assert answer("warranty", sentences=1).text.count(".") == 1
+
+
+def test_a_fault_is_told_with_its_remedy_though_the_remedy_shares_no_word_with_the_question() -> None:
+    leak = passage(
+        "The lid drips at the side. Replace the worn seal. Engravings take a week. Our shop opens at nine.",
+        id="leak",
+        title="Common questions",
+    )
+    said = answer("the lid drips at the side", leak, share=1.0)
+    assert said.text == "The lid drips at the side. Replace the worn seal."
+    assert [cited.quote for cited in said.citations] == said.text.replace(". ", ".\n").split("\n")
+
+
+def test_the_next_row_of_a_table_is_about_something_else() -> None:
+    rows = [span for span in sentences(TABLE.text) if is_row(TABLE.text[slice(*span)])]
+    found = [Candidate(TABLE, place, *span, odds=-place) for place, span in enumerate(rows)]
+    assert [each.text for each in choose(found, most=8, share=0.9)] == ["| Kettle | 2 years | – |"]
+
+
+def test_a_row_is_asked_for_by_the_head_of_its_column() -> None:
+    table = replace(TABLE, sentences=tuple(sentences(TABLE.text)))
+    asked = Asked("burrs barista", np.zeros(3, np.float32), {"burr": 1.0, "barista": 1.0})
+    rows, where = evidence(asked, [table], [np.zeros((len(table.sentences), 3), np.float32)])
+    shares = dict(zip([TABLE.text[a:b] for _, _, a, b in where], rows.T[COLUMN_HEADS], strict=True))
+    assert shares["| Barista | 3 years | 1 year |"] == 1.0
+    assert shares["| Kettle | 2 years | – |"] == 0.5
+
+
+def test_a_japanese_question_asks_in_other_words_for_the_same() -> None:
+    asked = Asked("値段", np.zeros(3, np.float32), {"値段": 1.0})
+    akin = asked.kindred(words("ケトルの価格は5,500円です。"))
+    assert asked.share(words("価格")) == 0.0
+    assert asked.share_akin(words("価格"), akin) > asked.share_akin(words("ケトル"), akin) == 0.0
 
 
 def test_what_two_documents_say_alike_is_said_once() -> None:
@@ -124,7 +172,5 @@ def test_the_calibration_that_ships_covers_all_the_evidence_and_says_where_it_co
 
 @given(st.text(max_size=200), st.text(max_size=80))
 def test_any_text_can_be_weighed(text: str, question: str) -> None:
-    import numpy as np
-
     asked = Asked(question, np.zeros(3, np.float32), dict.fromkeys(words(question), 1.0))
     assert 0 <= asked.share(words(text)) <= 1
