@@ -2,6 +2,7 @@
 
     "shipped"      the small one of our own: MiniLM reads, a decoder of four layers speaks   encoder-decoder
     a folder       saved by transformers, or one that names its reader like the shipped one  by its config
+    a GGUF file    as llama.cpp keeps models; its weights are made whole again               by its config
     a hub name     fetched by transformers, or found in its cache                            by its config
 
 The shipped decoder lies beside this file; its reader is the embedder that is installed anyway, so those
@@ -11,6 +12,7 @@ weights are not kept twice. Whoever has both loads it without Kotae:
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from strategies.errors import Misconfigured
-from strategies.llm.local import quietly
+from strategies.llm.local import quietly, whereabouts
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +33,7 @@ READER = "reader.json"  # beside a decoder: {"reads": an embedder or a folder, "
 MINILM = "all-MiniLM-L6-v2"
 NOTHING = "<|nothing|>"  # what a speaker of ours says first when it has no answer
 KEPT = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", READER)
+GGUF = ".gguf"
 WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 Family = Literal["encoder-decoder", "seq2seq", "causal"]
@@ -139,7 +142,7 @@ def load(name: str = SHIPPED, *, device: str = "", dtype: str = "", quantized: b
         first = str(error).strip().split("\n", 1)[0]
         raise Misconfigured(
             f"the base model {name!r} cannot be loaded ({type(error).__name__}: {first}); "
-            "give a folder or a hub name of a causal or sequence-to-sequence language model"
+            "give a folder, a GGUF file or a hub name of a causal or sequence-to-sequence language model"
         ) from error
     model.eval()
     if not quantized:
@@ -151,8 +154,8 @@ def identity(name: str = SHIPPED) -> str:
     """The base's hash, from its files. Raises Misconfigured when there are none."""
     folder = found(name)
     digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.name in KEPT or path.suffix == ".safetensors":
+    for path in [folder] if folder.is_file() else sorted(folder.iterdir()):
+        if path.name in KEPT or path.suffix in (".safetensors", GGUF):
             digest.update(f"{path.name}\0".encode())
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -160,14 +163,14 @@ def identity(name: str = SHIPPED) -> str:
 
 
 def found(name: str) -> Path:
-    """The folder of a base. Raises Misconfigured with what to do."""
+    """The folder of a base, or its file. Raises Misconfigured with what to do."""
     folder = FOLDER if name == SHIPPED else Path(name).expanduser()
-    if (folder / "config.json").exists():
+    if (folder / "config.json").exists() or (folder.suffix == GGUF and folder.is_file()):
         return folder
     if name == SHIPPED or folder.exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
         raise Misconfigured(
             f"there is no base model {name!r}: no config.json in {str(folder)!r}; give {SHIPPED!r}, "
-            "a folder saved by transformers, or a hub name like 'Qwen/Qwen3-0.6B'"
+            "a folder saved by transformers, a GGUF file, or a hub name like 'Qwen/Qwen3-0.6B'"
         )
     return fetched(name)
 
@@ -233,12 +236,27 @@ def one_part(folder: Path, dtype: torch.dtype, more: dict[str, Any]) -> Parts:
     """A model of the hub's kinds, with its one tokenizer."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
-    config = AutoConfig.from_pretrained(folder)
+    where, file = whereabouts(str(folder))
+    config = AutoConfig.from_pretrained(where, **file)
     family: Family = "seq2seq" if config.is_encoder_decoder else "causal"
     kind: Any = AutoModelForSeq2SeqLM if family == "seq2seq" else AutoModelForCausalLM
-    model = kind.from_pretrained(folder, dtype=dtype, **more)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = kind.from_pretrained(where, dtype=dtype, **file, **more)
+    tokenizer = AutoTokenizer.from_pretrained(where, **file)
+    if file:
+        model = whole(model)
     return family, model, tokenizer, tokenizer
+
+
+def whole(model: PreTrainedModel) -> PreTrainedModel:
+    """A model of a GGUF file without the marks of its quantization: its weights are plain ones now, and
+    whoever trains an adapter on it would look for others.
+    """
+    config = copy.deepcopy(model.config)
+    del config.quantization_config
+    kind: Any = type(model)
+    made = kind(config).to(model.dtype)
+    made.load_state_dict(model.state_dict())
+    return cast("PreTrainedModel", made)
 
 
 def four_bit(device: str) -> dict[str, Any]:

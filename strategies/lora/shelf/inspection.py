@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from strategies.errors import Misconfigured
+from strategies.llm.local import whereabouts
 from strategies.lora import bases
 from strategies.lora.shelf.card import CONFIG, CURRENT, WEIGHTS, BadCard, Card, read_card
 from strategies.lora.shelf.parcel import Refused, allowed
@@ -187,6 +188,7 @@ def _outline(folder: Path) -> Any:
         return EncoderDecoderModel(
             encoder=encoder, decoder=GPT2LMHeadModel(AutoConfig.from_pretrained(folder))
         )
-    config = AutoConfig.from_pretrained(folder)
+    where, file = whereabouts(str(folder))
+    config = AutoConfig.from_pretrained(where, **file)
     kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     return kind.from_config(config)

@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from strategies.errors import Misconfigured
 from strategies.lora import bases
 from strategies.lora.bases import template
 from strategies.lora.shelf.card import tokenizer_hash
+from strategies.lora.shelf.inspection import modules_of
 from strategies.lora.testing import FAMILIES, tiny_base
+from strategies.lora.training.adapting import adapted
+from strategies.lora.training.recipe import Recipe
+from tests.strategies.llm.tiny_model import as_gguf, make_tiny_model
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -34,6 +39,25 @@ def test_a_base_is_named_by_its_content(tmp_path: Path) -> None:
     )
     assert bases.identity(str(one)) == bases.identity(str(same))
     assert bases.identity(str(one)) != bases.identity(str(other))
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")  # PEFT asks it
+def test_a_gguf_file_is_a_base_like_the_folder_it_was_made_of(tmp_path: Path) -> None:
+    folder = make_tiny_model(tmp_path / "tiny")
+    file = as_gguf(folder, tmp_path / "tiny.Q8_0.gguf")
+    one, other = bases.load(str(folder)), bases.load(str(file))
+    assert (other.family, other.hash) == ("causal", bases.identity(str(file)))
+    assert other.hash != one.hash
+    ids = torch.tensor([template.prompt(one, "How long is the warranty?").ids])
+    assert ids.tolist() == [list(template.prompt(other, "How long is the warranty?").ids)]
+    with torch.no_grad():
+        told = [base.model(ids).logits[0, -1] for base in (one, other)]
+    assert torch.allclose(*told, atol=0.05), "its weights are those of the folder, in eight bits"
+    assert modules_of(str(file)) == modules_of(str(folder))
+    adapted(other, Recipe(rank=2)).save_pretrained(tmp_path / "adapter", save_embedding_layers=False)
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").exists()
+    with pytest.raises(Misconfigured, match="a GGUF file, or a hub name"):
+        bases.load(str(tmp_path / "gone.gguf"))
 
 
 @pytest.mark.parametrize("name", ["/nowhere/at/all", "./nothing", "no-such-base"])
