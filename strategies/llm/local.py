@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -250,14 +251,18 @@ def whereabouts(name: str) -> tuple[str, dict[str, str]]:
 def quietly() -> Iterator[None]:
     """Without transformers' progress bars and its report of weights that nobody needs."""
     import transformers
+    from transformers import modeling_gguf_pytorch_utils as files
 
     logging: Any = transformers.utils.logging
-    before = logging.get_verbosity()
+    made: Any = files
+    before, bar = logging.get_verbosity(), made.tqdm
     logging.disable_progress_bar()  # a command shows its own
     logging.set_verbosity_error()
+    made.tqdm = partial(bar, disable=True)  # which asks nobody
     try:
         yield
     finally:
+        made.tqdm = bar
         logging.set_verbosity(before)
 
 

@@ -238,9 +238,10 @@ def test_an_operators_words_and_earlier_turns_are_told() -> None:
 
 
 def test_a_model_in_one_file_says_what_the_same_model_in_a_folder_says(
-    tiny_model: Path, tmp_path: Path
+    tiny_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = as_gguf(tiny_model, tmp_path / "tiny.Q8_0.gguf")
+    capfd.readouterr()
     told = [
         collect(said(Llm(local(model, max_tokens=12), max_tokens=12, named="product"), ASKED))
         for model in (tiny_model, file)
@@ -248,6 +249,7 @@ def test_a_model_in_one_file_says_what_the_same_model_in_a_folder_says(
     assert told[1].text
     assert told[1].usage.prompt_tokens == told[0].usage.prompt_tokens, "one template, one vocabulary"
     assert told[1].text == told[0].text
+    assert capfd.readouterr() == ("", ""), "no bar is drawn into what a command prints"
 
 
 def test_a_file_that_is_no_model_is_told(tmp_path: Path) -> None:
