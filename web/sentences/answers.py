@@ -69,8 +69,8 @@ SENTENCES = (
     _l("%(who)s cannot be reached or broke off (%(why)s)"),
     _l("a local model needs more packages: pip install 'kotae[local]'"),
     _l(
-        "the model '%(name)s' cannot be loaded (%(why)s); give a folder or a hub name of a causal "
-        "language model, or base_url for one at a server"
+        "the model '%(name)s' cannot be loaded (%(why)s); give a folder, a GGUF file or a hub name of a "
+        "causal language model, or base_url for one at a server"
     ),
     _l("the file of api_key_file, '%(name)s', cannot be read: %(why)s"),
     _l("the product model is being shut down"),

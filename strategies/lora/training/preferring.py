@@ -14,7 +14,8 @@ once, so no second model is in memory. All else is as in any training: steps, ch
 
 Where a question is heard as one, it is taken for the same taught meaning as when it is served; what reads
 stays as it is, and other answers that were taught are said again in each step, so that they are not lost
-over it.
+over it. Who prefers an answer that was taught to something else tells that the question was misheard: learned
+at the meaning it is taken for, that would make it the answer to both. So nothing is learned of it here.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from strategies.errors import Misconfigured
 from strategies.lora.pairs.preferences import Preference
 from strategies.lora.pairs.raft import Example
 from strategies.lora.training.batches import IGNORED, Batch, Row, Tensors, within
+from strategies.lora.training.contrast import Reader, Wording, numbered
 from strategies.lora.training.course import ENOUGH_EPOCHS, Course
 from strategies.lora.training.preparing import preferences_of, taught
 
@@ -83,6 +85,13 @@ class Preferring(Course):
         for sides in (self.sides, self.measured):
             sides.remember()
         self.put(now)
+        self.misheard = self.taken_for_another()
+        if self.misheard and not self.state.step:
+            self.note(
+                f"{len(self.misheard)} of {len(self.parts_of.learned)} preferences are about a question that "
+                "is taken for another one: nothing is learned of them; add it to the pairs of its answer and "
+                "train"
+            )
         if not self.parts_of.held_out and not self.state.step:
             self.note("too few preferences to hold one out: it is measured on what it learns")
 
@@ -91,9 +100,30 @@ class Preferring(Course):
 
         chosen, margins = self.sides.judged(part)
         lengths = self.sides.lengths(part).to(chosen.device)
-        preferred = ((-logsigmoid(self.recipe.beta * margins)) - chosen / lengths).sum()
+        each = (-logsigmoid(self.recipe.beta * margins)) - chosen / lengths
+        preferred = (each * each.new_tensor([at not in self.misheard for at in part])).sum()
         kept = self.keeping.loss(KEPT * len(part), f"{self.state.step}:{part[0]}")
         return (preferred + KEEPS * len(part) * kept) / len(batch)
+
+    def taken_for_another(self) -> frozenset[int]:
+        """The preferences whose preferred answer was taught, to something else than their question means to
+        the adapter.
+        """
+        import torch
+
+        meanings = self.held_out_tensors.meanings
+        if meanings is None:
+            return frozenset()
+        answers = list(numbered(taught(self.work)))
+        asked = [Wording(row.prompt, 0) for row in self.sides.rows]
+        with torch.no_grad():
+            nearest = (Reader(self.base).means(asked) @ meanings.T).argmax(1).tolist()
+        wanted = [one.chosen for one in self.parts_of.learned]
+        return frozenset(
+            at
+            for at, (answer, near) in enumerate(zip(wanted, nearest, strict=True))
+            if answer in answers and answer != answers[near]
+        )
 
     def spared(self) -> list[Example]:
         """One question for each taught answer of which nobody prefers another."""

@@ -137,6 +137,24 @@ def test_answers_that_nobody_would_rather_have_otherwise_are_said_again(
     assert Preferring(without, without.job, bases.load(without.job.base), Listener(), never).spared() == []
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out is set")
+def test_of_a_question_that_was_misheard_nothing_is_learned_and_the_admin_is_told(
+    parent_of: Parent, tmp_path: Path
+) -> None:
+    misheard = Preference("How big is the lamp?", "The mill is 34 cm.", "The lamp is 12 cm.")
+    run = tuning(tmp_path / "run", parent_of(), [misheard] * 8, epochs=2)
+    train(run, heard := Listener(), never)
+    assert "preferences are about a question that is taken for another one" in heard.notes
+    prepare(run)
+    course = Preferring(run, run.job, bases.load(run.job.base), Listener(), never)
+    course.ready()
+    assert len(course.misheard) == len(course.parts_of.learned)
+    part = list(range(len(course.misheard)))[:2]
+    course.keeping = Keeping(course.base, [])
+    assert float(course.share_of_loss(part, part).detach()) == 0
+
+
 def test_likelihoods_are_those_of_each_answer_alone_whatever_it_is_padded_with(parent_of: Parent) -> None:
     from strategies.lora.training.batches import Row, Tensors
 
