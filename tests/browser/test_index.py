@@ -47,7 +47,7 @@ def test_an_admin_pauses_it_switches_over_and_goes_back(
     admin = signed_in("admin", language=language, width=width).opens("documents").follows("Index")
     page, standing = admin.page, admin.page.locator("[data-live] p .badge")
     expect(standing).to_have_text(admin.reads("being built"))
-    expect(page.get_by_text(admin.reads("%(ready)s of %(all)s documents", ready=0, all=2))).to_be_visible()
+    expect(page.get_by_text(admin.reads("%(ready)s of %(all)s", ready=0, all=2), exact=True)).to_be_visible()
     admin.looks_whole()
     admin.presses("Pause")
     expect(standing).to_have_text(admin.reads("paused"))

@@ -172,7 +172,7 @@ def test_any_text_comes_out_as_it_went_in(tiny_model: Path, text: str) -> None:
 @pytest.mark.parametrize("model", ["/no/such/folder", "nobody/no-such-model"])
 def test_a_model_that_is_not_there_is_a_sentence(model: str) -> None:
     with pytest.raises(
-        Misconfigured, match="give a folder or a hub name of a causal language model, or base_url"
+        Misconfigured, match="give a folder, a GGUF file or a hub name of a causal language model"
     ):
         Llm.make(LlmOptions(model=model), kit()).warm_up()
 
