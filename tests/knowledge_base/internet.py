@@ -83,6 +83,8 @@ def handler(site: Site) -> type[BaseHTTPRequestHandler]:
             page = site.pages.get(self.path, Page(b"nothing here", status=404))
             etag = '"' + hashlib.sha256(page.body).hexdigest()[:16] + '"'
             known = page.status == 200 and self.headers.get("If-None-Match") == etag
+            if not known:
+                site.sent.append(self.path)  # before whoever asked goes on
             self.send_response(304 if known else page.status)
             self.send_header("Content-Type", page.kind)
             for name, value in ({"ETag": etag} | page.headers).items():
@@ -93,7 +95,6 @@ def handler(site: Site) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if known:
                 return
-            site.sent.append(self.path)
             for piece in page.stream() if page.stream else (page.body,):
                 try:
                     self.wfile.write(piece)
