@@ -23,6 +23,7 @@ from strategies.llm.speaker import Ended
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+GGUF = ".gguf"
 HALF = "\ufffd"  # what a decoder writes for bytes that are not a character yet
 
 
@@ -239,7 +240,7 @@ def from_transformers(options: LlmOptions) -> tuple[PreTrainedModel, PreTrainedT
 
 def whereabouts(name: str) -> tuple[str, dict[str, str]]:
     """What `from_pretrained` is given for a model. Raises Misconfigured when its file is not there."""
-    if not name.endswith(".gguf"):
+    if not name.endswith(GGUF):
         return name, {}
     file = Path(name).expanduser()
     if not file.is_file():

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from strategies.errors import Misconfigured
-from strategies.llm.local import quietly, whereabouts
+from strategies.llm.local import GGUF, quietly, whereabouts
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,6 @@ READER = "reader.json"  # beside a decoder: {"reads": an embedder or a folder, "
 MINILM = "all-MiniLM-L6-v2"
 NOTHING = "<|nothing|>"  # what a speaker of ours says first when it has no answer
 KEPT = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", READER)
-GGUF = ".gguf"
 WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 Family = Literal["encoder-decoder", "seq2seq", "causal"]

@@ -166,19 +166,20 @@ class Reader:
         ).last_hidden_state
         return normalize((states.float() * mask[..., None]).sum(1), dim=-1)
 
+    def read(self, wordings: Sequence[Wording]) -> torch.Tensor:
+        """The same in parts, as it is read now and will be served: nothing is learned of it."""
+        import torch
+
+        with torch.no_grad(), undisturbed(self.encoder):
+            return torch.cat([self.means(wordings[at : at + BATCH]) for at in range(0, len(wordings), BATCH)])
+
     def middles(self, wordings: Sequence[Wording]) -> torch.Tensor:
         """For each answer, the middle of its wordings as they are read now."""
         import torch
         from torch.nn.functional import normalize
 
         order = sorted(wordings, key=lambda wording: len(wording.ids))
-        sums: torch.Tensor | None = None
-        with torch.no_grad(), undisturbed(self.encoder):
-            for at in range(0, len(order), BATCH):
-                part = order[at : at + BATCH]
-                means = self.means(part)
-                if sums is None:
-                    sums = means.new_zeros(1 + max(one.answer for one in wordings), means.shape[1])
-                sums.index_add_(0, torch.tensor([one.answer for one in part], device=means.device), means)
-        assert sums is not None
+        means = self.read(order)
+        answers = torch.tensor([wording.answer for wording in order], device=means.device)
+        sums = means.new_zeros(1 + int(answers.max()), means.shape[1]).index_add_(0, answers, means)
         return normalize(sums, dim=-1)

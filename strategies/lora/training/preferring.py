@@ -109,15 +109,12 @@ class Preferring(Course):
         """The preferences whose preferred answer was taught, to something else than their question means to
         the adapter.
         """
-        import torch
-
         meanings = self.held_out_tensors.meanings
         if meanings is None:
             return frozenset()
         answers = list(numbered(taught(self.work)))
         asked = [Wording(row.prompt, 0) for row in self.sides.rows]
-        with torch.no_grad():
-            nearest = (Reader(self.base).means(asked) @ meanings.T).argmax(1).tolist()
+        nearest = (Reader(self.base).read(asked) @ meanings.T).argmax(1).tolist()
         wanted = [one.chosen for one in self.parts_of.learned]
         return frozenset(
             at

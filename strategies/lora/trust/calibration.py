@@ -124,7 +124,7 @@ def heard_by(engine: Engine, adapter: str, lessons: Lessons) -> Lessons:
         return np.array([engine.meaning(prompt, adapter) for prompt in prompts], np.float32)
 
     asked = heard(template.prompt(engine.base, question) for question in lessons.questions)
-    said = heard(template.as_asked(engine.base, answer) for answer in dict.fromkeys(lessons.answers))
+    said = heard(template.as_asked(engine.base, answer) for answer in lessons.answer_places)
     return replace(lessons, heard=asked, said=said)
 
 

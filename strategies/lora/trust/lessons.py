@@ -156,14 +156,15 @@ class Lessons:
         assert self.heard is not None
         found = middle(self.heard[list(places)])
         if self.said is not None:
-            found = middle(np.array([found, middle(self.said[[self._answered[at] for at in places]])]))
+            found = middle(
+                np.array([found, middle(self.said[[self.answer_places[self.answers[at]] for at in places]])])
+            )
         return found
 
     @cached_property
-    def _answered(self) -> list[int]:
-        """For each question the place of its answer among the different ones."""
-        places = {answer: at for at, answer in enumerate(dict.fromkeys(self.answers))}
-        return [places[answer] for answer in self.answers]
+    def answer_places(self) -> Mapping[str, int]:
+        """The different answers, in the order in which `said` has them."""
+        return {answer: at for at, answer in enumerate(dict.fromkeys(self.answers))}
 
     def words_about(self, fact: str, leave: str = "") -> frozenset[str]:
         """Every word in which it was asked and answered."""
