@@ -169,7 +169,7 @@ def test_a_job_that_fails_there_says_why_and_another_one_is_begun_on_resume(
     [
         ("", None, "set \\[openai\\] api_key"),
         ("sk-wrong", None, "refused the key; set \\[openai\\] api_key"),
-        (KEY, 5, "at least 10 examples are needed there, and there are 4"),
+        (KEY, 5, "at least 10 examples are needed there, not 4"),
     ],
 )
 def test_what_cannot_be_tuned_there_is_a_sentence(

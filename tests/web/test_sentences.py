@@ -87,6 +87,20 @@ def test_every_sentence_is_said_in_japanese_with_what_was_put_into_it(in_japanes
         assert [value for value in values.values() if value not in said] == [], said
 
 
+COUNTS = ("count", "made", "waiting", "few", "fewer", "others", "held")
+OF_SEVERAL = ("%(most)s", "times with one answer", "in %(count)s ways")  # said of two and more alone
+
+
+def test_what_is_there_once_is_spoken_of_as_one() -> None:
+    one_alone = {sentence for sentence in SENTENCES if re.search(r"\b1 ", sentence)}
+    for sentence in SENTENCES:
+        if any(told in sentence for told in OF_SEVERAL):
+            continue
+        said = sentence % {name: 1 if name in COUNTS else "x" for name in VALUE.findall(sentence)}
+        many = re.search(r"\b1 (?!of )\w+s\b|\b1 of \w+ .*\bare\b", said)
+        assert not many or said[: many.start() + 3] in " ".join(one_alone), said
+
+
 def test_a_file_with_an_apostrophe_in_its_name_is_named(in_japanese: Say) -> None:
     assert "Ann's.pdf" in in_japanese(f"{chr(34)}Ann's.pdf{chr(34)} holds no text.")
 
@@ -144,7 +158,7 @@ def sentences_below() -> Iterator[tuple[str, str]]:
     """Where and what the layers below tell people: the messages of errors, decisions and faults."""
     for package in ("knowledge_base", "strategies", "bot"):
         for path in sorted((ROOT / package).rglob("*.py")):
-            if path.name == "testing.py":
+            if path.name in ("testing.py", "settings.py"):
                 continue
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 for argument in said_by(node):
@@ -155,6 +169,8 @@ def said_by(node: ast.AST) -> list[ast.expr]:
     if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         name = ast.unparse(node.exc.func).rpartition(".")[2]
         return [] if name in SILENT or name.startswith("_") else node.exc.args[:1]
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "faults.append":
+        return node.args
     if isinstance(node, ast.Call) and (places := TOLD.get(ast.unparse(node.func).rpartition(".")[2])):
         named = [keyword.value for keyword in node.keywords if keyword.arg in ("what", "why")]
         return [*(node.args[place] for place in places if place < len(node.args)), *named]

@@ -75,8 +75,8 @@ SENTENCES = (
     _l("the file of api_key_file, '%(name)s', cannot be read: %(why)s"),
     _l("the product model is being shut down"),
     _l(
-        "%(made)s answers are being made and %(waiting)s questions are already waiting for the "
-        "product model; raise its limits or add a machine"
+        "answers that the product model is making: %(made)s, questions that wait for it: %(waiting)s; "
+        "raise its limits or add a machine"
     ),
     _l("the product model did not finish its answer in time"),
     _l("the adapter '%(name)s' is not loaded; add it first"),

@@ -12,7 +12,7 @@ SENTENCES = (
         "and of corrections that an admin accepted"
     ),
     _l("no adapter is promoted: promote one, or name the one to go on from (--from)"),
-    _l("at least %(fewest)s examples are needed there, and there are %(count)s"),
+    _l("at least %(fewest)s examples are needed there, not %(count)s"),
     _l("the fine-tuning job failed there: %(why)s"),
     _l("the fine-tuning job was cancelled there; resume to begin another"),
     _l("no key for the fine-tuning API: set [openai] api_key (KOTAE_OPENAI__API_KEY)"),
@@ -27,7 +27,7 @@ SENTENCES = (
         "out of memory: not even one example fits; take shorter answers, a smaller base, or a machine"
         " with more memory"
     ),
-    _l("out of memory: from here on about %(fewer)s examples at once instead of %(before)s"),
+    _l("out of memory: examples at once, from here on: about %(fewer)s instead of %(before)s"),
     _l(
         "the loss was not finite %(times)s times, at rates down to %(rate)s; check the pairs and the "
         "base, or choose a lower rate"
@@ -37,14 +37,14 @@ SENTENCES = (
     _l("the time is up; the best so far is of step %(step)s"),
     _l("telling questions apart: %(share)s, loss %(loss)s"),
     _l("telling questions apart ended in no number: what reads stays as it was"),
-    _l("out of memory: from here on %(fewer)s questions are told apart at once"),
+    _l("out of memory: questions that are told apart at once, from here on: %(fewer)s"),
     _l("reading the examples"),
     _l("proving the adapter"),
     _l("finding out when to believe it"),
     _l("too few preferences to hold one out: it is measured on what it learns"),
     _l(
-        "%(few)s of %(all)s preferences are about a question that is taken for another one: nothing is "
-        "learned of them; add it to the pairs of its answer and train"
+        "preferences about a question that is taken for another one: %(few)s of %(all)s. Nothing is "
+        "learned of them; add the question to the pairs of its answer and train"
     ),
     _l("four-bit weights need a CUDA device and 'pip install bitsandbytes'"),
     _l("this did not work: %(kind)s; the log has the details"),
@@ -105,7 +105,20 @@ SENTENCES = (
         "%(where)s has no endpoint for adapters; start vLLM with --enable-lora and "
         'VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, or set adapter = ""'
     ),
+    _l("it speaks at the server that tuned it, as '%(model)s': %(why)s"),
     _l('give the strategy use = "served", with the server\'s base_url and api_key'),
+    _l("it brings no question to prove it by"),
+    _l("it was trained with the tokenizer %(given)s, and here it is %(found)s"),
+    _l(
+        "it was trained with the template %(given)s, and here it is %(found)s: it would answer worse than it "
+        "did; train it anew"
+    ),
+    _l("it changes nothing in what the base says: it was trained on nothing, or its weights are empty"),
+    _l(
+        "served here, its answers are %(apart)s nats a token from what its trainer heard (at most "
+        "%(tolerance)s): it is not served as it was trained"
+    ),
+    _l("answers that are others than its trainer's: %(others)s of %(all)s, such as '%(example)s'"),
     _l(
         "it was trained on the base '%(base)s', and what follows the promoted adapter speaks with "
         "%(known)s; set base = '%(base)s' in that strategy"

@@ -292,8 +292,8 @@ class Engine:
                 self._waiting = deque(other for other in self._waiting if not other.left)
             if len(self._waiting) >= places:
                 raise Unavailable(
-                    f"{len(self._speaking)} answers are being made and {len(self._waiting)} questions are "
-                    "already waiting for the product model; raise its limits or add a machine"
+                    f"answers that the product model is making: {len(self._speaking)}, questions that wait "
+                    f"for it: {len(self._waiting)}; raise its limits or add a machine"
                 )
             self._waiting.append(asked)
             self._changed.notify()

@@ -89,7 +89,8 @@ def heard(adapter: Adapter, engine: Engine, canaries: Sequence[Canary]) -> Proof
         )
     if others:
         faults.append(
-            f"{len(others)} of {len(canaries)} answers are others than its trainer's, such as {others[0]!r}"
+            "answers that are others than its trainer's: "
+            f"{len(others)} of {len(canaries)}, such as {others[0]!r}"
         )
     return Proof(tuple(faults), {"changed": changed, "apart": apart, "canaries": len(canaries)})
 

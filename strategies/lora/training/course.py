@@ -263,7 +263,7 @@ class Course:
         while at_once and not self._told_apart(began, at_once):
             at_once //= 2
             self.put(self.first)
-            self.note(f"out of memory: from here on {at_once} questions are told apart at once")
+            self.note(f"out of memory: questions that are told apart at once, from here on: {at_once}")
         self.state.told_apart = True
         self.state.seconds += self.together.agreed(time.monotonic() - began)
         self.best = self.copied()
@@ -374,7 +374,7 @@ class Course:
         self.optimizer.zero_grad(set_to_none=True)
         self.state.at_once = max(1, self.tokens(largest) // 2)
         fewer, before = len(largest) // 2, len(largest)
-        self.note(f"out of memory: from here on about {fewer} examples at once instead of {before}")
+        self.note(f"out of memory: examples at once, from here on: about {fewer} instead of {before}")
 
     def tokens(self, batch: Batch) -> int:
         return sum(self.rows[at].tokens for at in batch)

@@ -116,7 +116,7 @@ class Hosted:
         else:
             learned, measured = chats(self.work.train()), chats(self.work.held_out())
         if (count := learned.count(b"\n")) < FEWEST:
-            raise TrainingFailed(f"at least {FEWEST} examples are needed there, and there are {count}")
+            raise TrainingFailed(f"at least {FEWEST} examples are needed there, not {count}")
         return learned, measured
 
     def uploaded(self, which: str, content: bytes) -> str:

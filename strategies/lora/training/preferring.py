@@ -88,9 +88,9 @@ class Preferring(Course):
         self.misheard = self.taken_for_another()
         if self.misheard and not self.state.step:
             self.note(
-                f"{len(self.misheard)} of {len(self.parts_of.learned)} preferences are about a question that "
-                "is taken for another one: nothing is learned of them; add it to the pairs of its answer and "
-                "train"
+                "preferences about a question that is taken for another one: "
+                f"{len(self.misheard)} of {len(self.parts_of.learned)}. Nothing is learned of them; add the "
+                "question to the pairs of its answer and train"
             )
         if not self.parts_of.held_out and not self.state.step:
             self.note("too few preferences to hold one out: it is measured on what it learns")

@@ -334,7 +334,7 @@ def test_too_many_questions_are_refused_in_a_sentence(make: Callable[..., Lora],
     for thread in (busy, *threads):
         thread.join()
     assert len(refused) == 6
-    assert "already waiting" in refused[0]
+    assert "questions that wait for it" in refused[0]
 
 
 # ---- sources ----

@@ -58,7 +58,7 @@ def test_answers_that_are_others_than_the_trainers_are_refused(
     (made / PROOF).write_bytes((other / PROOF).read_bytes())
     faults = canary.prove(shelved(tmp_path, made), shared).faults
     assert any("not served as it was trained" in fault for fault in faults)
-    assert any("are others than its trainer's" in fault for fault in faults)
+    assert any("answers that are others than its trainer's: " in fault for fault in faults)
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_too_little_memory_halves_what_is_told_apart_at_once(
     broken(monkeypatch, little)
     heard = Listener()
     assert train(work(tmp_path / "run", two_parts, epochs=1), heard, never).exists()
-    assert "4 questions are told apart at once" in heard.notes
+    assert "questions that are told apart at once, from here on: 4" in heard.notes
     assert 4 in sizes
 
 

@@ -450,7 +450,7 @@ def test_too_little_memory_makes_smaller_batches_and_says_so(
 
     breaking(monkeypatch, lambda _: True, too_much)
     train(work(tmp_path / "run", base_of("encoder-decoder")), heard, never)
-    assert "out of memory: from here on about 2 examples at once instead of" in heard.notes
+    assert "out of memory: examples at once, from here on: about 2 instead of" in heard.notes
     assert heard.held_out == pytest.approx(whole.held_out, rel=1e-3)
 
 

@@ -145,7 +145,7 @@ def test_of_a_question_that_was_misheard_nothing_is_learned_and_the_admin_is_tol
     misheard = Preference("How big is the lamp?", "The mill is 34 cm.", "The lamp is 12 cm.")
     run = tuning(tmp_path / "run", parent_of(), [misheard] * 8, epochs=2)
     train(run, heard := Listener(), never)
-    assert "preferences are about a question that is taken for another one" in heard.notes
+    assert "preferences about a question that is taken for another one: " in heard.notes
     prepare(run)
     course = Preferring(run, run.job, bases.load(run.job.base), Listener(), never)
     course.ready()
