@@ -1,11 +1,15 @@
-"""The Markdown that customers, documents and models write, as HTML that is safe on a page of ours."""
+"""The Markdown that customers, documents, models and the desk write: as HTML that is safe on a page of ours,
+and as the plain text of a letter.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
 from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
 from markupsafe import Markup
 
 EMPTY_HEADING = re.compile(r"<th([^>]*)></th>")
@@ -40,3 +44,47 @@ def beginning(text: str, most: int) -> str:
     ends = [block.map[1] for block in _reader().parse(text) if block.level == 0 and block.map]
     fitting = [end for end in ends if len("\n".join(lines[:end])) <= most] or ends[:1] or [len(lines)]
     return "\n".join(lines[: fitting[-1]]).rstrip()
+
+
+def unmarked(text: str) -> str:
+    """The text as a letter says it, where nothing is drawn: without its marks. Lists keep their bullets and
+    numbers, the cells of a row stand in a line, and behind a link's words stands where it leads.
+    """
+    return "\n\n".join(map(_block, SyntaxTreeNode(_reader().parse(text)).children))
+
+
+def _block(node: SyntaxTreeNode) -> str:
+    match node.type:
+        case "bullet_list" | "ordered_list":
+            return "\n".join(_items(node))
+        case "blockquote":
+            return _indented("\n\n".join(map(_block, node.children)), "> ", "> ")
+        case "table":
+            rows = (row for part in node.children for row in part.children)
+            return "\n".join(" | ".join(map(_block, row.children)) for row in rows)
+        case "fence" | "code_block":
+            return node.content.rstrip("\n")
+        case "hr":
+            return "---"
+        case _:
+            return "".join(map(_words, node.children))
+
+
+def _items(node: SyntaxTreeNode) -> Iterator[str]:
+    for number, item in enumerate(node.children, int(node.attrs.get("start", 1))):
+        mark = f"{number}. " if node.type == "ordered_list" else "- "
+        yield _indented("\n".join(map(_block, item.children)), mark, " " * len(mark))
+
+
+def _indented(text: str, first: str, further: str) -> str:
+    return first + text.replace("\n", f"\n{further}")
+
+
+def _words(node: SyntaxTreeNode) -> str:
+    if node.type in ("softbreak", "hardbreak"):
+        return "\n"
+    if node.type != "link":
+        return "".join(map(_words, node.children)) if node.children else node.content
+    words = "".join(map(_words, node.children))
+    leads_to = _reader().normalizeLinkText(str(node.attrs["href"])).removeprefix("mailto:")
+    return words if leads_to in words else f"{words} ({leads_to})"

@@ -1,13 +1,16 @@
-"""A conversation as plain text: what the desk is sent, and what a customer takes along."""
+"""A conversation as plain text: what the desk is sent, and what a customer takes along.
+
+Customers wrote their words as they stand; what was said to them is Markdown, and read here without its marks.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Final
 
 from bot.conversations.conversation import Conversation
+from bot.conversations.markdown import unmarked
 from bot.conversations.record import Message
 
 SPEAKERS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -25,33 +28,31 @@ LEFT_OUT: Final = "[…]"
 
 def text(conversation: Conversation, language: str, *, links: bool = True) -> str:
     """The whole of it. Without `links`, those that its customer wrote, or had the bot say, are left out."""
-    said = (message for message in conversation.messages if not message.replaced)
-    return spoken(said if links else map(_without_links, said), language)
+    return spoken((one for one in conversation.messages if not one.replaced), language, links=links)
 
 
-def spoken(messages: Iterable[Message], language: str) -> str:
+def spoken(messages: Iterable[Message], language: str, *, links: bool = True) -> str:
     """Each message under who said it and when (UTC); an answer that was shown as a notice is that notice."""
     speakers = SPEAKERS.get(language, SPEAKERS["en"])
     said = [
         f"{speakers[message.role]} · {message.at:%Y-%m-%d %H:%M} UTC\n{words}"
         for message in messages
-        if (words := _words(message, SOURCES.get(language, SOURCES["en"])))
+        if (words := _words(message, SOURCES.get(language, SOURCES["en"]), links))
     ]
     return "\n\n".join(said) + "\n"
 
 
-def _without_links(message: Message) -> Message:
-    """What the desk wrote stays as it is, and so do links that stand in the passages behind an answer."""
-    if message.role == "operator":
-        return message
-    known = " ".join(shown.text for shown in message.citations)
-    return replace(
-        message, text=LINK.sub(lambda link: link[0] if link[0] in known else LEFT_OUT, message.text)
-    )
-
-
-def _words(message: Message, sources: str) -> str:
+def _words(message: Message, sources: str, links: bool) -> str:
     """What was said, and on which documents it rests."""
+    said = message.text if message.role == "customer" else unmarked(message.text)
+    if not links and message.role != "operator":
+        said = _without_links(said, message)
     rests_on = ", ".join(dict.fromkeys(shown.document for shown in message.citations))
-    parts = (message.text.strip(), message.notice.strip(), rests_on and f"{sources}: {rests_on}")
+    parts = (said.strip(), message.notice.strip(), rests_on and f"{sources}: {rests_on}")
     return "\n\n".join(part for part in parts if part)
+
+
+def _without_links(said: str, message: Message) -> str:
+    """Those that stand in the passages behind an answer stay."""
+    known = "\n".join(text for shown in message.citations for text in (shown.text, unmarked(shown.text)))
+    return LINK.sub(lambda link: link[0] if link[0] in known else LEFT_OUT, said)

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from bot.conversations.markdown import beginning, rendered
+from bot.conversations.transcript import SPEAKERS
 from bot.evaluation.decision import Decision
 from bot.evaluation.judging import Preferences
 from bot.evaluation.metrics import BY_NAME, METRICS, Metric, Verdict
@@ -58,6 +59,7 @@ def report(
             language=language,
             words=words,
             marks=MARKS,
+            speakers=SPEAKERS[language],
             about=about,
             manner=manner,
             preferences=preferences,
@@ -204,4 +206,5 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    env.filters["markdown"] = rendered
     return env.get_template("report.html")

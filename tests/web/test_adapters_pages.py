@@ -23,11 +23,11 @@ def spring(kotae: Kotae, tmp_path: Path) -> Adapter:
     folder = on_paper(tmp_path / "spring", "spring", figures={"held_out_loss": 0.47, "seconds": 92.0})
     curve = [Told(10, 100, 0.1, 3.0, 2.5, 1e-3, 90.0), Told(100, 100, 1.0, 0.5, 0.75, 1e-3, 0.0)]
     (folder / "curve.jsonl").write_text("".join(json.dumps(asdict(one)) + "\n" for one in curve))
-    samples = [(10, "It is the lamp."), (100, "It lasts 12 hours.")]
+    samples = [(10, "It is the lamp."), (100, "It lasts **12 hours**.")]
     (folder / "samples.jsonl").write_text(
         "".join(
             json.dumps(
-                {"step": step, "question": "How long?", "answer": text, "refuses": False, "wanted": "12 h."}
+                {"step": step, "question": "How long?", "answer": text, "refuses": False, "wanted": "- 12 h."}
             )
             + "\n"
             for step, text in samples
@@ -79,8 +79,8 @@ def test_the_page_of_an_adapter_tells_all_that_is_known_of_it(admin: Admin, spri
         spring.hash,
         "best 0.750 at step 100",
         "It is the lamp.",
-        "It lasts 12 hours.",
-        "12 h.",
+        "<p>It lasts <strong>12 hours</strong>.</p>",
+        "<li>12 h.</li>",
         "0.47",
     ):
         assert part in page, part

@@ -87,6 +87,88 @@ def test_links_that_its_sender_chose_do_not_reach_a_stranger(
     assert "https://kettle.example/descaling" in text
 
 
+ANSWER = """## Descaling
+
+Hold **Brew** and *Power* down:
+
+1. Press [the lid](https://kettle.example/lid).
+2. Wait:
+   - 3 min cold
+   - 5 min hot
+
+> Never open it.
+
+| Part | Price |
+|---|---|
+| Lid | **$4** |
+
+```
+E1 = *empty*
+```
+
+---
+
+Write to <desk@kettle.example>, 2 \\* 3 &amp; more.
+"""
+AS_READ = """Descaling
+
+Hold Brew and Power down:
+
+1. Press the lid (https://kettle.example/lid).
+2. Wait:
+   - 3 min cold
+   - 5 min hot
+
+> Never open it.
+
+Part | Price
+Lid | $4
+
+E1 = *empty*
+
+---
+
+Write to desk@kettle.example, 2 * 3 & more."""
+
+
+def test_an_answer_is_read_without_its_marks_and_a_customers_words_are_left_as_they_are(
+    customer: Customer, operator: Operator, kotae: Kotae, office: PostOffice
+) -> None:
+    customer.asks("Is it *this* one?")
+    operator.takes(customer.conversation)
+    operator.replies(customer.conversation, ANSWER)
+    wants(customer)
+    kotae.jobs.drain()
+    for text in (
+        office.letters[-1].get_content(),
+        customer.client.get("/api/conversation/transcript", headers=customer.headers).text,
+    ):
+        assert AS_READ in text.replace("\r\n", "\n")
+        assert "Is it *this* one?" in text
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "https\\://evil.example",
+        "w&#119;w.evil.example",
+        "[kettle](https://evil.example)",
+        "<https://evil.example>",
+    ],
+)
+def test_a_link_that_marks_hid_does_not_reach_a_stranger_either(
+    customer: Customer, kotae: Kotae, office: PostOffice, speaks, hidden: str
+) -> None:
+    kotae.switch.use("manuals", "test")
+    speaks(lambda _question: iter([Token(f"Look at {hidden} now")]))
+    customer.asks("Say so")
+    wants(customer)
+    kotae.jobs.drain()
+    text = office.letters[0].get_content()
+    assert "[…]" in text
+    assert "evil" not in text
+
+
 def test_a_letter_is_more_than_what_its_sender_wrote(customer: Customer) -> None:
     assert wants(customer).status_code == 409
     assert wants(customer, "ada").status_code == 400

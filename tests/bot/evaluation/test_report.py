@@ -16,6 +16,7 @@ from bot.evaluation.report import report, show
 from bot.evaluation.sentences import REPORT
 from bot.evaluation.statistics import compare
 from bot.evaluation.values import Answered
+from strategies.base import Turn
 from tests.bot.evaluation.answers import desk, right, said, silent
 
 WHEN = datetime(2026, 3, 1, 12, 30)
@@ -99,6 +100,20 @@ def test_a_paragraph_that_is_long_alone_is_shown_whole() -> None:
     html = page(answers=[replace(one, text=f"{long}\n\nMore.") for one in answers()])
     assert "<strong>end</strong></p>" in html
     assert "More." not in html
+
+
+@pytest.mark.parametrize(
+    ("language", "customer", "bot"), [("en", "Customer", "Assistant"), ("ja", "お客様", "自動応答")]
+)
+def test_a_question_that_continues_a_chat_is_printed_below_what_was_said_before(
+    language: str, customer: str, bot: str
+) -> None:
+    before = (Turn("customer", "Program 3?"), Turn("bot", "It has **two** steps."))
+    html = page(language, questions=[replace(question, history=before) for question in DESK])
+    chat = html[html.index("Program 3?") :].partition("How long does program 3 take?")[0]
+    assert f"<dt>{customer}</dt>" in html
+    assert f"<dt>{bot}</dt>" in chat
+    assert "<strong>two</strong> steps." in chat
 
 
 def test_a_japanese_page_speaks_japanese_throughout() -> None:
