@@ -54,6 +54,19 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
             yield connection
 
 
+@contextmanager
+def rebuilding(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that writes and may put a new table in the place of an old one.
+
+    SQLite would take the rows of the old one for deleted, and delete what refers to them: it is told to look
+    at no references meanwhile. https://www.sqlite.org/lang_altertable.html#otheralter
+    """
+    with _sentences(engine), engine.connect() as connection:
+        connection = connection.execution_options(kotae_writes=True)
+        with _references_unwatched(connection), connection.begin():
+            yield connection
+
+
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert those rows whose key is not there yet, so that a step may run twice."""
     if not rows:
@@ -97,6 +110,20 @@ def _prepare(wait: float) -> Any:
 def _begin(connection: sa.Connection) -> None:
     writes = connection.get_execution_options().get("kotae_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _references_unwatched(connection: sa.Connection) -> Iterator[None]:
+    """SQLite hears of this outside of a transaction only; PostgreSQL has no need of it."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
 
 
 @contextmanager

@@ -25,17 +25,17 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BESIDE = ("passage_", words.TABLES)  # knowledge_base.lexical and bot.store.words make these themselves
 
 
-def upgrade(engine: sa.Engine) -> None:
-    """Bring the database to the newest revision.
+def upgrade(engine: sa.Engine, to: str = "head") -> None:
+    """Bring the database to the newest revision, as a whole or not at all.
 
     Of two processes that start at once, the second waits for the first. Raises Conflict where it is newer
     than this Kotae knows.
     """
-    with database.writing(engine) as connection:
+    with database.rebuilding(engine) as connection:
         if engine.dialect.name == "postgresql":  # SQLite is locked already, by BEGIN IMMEDIATE
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(0x6B6F746165)))
         try:
-            command.upgrade(_config(connection), "head")
+            command.upgrade(_config(connection), to)
         except CommandError as error:
             raise Conflict(
                 f"the database {database.named(engine)!r} is of another Kotae, perhaps a newer one "
