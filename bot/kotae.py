@@ -213,7 +213,7 @@ class Kotae:
             search=library.search_for(()),  # what a model is taught, everybody is told
             read=partial(excerpts, library),
             versions=partial(versions, library),
-            embedding=settings.embedding.model,
+            embedding=settings.embedding.of.kept,
             promote=self.shelf.promote,
             account=account(settings),
         )
@@ -252,7 +252,7 @@ class Kotae:
                 settings.data,
                 engine,
                 vectors=vectors_of(settings),
-                embedding=settings.embedding.model,
+                embedding=settings.embedding.of,
                 product=settings.product,
                 limits=document_limits(settings),
             )

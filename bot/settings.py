@@ -43,6 +43,7 @@ from bot.evaluation.decision import Rules
 from bot.handoff.hours import span, zone_of
 from bot.notices.signing import signs
 from bot.texts import ASKS_FOR_A_PERSON, Texts, complete
+from knowledge_base.embedding import SHIPPED, Model
 
 PREFIX: Final = "KOTAE_"
 HandoffEvent = Literal["handoff.asked", "handoff.left", "handoff.taken", "handoff.closed"]
@@ -141,9 +142,59 @@ class JobQueue(Section):
 
 
 class Embedding(Section):
+    """Loaded here, or with `base_url` asked at a server: docs/embedders.md."""
+
     model: str = Field(
-        "all-MiniLM-L6-v2", min_length=1, description="The model that embeds passages and questions."
+        SHIPPED,
+        min_length=1,
+        description="The model that embeds passages and questions: its name on the hub, a folder, or "
+        "its name at the server.",
     )
+    base_url: str = Field(
+        "",
+        pattern=r"^(|https?://\S+)$",
+        description="An OpenAI-compatible server that has it, up to /v1; empty: it is loaded here.",
+    )
+    api_key: SecretStr = Field(SecretStr(""), description="The server's key, when it wants one.")
+    query_prefix: str = Field(
+        "", description="What the model wants in front of a question, such as `query: ` for E5."
+    )
+    passage_prefix: str = Field("", description="… in front of a passage, such as `passage: `.")
+    input_types: bool = Field(
+        False, description="Whether the server is told in `input_type` what is a query and what a passage."
+    )
+    dimensions: int = Field(
+        0,
+        ge=0,
+        description="How many numbers a vector has, of a server that offers the choice; 0: as it likes.",
+    )
+    tokens: int = Field(
+        256,
+        ge=64,
+        description="How many tokens a text has at most at a server, as they are estimated; half of what the "
+        "model reads is safe.",
+    )
+    at_once: int = Field(32, ge=1, description="How many texts the server gets in one request.")
+    seconds: float = Field(20, gt=0, description="How long the server may take for one request.")
+
+    @model_validator(mode="after")
+    def belonging_together(self) -> Self:
+        """What is said of a server has one, and the shipped model is asked as it was trained."""
+        of_a_server = ("api_key", "input_types", "dimensions", "tokens", "at_once", "seconds")
+        named = [name for name in of_a_server if name in self.model_fields_set and not self.base_url]
+        faults = [f"embedding.{name}: it is for a server; set embedding.base_url" for name in named]
+        prefixed = [name for name in ("query_prefix", "passage_prefix") if getattr(self, name)]
+        if prefixed and self.of.shipped:
+            faults += [f"embedding.{name}: {SHIPPED} was trained without one" for name in prefixed]
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    @property
+    def of(self) -> Model:
+        """As the knowledge base takes it."""
+        said = self.model_dump(exclude={"model", "api_key"})
+        return Model(name=self.model, api_key=self.api_key.get_secret_value(), **said)
 
 
 class Limits(Section):
@@ -371,6 +422,7 @@ class Settings(BaseSettings):
             "product": {"use": "lora"},
             "both": {"use": "rag", "inner": "product", "k": 8},
             "best": {"use": "first_of", "of": ["both", "manuals"], "surest": True},
+            "together": {"use": "first_of", "of": ["both", "manuals"], "surest": True, "within": 0.3},
             "echo": {"use": "echo"},
         },
         min_length=1,

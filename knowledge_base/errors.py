@@ -4,7 +4,9 @@
   - Unreadable    this file cannot be read, and trying again will not help; the sentence says why
     - TooLarge    it is larger than this installation accepts
   - NotFetched    this address is not asked, or gives no document; the sentence says why
-  - Unavailable   an engine (ChromaDB, the database) does not answer just now; later may help
+  - Unavailable   an engine (ChromaDB, the database, an embedding server) does not answer just now; later may
+                  help
+  - Misconfigured an engine refuses what it is asked, until somebody changes the configuration
   - InUse         another process owns the data directory
   - Conflict      it is not in the state that this needs; the sentence says what to do first
   - NotFound      no such document or passage
@@ -31,6 +33,10 @@ class NotFetched(KnowledgeError):
 
 class Unavailable(KnowledgeError):
     """An engine does not answer just now; the step is worth another try."""
+
+
+class Misconfigured(KnowledgeError):
+    """An engine refuses us: a key, a name, an address is wrong. No document is at fault."""
 
 
 class InUse(KnowledgeError):

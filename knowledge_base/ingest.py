@@ -18,7 +18,7 @@ from knowledge_base.chunking import cut
 from knowledge_base.editions import Edition, Editions, Embedded
 from knowledge_base.edits import Remaking, edited
 from knowledge_base.embedding import Embedder
-from knowledge_base.errors import KnowledgeError, NotFound, Unavailable, Unreadable
+from knowledge_base.errors import KnowledgeError, Misconfigured, NotFound, Unavailable, Unreadable
 from knowledge_base.files import Files
 from knowledge_base.index import Vectors
 from knowledge_base.limits import Limits
@@ -47,8 +47,8 @@ class Ingest:
         """Bring the newest version to life, also when a newer one arrives on the way.
 
         What is wrong with the file is kept with the document. Raises NotFound when the document is
-        removed meanwhile, and Unavailable when an engine fails; another run then goes on where this one
-        stopped.
+        removed meanwhile, and Unavailable or Misconfigured when an engine fails; another run then goes on
+        where this one stopped.
         """
         while True:
             version = self.catalogue.document(document_id).version
@@ -73,7 +73,7 @@ class Ingest:
             self.prepare(document_id, version, progress)
             if self.catalogue.go_live(document_id, version, self.edition.name):
                 progress("live", 1.0)
-        except (Superseded, NotFound, Unavailable):
+        except (Superseded, NotFound, Unavailable, Misconfigured):
             raise
         except KnowledgeError as error:
             self.catalogue.fail(document_id, version, str(error))

@@ -27,9 +27,9 @@ from knowledge_base.catalogue import UNFINISHED, Catalogue, Document, Received, 
 from knowledge_base.chunking import RULES
 from knowledge_base.editions import Edition, Editions
 from knowledge_base.editor import Editor
-from knowledge_base.embedding import SHIPPED, Embedder
+from knowledge_base.embedding import SHIPPED, Embedder, Model
 from knowledge_base.embedding import embedder as embedder_of
-from knowledge_base.errors import Conflict, KnowledgeError, NotFound, Unavailable
+from knowledge_base.errors import Conflict, KnowledgeError, Misconfigured, NotFound, Unavailable
 from knowledge_base.files import Files
 from knowledge_base.history import Version, versions_of
 from knowledge_base.index import Chroma, Collections, Server
@@ -124,7 +124,7 @@ class Library:
         engine: sa.Engine,
         *,
         vectors: Server | None = None,
-        embedding: str = SHIPPED,
+        embedding: Model | None = None,
         product: str = "",
         limits: Limits = DEFAULTS,
     ) -> Library:
@@ -132,15 +132,17 @@ class Library:
 
         `engine` is one that `knowledge_base.database.open_engine` made, on a database that has our tables.
         """
+        model = embedding or Model()
         return cls(
             data,
             engine,
             Chroma(data / "chroma", vectors),
-            embedder_of(embedding),
-            model=embedding,
+            embedder_of(model),
+            model=model.kept,
             product=product,
             limits=limits,
             ownership=None if vectors else Ownership(data),
+            load=lambda kept: embedder_of(Model.told(kept, like=model)),
         )
 
     def warm_up(self) -> None:
@@ -487,7 +489,7 @@ class Library:
                 self._ingest(edition).prepare(document_id, version, progress)
             except (NotFound, Superseded):
                 pass
-            except Unavailable:
+            except (Unavailable, Misconfigured):
                 raise
             except KnowledgeError as error:
                 log.warning("document %s is not in the new index: %s", document_id, error)

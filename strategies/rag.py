@@ -14,11 +14,12 @@ from typing import Any
 
 from pydantic import Field
 
+from knowledge_base.errors import Misconfigured as SearchMisconfigured
 from knowledge_base.errors import Unavailable as SearchUnavailable
 from knowledge_base.passages import Passage
 from strategies.base import Kit, Neighbours, Options, Question, Search, Strategy, alone
 from strategies.citing import cite
-from strategies.errors import NoAnswer, Unavailable
+from strategies.errors import Misconfigured, NoAnswer, Unavailable
 from strategies.events import Decision, Event
 from strategies.followups import Standalone, standalone
 from strategies.signs import signs_of
@@ -127,6 +128,8 @@ class Rag:
             return for_them(query, self._k)
         except SearchUnavailable as error:
             raise Unavailable(f"the search does not answer just now: {error}") from error
+        except SearchMisconfigured as error:
+            raise Misconfigured(f"the search cannot answer: {error}") from error
 
     def _with_neighbours(self, found: Sequence[Passage]) -> tuple[Passage, ...]:
         """The found passages, best first, each with those around it; none twice."""

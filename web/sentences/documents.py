@@ -83,6 +83,25 @@ SENTENCES = (
         "the embedding model '%(name)s' cannot be loaded: %(why)s; give a name of the model hub, or a"
         " folder that holds one"
     ),
+    _l("the embedding model '%(name)s' is not known to this release"),
+    _l("the embedding server '%(url)s' cannot be reached or broke off (%(why)s)"),
+    _l("the embedding server '%(url)s' did not answer in %(seconds)s s"),
+    _l("the embedding server '%(url)s' failed (%(status)s: %(why)s)"),
+    _l("the embedding server '%(url)s' does not answer as an embedding server does (%(why)s)"),
+    _l("the embedding server '%(url)s' is asked too often, or the account is used up (%(status)s: %(why)s)"),
+    _l("the embedding server '%(url)s' refused the key (%(status)s); set embedding.api_key"),
+    _l(
+        "the embedding server '%(url)s' does not know the model '%(name)s' or the path "
+        "(%(status)s: %(why)s); set embedding.model and embedding.base_url"
+    ),
+    _l("the embedding server '%(url)s' refused the request (%(status)s: %(why)s)"),
+    _l("the embedding server '%(url)s' finds a text too long (%(status)s: %(why)s); lower embedding.tokens"),
+    _l("the embedding server '%(url)s' answers with %(count)s of %(asked)s vectors"),
+    _l(
+        "the embedding server '%(url)s' gives vectors of %(other)s numbers instead of %(count)s: another "
+        "model is behind '%(name)s'; start Kotae anew to make its index"
+    ),
+    _l("the embedding server '%(url)s' gives vectors that are no numbers"),
     _l("'%(url)s' is no address of a page; one such as https://shop.example/faq is"),
     _l("'%(url)s' is no address of a page: %(why)s"),
     _l("an address with a user name or a password in it is not fetched; take them out"),
