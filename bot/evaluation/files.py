@@ -79,8 +79,7 @@ def read(stream: BinaryIO, name: str, part: Part = "open") -> list[AskedQuestion
     text = decode(stream.read())
     if text is None:
         raise BadQuestions([Fault(0, f"{name!r} is no text: JSON lines and CSV are read")])
-    table = name.lower().endswith((".csv", ".tsv"))
-    table |= not name.lower().endswith((".json", ".jsonl")) and text.lstrip()[:1] not in ("{", "[")
+    table = separated.rather_than_json(name, text)
     found: dict[str, AskedQuestion] = {}
     lines: dict[str, int] = {}
     faults: list[Fault] = []

@@ -143,6 +143,13 @@ def separator_of(lines: Sequence[str]) -> str:
     return best
 
 
+def rather_than_json(name: str, text: str) -> bool:
+    """Whether a file of entries is rows and columns: by its name, else by how it begins."""
+    if name.lower().endswith((".json", ".jsonl")):
+        return False
+    return name.lower().endswith((".csv", ".tsv")) or text.lstrip()[:1] not in ("{", "[")
+
+
 def looks_so(text: str, *, named: bool) -> bool:
     """Whether a text is rows and columns. Prose that happens to have commas must not pass unless so named."""
     lines = text[:50_000].splitlines(keepends=True)[:60]

@@ -149,6 +149,19 @@ def test_a_file_that_is_none_is_refused_in_a_sentence(admin: Admin, kotae: Kotae
     assert kotae.pairs.counts().pairs == 0
 
 
+@pytest.mark.parametrize(
+    ("language", "told", "of_tables"),
+    [("en", "it is no JSON", "names its columns"), ("ja", "JSONではありません", "列名の行")],
+)
+def test_of_json_lines_below_a_title_the_title_is_told_and_nothing_of_tables(
+    admin: Admin, language: str, told: str, of_tables: str
+) -> None:
+    admin.client.set_cookie("language", language)
+    page = chooses(admin, lines("Questions of our desk", *PAIRS)).text
+    assert told in page
+    assert of_tables not in page
+
+
 def test_no_file_at_all_is_asked_for(admin: Admin) -> None:
     page = admin.client.get(admin.sends("/console/pairs/check").location).text
     assert "Choose a file first." in page

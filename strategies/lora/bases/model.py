@@ -12,7 +12,6 @@ weights are not kept twice. Whoever has both loads it without Kotae:
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from dataclasses import dataclass
@@ -166,6 +165,8 @@ def found(name: str) -> Path:
     folder = FOLDER if name == SHIPPED else Path(name).expanduser()
     if (folder / "config.json").exists() or (folder.suffix == GGUF and folder.is_file()):
         return folder
+    if folder.suffix == GGUF:
+        raise Misconfigured(f"there is no file {str(folder)!r}")
     if name == SHIPPED or folder.exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
         raise Misconfigured(
             f"there is no base model {name!r}: no config.json in {str(folder)!r}; give {SHIPPED!r}, "
@@ -233,29 +234,23 @@ def reader_of(folder: Path) -> Path:
 
 def one_part(folder: Path, dtype: torch.dtype, more: dict[str, Any]) -> Parts:
     """A model of the hub's kinds, with its one tokenizer."""
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers import (
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoModelForSeq2SeqLM,
+        AutoTokenizer,
+        GgufConfig,
+    )
 
     where, file = whereabouts(str(folder))
     config = AutoConfig.from_pretrained(where, **file)
     family: Family = "seq2seq" if config.is_encoder_decoder else "causal"
     kind: Any = AutoModelForSeq2SeqLM if family == "seq2seq" else AutoModelForCausalLM
+    if file and not more:  # else whoever trains an adapter on it finds no weights that they could change
+        more = {"quantization_config": GgufConfig(dequantize=True)}
     model = kind.from_pretrained(where, dtype=dtype, **file, **more)
     tokenizer = AutoTokenizer.from_pretrained(where, **file)
-    if file:
-        model = whole(model)
     return family, model, tokenizer, tokenizer
-
-
-def whole(model: PreTrainedModel) -> PreTrainedModel:
-    """A model of a GGUF file without the marks of its quantization: its weights are plain ones now, and
-    whoever trains an adapter on it would look for others.
-    """
-    config = copy.deepcopy(model.config)
-    del config.quantization_config
-    kind: Any = type(model)
-    made = kind(config).to(model.dtype)
-    made.load_state_dict(model.state_dict())
-    return cast("PreTrainedModel", made)
 
 
 def four_bit(device: str) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def read_lines(stream: BinaryIO, name: str, limits: Limits = DEFAULTS) -> Readin
     BadPairs when the file as a whole cannot be read.
     """
     text = _text(stream, name, limits)
-    table = name.lower().endswith((".csv", ".tsv")) or text.lstrip()[:1] not in ("{", "[")
+    table = separated.rather_than_json(name, text)
     pairs: list[Pair] = []
     lines: list[int] = []
     faults: list[Fault] = []

@@ -56,8 +56,12 @@ def test_a_gguf_file_is_a_base_like_the_folder_it_was_made_of(tmp_path: Path) ->
     assert modules_of(str(file)) == modules_of(str(folder))
     adapted(other, Recipe(rank=2)).save_pretrained(tmp_path / "adapter", save_embedding_layers=False)
     assert (tmp_path / "adapter" / "adapter_model.safetensors").exists()
-    with pytest.raises(Misconfigured, match="a GGUF file, or a hub name"):
-        bases.load(str(tmp_path / "gone.gguf"))
+
+
+@pytest.mark.parametrize("name", ["/models/gone.gguf", "models/gone.gguf", "gone.gguf"])
+def test_of_a_gguf_file_that_is_not_there_nothing_else_is_said(name: str) -> None:
+    with pytest.raises(Misconfigured, match=f"^there is no file '{name}'$"):
+        bases.load(name)
 
 
 @pytest.mark.parametrize("name", ["/nowhere/at/all", "./nothing", "no-such-base"])
