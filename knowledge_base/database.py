@@ -132,13 +132,23 @@ def _sentences(engine: sa.Engine) -> Iterator[None]:
     try:
         yield
     except sa.exc.OperationalError as error:
-        raise Unavailable(_complaint(str(error.orig), named(engine))) from error
+        raise Unavailable(_complaint(str(_first(error).orig), named(engine))) from error
     except sa.exc.DatabaseError as error:
         if not any(broken in str(error.orig) for broken in BROKEN):
             raise
         raise Unavailable(
             f"the database {named(engine)!r} cannot be read: {error.orig}; put it back from a backup"
         ) from error
+
+
+def _first(error: sa.exc.OperationalError) -> sa.exc.OperationalError:
+    """What went wrong first: on a full disk, whoever tidies up after it stumbles in turn."""
+    cause = error.__context__
+    while cause is not None:
+        if isinstance(cause, sa.exc.OperationalError):
+            error = cause
+        cause = cause.__context__
+    return error
 
 
 def named(engine: sa.Engine) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,20 +13,21 @@ from alembic.script import ScriptDirectory
 
 from bot.store.migrate import METADATA, MIGRATIONS, ours, upgrade
 from knowledge_base.database import open_engine
+from knowledge_base.errors import Unavailable
 
 REVISIONS = [each.revision for each in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
-OF_WORDS = (
+WORDS = (
     "passage_rows",
     "passage_terms",
     "passage_vocabulary",
     "passage_words",
     "message_words",
-)  # indexes
+)
 Rows = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
-def engine(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[sa.Engine]:
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
     """A database that holds nothing yet."""
     url = f"sqlite:///{tmp_path / 'kotae.db'}"
     engine = open_engine(request.getfixturevalue("postgresql") if request.param == "postgresql" else url)
@@ -36,9 +38,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[sa.Engine]
 def tables(connection: sa.Connection) -> list[sa.Table]:
     """Those that there are just now, but for the indexes of words, and what others refer to first."""
     found = sa.MetaData()
-    found.reflect(
-        connection, only=lambda name, _: ours(name, "table", None) and not name.startswith(OF_WORDS)
-    )
+    found.reflect(connection, only=lambda name, _: ours(name, "table", None) and not name.startswith(WORDS))
     return [table for table in found.sorted_tables if table.name != "alembic_version"]
 
 
@@ -97,6 +97,27 @@ def test_what_any_version_kept_goes_through_every_upgrade_as_it_was(engine: sa.E
 
 def _of(row: dict[str, Any], columns: Collection[str]) -> dict[str, Any]:
     return {column: row[column] for column in columns}
+
+
+def test_a_disk_that_is_full_is_told_and_the_database_stays_as_it_was(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'kotae.db'}")
+    upgrade(engine, REVISIONS[0])
+    with engine.begin() as connection:
+        fill(connection, old=())
+        before = held(connection)
+    engine.dispose()
+
+    @sa.event.listens_for(engine, "connect")
+    def no_more_room(connection: Any, _record: Any) -> None:
+        [pages] = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+
+    with pytest.raises(Unavailable, match=r"the disk of the database .* is full; free some space"):
+        upgrade(engine)
+    with engine.connect() as connection:
+        assert held(connection) == before
+        assert connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == REVISIONS[0]
+    engine.dispose()
 
 
 def test_comparisons_of_before_know_how_many_questions_they_ask(engine: sa.Engine) -> None:
