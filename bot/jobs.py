@@ -4,8 +4,9 @@
                   └───────────────────────── cancel ─────────────┴──────────────────────▶ "cancelled"
 
 The row is the truth and Huey the messenger: a message that arrives twice finds the row claimed, and one
-that was lost with a killed process is sent again by the next worker. Work is safe to run twice and resumes
-where it stopped. A worker whose job was cancelled finds that the row is no longer its own, and lets go.
+that was lost, with a killed process or with a Redis that does not answer, is sent again by a worker. Work
+is safe to run twice and resumes where it stopped. A worker whose job was cancelled finds that the row is no
+longer its own, and lets go.
 
 Long work has a messenger and a worker of its own, so that nobody waits an hour for a document; there is one
 piece of each kind at a time. Kinds that share a messenger wait for one another.
@@ -48,6 +49,8 @@ PATIENCE = (2.0, 5.0, 15.0, 60.0)  # seconds to wait after each attempt that fou
 BEAT_SECONDS = 2.0
 DEAD_SECONDS = 20.0  # a worker on another machine that was silent for so long is gone
 TELL_SECONDS = 0.2  # progress is written no more often
+LOST_SECONDS = 15.0  # work that waits so long while no message does has lost its own
+REDIS_SECONDS = 5.0  # for a Redis that does not answer
 
 _in_hand: set[str] = set()  # the jobs that threads of this process are doing
 
@@ -99,7 +102,8 @@ class Cancelled(BaseException):
 def open_queue(data: Path, url: str, name: str = "kotae") -> Huey:
     """The messenger: Redis at `url`, or a file in the data directory. ConfigurationError without redis-py."""
     if url:
-        return RedisHuey(name, url=url, results=False)
+        patience = f"socket_timeout={REDIS_SECONDS}&socket_connect_timeout={REDIS_SECONDS}"
+        return RedisHuey(name, url=f"{url}{'&' if '?' in url else '?'}{patience}", results=False)
     return SqliteHuey(name, filename=str(data / "jobs.db"), results=False)
 
 
@@ -383,7 +387,10 @@ class Jobs:
 
     def _deliver(self, job: Job, due_at: datetime | None = None) -> None:
         send = self._send_long.get(job.kind, self._send)
-        send.schedule((job.id,), eta=due_at) if due_at else send(job.id)
+        try:
+            send.schedule((job.id,), eta=due_at) if due_at else send(job.id)
+        except Exception as fault:  # of Redis or SQLite: the row waits, and a worker sends it on
+            log.warning("job %s (%s) is not handed on yet: %s", job.id, job.kind, fault)
 
     # ---- workers that die ----
 
@@ -392,7 +399,7 @@ class Jobs:
         while not self._stopping.wait(BEAT_SECONDS):
             try:
                 self._beat()
-                for job in self._release_dead():
+                for job in [*self._release_dead(), *self._undelivered()]:
                     self._deliver(job)
                 for consumer in self._consumers:
                     consumer.check_worker_health()
@@ -413,6 +420,15 @@ class Jobs:
                 log.warning("job %s (%s) was interrupted and is taken up again", row.id, row.kind)
                 row.state, row.owner = "queued", ""
             return [_job(row) for row in dead]
+
+    def _undelivered(self) -> Sequence[Job]:
+        """What should have begun while no message of it is under way: Redis forgot it, or never heard."""
+        late = sa.select(JobRow).where(
+            JobRow.state == "queued", JobRow.due_at < now() - timedelta(seconds=LOST_SECONDS)
+        )
+        with reading(self._engine) as session:
+            jobs = [_job(row) for row in session.scalars(late.order_by(JobRow.created_at))]
+        return [job for job in jobs if _is_idle(self._long.get(job.kind, self._queue))]
 
     def _lives(self, row: JobRow) -> bool:
         host, pid = row.owner.rsplit(":", 2)[:2]
@@ -435,6 +451,14 @@ class InThreads(Consumer):  # type: ignore[misc]
 
 def _consumer(queue: Huey, workers: int, *, periodic: bool = False) -> InThreads:
     return InThreads(queue, workers=workers, periodic=periodic, max_delay=1.0, scheduler_interval=1)
+
+
+def _is_idle(queue: Huey) -> bool:
+    """Whether no message waits in it."""
+    try:
+        return int(queue.pending_count()) == 0
+    except Exception:
+        return False
 
 
 def _runs(pid: int) -> bool:

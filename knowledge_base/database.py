@@ -27,7 +27,9 @@ def open_engine(url: str, *, wait: float = WAIT_SECONDS) -> sa.Engine:
     """An engine for `url`; `wait` is how long a writer waits for another before it is told that the
     database is locked.
     """
-    many = {"pool_size": CONNECTIONS, "max_overflow": CONNECTIONS}
+    many: dict[str, Any] = {"pool_size": CONNECTIONS, "max_overflow": CONNECTIONS}
+    if sa.make_url(url).get_backend_name() == "postgresql":  # which may have been started anew meanwhile
+        many |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": int(wait)}}
     engine = sa.create_engine(url, **({} if ":memory:" in url else many))
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare(wait))

@@ -9,6 +9,7 @@ from apiflask import APIFlask
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from bot.conversations.limits import patience
 from bot.kotae import Kotae
 from web import admin, auth, errors, health, languages, markdown, operator, security, shop
 from web.chat import api, pages, people, schemas  # noqa: F401 - people adds its views to api's
@@ -24,11 +25,14 @@ def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
     """`readiness` says from when on questions are taken; without it the Kotae handed in is warm."""
     app = APIFlask("web", title="Kotae", version=version("kotae"), docs_path=None, json_errors=False)
     app.secret_key = kotae.settings.web.secret.get_secret_value() or security.secret(kotae.settings.data)
+    counted_at = kotae.settings.limits.url.get_secret_value()
     app.config.update(
         BOOTSTRAP_SERVE_LOCAL=True,
         NEW_CONVERSATIONS=f"{2 * kotae.settings.limits.client_questions_per_minute} per minute",
         TRANSCRIPTS="10 per hour",  # that one address on the network asks for, over all of its conversations
-        RATELIMIT_STORAGE_URI=kotae.settings.limits.url.get_secret_value() or "memory://",
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,  # while the Redis that counts does not answer
+        RATELIMIT_STORAGE_URI=counted_at or "memory://",
+        RATELIMIT_STORAGE_OPTIONS=patience(counted_at),
         VALIDATION_ERROR_STATUS_CODE=400,
         VALIDATION_ERROR_SCHEMA=schemas.Error.model_json_schema(),
         HTTP_ERROR_SCHEMA=schemas.Error.model_json_schema(),

@@ -9,7 +9,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
 
 from apiflask import HTTPError, HTTPTokenAuth
-from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, current_app, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -19,7 +19,9 @@ from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 from wtforms import EmailField, PasswordField, SubmitField
 from wtforms.validators import DataRequired, Length
 
+from knowledge_base.errors import Unavailable
 from web.current import kotae
+from web.errors import ANSWERING
 from web.security import limiter
 
 if TYPE_CHECKING:
@@ -155,7 +157,12 @@ def sign_out() -> ResponseReturnValue:
 @people.user_loader  # type: ignore[untyped-decorator]
 def _load(signed_in: str) -> Person | None:
     user_id, _colon, seal = signed_in.partition(":")
-    user = kotae().users.get(user_id, seal)
+    try:
+        user = kotae().users.get(user_id, seal)
+    except Unavailable:
+        if not g.get(ANSWERING):
+            raise
+        return None  # the page that says so is for anybody
     return None if user is None else _person(user, seal)
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from apiflask import HTTPError
-from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
@@ -34,6 +34,7 @@ from web.sentences import told
 log = logging.getLogger(__name__)
 
 DRAIN_BYTES = 32 * 1024 * 1024
+ANSWERING = "answering_an_error"  # in `flask.g`: the page must do without whatever failed
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,7 @@ def _answer(said: Said, headers: dict[str, str] | None = None) -> Response:
     ):
         response = jsonify(error=said.sentence, retry=said.retry)
     else:
+        setattr(g, ANSWERING, True)
         response = make_response(render_template("errors/error.html", said=said))
     response.status_code = said.status
     response.headers.extend(headers or {})

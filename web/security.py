@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,9 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 
+from bot.settings import BadSettings
+
+WRITING_SECONDS = 2.0  # until a secret that another process makes stands there
 BODY_BYTES = 64 * 1024  # what a request may carry, unless its view says otherwise
 
 csrf = CSRFProtect()
@@ -27,16 +31,33 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def secret(data: Path) -> str:
-    """The key that signs sessions and tokens: made once, kept in `data/secret`, for its owner alone."""
+    """The key that signs sessions and tokens: made once, kept in `data/secret`, for its owner alone.
+
+    Raises BadSettings where nothing stands in it: anybody could sign with that.
+    """
     path = data / "secret"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return path.read_text().strip()
+        return _kept(path)
     made = secrets.token_urlsafe(48)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(made)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(made)
+    except OSError:  # the disk is full
+        path.unlink()
+        raise
     return made
+
+
+def _kept(path: Path) -> str:
+    """What another process may be writing just now."""
+    end = time.monotonic() + WRITING_SECONDS
+    while not (kept := path.read_text().strip()):
+        if time.monotonic() > end:
+            raise BadSettings([f"{str(path)!r} is empty: delete it; whoever is signed in signs in anew then"])
+        time.sleep(0.05)
+    return kept
 
 
 def accepts_bytes(limit: Callable[[], int]) -> Callable[[View], View]:

@@ -18,11 +18,11 @@ from uuid import uuid4
 import sqlalchemy as sa
 from limits import RateLimitItemPerMinute
 from limits.errors import StorageError
-from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy.orm import Session
 
 from bot.access import audit
+from bot.conversations.limits import storage_at
 from bot.conversations.question import clean
 from bot.store import reading, writing
 from bot.store.tables import KeyRow
@@ -84,7 +84,7 @@ class Keys:
 
     def __init__(self, engine: sa.Engine, url: str = "") -> None:
         self._engine = engine
-        self._window = MovingWindowRateLimiter(storage_from_string(url or "memory://", wrap_exceptions=True))
+        self._window = MovingWindowRateLimiter(storage_at(url))
 
     def make(
         self, name: str, scopes: Collection[str], *, by: str, days: int | None = None, per_minute: int = 60

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import logging
 from threading import Timer
+from typing import cast
 
 from limits import RateLimitItemPerMinute
 from limits.errors import StorageError
-from limits.storage import MemoryStorage, storage_from_string
+from limits.storage import MemoryStorage, Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
 SWEEP_SECONDS = 10.0
+REDIS_SECONDS = 1.0  # for a Redis that does not answer: customers wait meanwhile
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +74,20 @@ class Memory(MemoryStorage):
         self._timer = timer
 
 
+def patience(url: str) -> dict[str, float]:
+    """Options of the storage at `url`: how long it is waited for."""
+    if "redis" not in url.partition("://")[0]:
+        return {}
+    return {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+
+
+def storage_at(url: str) -> Storage:
+    """Where is counted: in the Redis at `url`, or in this process."""
+    if not url:
+        return Memory()
+    return cast("Storage", storage_from_string(url, wrap_exceptions=True, **patience(url)))
+
+
 class Pace:
     """How fast questions may come: in one conversation, and from one address over all of its conversations.
 
@@ -80,8 +96,7 @@ class Pace:
     """
 
     def __init__(self, conversation: int, client: int, url: str = "") -> None:
-        storage = storage_from_string(url, wrap_exceptions=True) if url else Memory()
-        self._window = MovingWindowRateLimiter(storage)
+        self._window = MovingWindowRateLimiter(storage_at(url))
         self._conversation = RateLimitItemPerMinute(conversation)
         self._client = RateLimitItemPerMinute(client)
 

@@ -245,4 +245,8 @@ def _keep(keep: Keep, record: Record) -> None:
     try:
         keep(record)
     except Exception:
-        log.exception("this answer could not be kept: %r", record)
+        log.exception(
+            "message %s: an answer of %r could not be kept; its customer has read it",
+            record.message_id,
+            record.strategy,
+        )

@@ -267,6 +267,20 @@ def test_a_job_that_failed_or_was_cancelled_is_opened_again(jobs_for: Callable[.
     assert jobs.reopen(job.id).state == "done"
 
 
+def test_work_whose_message_was_lost_is_handed_on_again(
+    jobs_for: Callable[..., Jobs], engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.jobs.LOST_SECONDS", 0.0)
+    done: list[Any] = []
+    jobs_for(lambda arguments, _: done.append(arguments)).start()
+    (tmp_path / "nowhere").mkdir()
+    web = Jobs(engine, open_queue(tmp_path / "nowhere", ""), {"work": nothing})
+    job = web.enqueue("work", document_id="d1")
+    until(lambda: web.get(job.id).state == "done")
+    assert done == [{"document_id": "d1"}]
+    web.stop()
+
+
 # ---- long work ----
 
 

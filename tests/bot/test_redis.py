@@ -47,6 +47,16 @@ def test_customers_are_answered_when_the_redis_that_counts_is_gone(caplog: pytes
     assert "questions are not counted" in caplog.text
 
 
+@pytest.mark.server
+def test_work_waits_when_the_redis_that_carries_it_is_gone(
+    engine: sa.Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("redis", reason="install it: pip install 'kotae[redis]'")
+    web = Jobs(engine, open_queue(tmp_path, "redis://127.0.0.1:1/0"), {"work": lambda *_: None})
+    assert web.get(web.enqueue("work", document_id="d1").id).state == "queued"
+    assert "is not handed on yet" in caplog.text
+
+
 @pytest.mark.parametrize("setting", ["jobs", "limits"])
 def test_what_is_no_address_of_a_redis_is_refused_without_its_password(tmp_path: Path, setting: str) -> None:
     given: dict[str, Any] = {setting: {"url": "carrier-pigeon://kotae:hush@coop"}}

@@ -14,7 +14,7 @@ from apiflask import APIFlask
 from bot.kotae import Kotae
 from knowledge_base.errors import Unavailable
 from strategies.errors import Misconfigured
-from tests.people import Admin, Customer
+from tests.people import Admin, Customer, Operator
 from tests.web.conftest import cites
 
 INSIDES = ("Traceback", "sqlalchemy", "sqlite", "werkzeug", "pydantic", "/tmp", ".py", "Exception")
@@ -165,6 +165,19 @@ def test_a_locked_database_is_a_sentence_and_nothing_is_lost(
         "When does it boil?",
         "And in white?",
     ]
+
+
+def test_a_database_that_does_not_answer_is_a_page_that_says_so(operator: Operator, kotae: Kotae) -> None:
+    def gone(_connection: sa.Connection) -> None:
+        raise sa.exc.OperationalError("", {}, Exception("connection refused"))
+
+    sa.event.listen(kotae.engine, "begin", gone)
+    response = operator.opens("/console/conversations")
+    assert response.status_code == 503
+    assert "does not answer: connection refused" in response.text
+    assert "Try again" in response.text
+    sa.event.remove(kotae.engine, "begin", gone)
+    assert operator.opens("/console/conversations").status_code == 200
 
 
 def test_errors_are_told_in_japanese_to_who_reads_japanese(app: APIFlask) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from apiflask import APIFlask
 from itsdangerous import URLSafeTimedSerializer
 
 from bot.kotae import Kotae
+from bot.settings import BadSettings
 from tests.people import Customer
-from web import auth
+from web import auth, security
 
 VIEWS = [
     ("GET", "/api/conversation"),
@@ -84,6 +87,13 @@ def test_tokens_survive_a_restart_because_the_secret_is_kept(
 
     again = create_app(kotae)
     assert call(again, "GET", "/api/conversation", f"Bearer {customer.token}").status_code == 200
+
+
+def test_nobody_signs_with_a_secret_that_was_never_written(tmp_path: Path) -> None:
+    """Its disk was full, or its process was killed."""
+    (tmp_path / "secret").touch()
+    with pytest.raises(BadSettings, match=r"'.*secret' is empty: delete it"):
+        security.secret(tmp_path)
 
 
 def test_the_secret_is_for_its_owner_alone(app: APIFlask, kotae: Kotae) -> None:

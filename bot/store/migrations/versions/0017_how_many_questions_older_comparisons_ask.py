@@ -33,7 +33,7 @@ def upgrade() -> None:
         connection.execute(sa.update(RUNS).where(RUNS.c.id == run.id).values(chosen=told))
 
 
-def _of_set(set_id: str, version: int, part: str | None) -> sa.Select[tuple[int]]:
+def _of_set(set_id: str, version: int, part: str | None) -> sa.Select[int]:
     there = sa.or_(QUESTIONS.c.until.is_(None), QUESTIONS.c.until > version)
     counted = sa.select(sa.func.count()).select_from(QUESTIONS)
     counted = counted.where(QUESTIONS.c.set_id == set_id, QUESTIONS.c.since <= version, there)
