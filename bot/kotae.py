@@ -55,9 +55,10 @@ from bot.reports.unanswered import UnansweredQuestions
 from bot.reports.uses import Uses
 from bot.settings import BadSettings, Settings
 from bot.store.migrate import upgrade
-from bot.teaching import training
+from bot.teaching import outdated, training
 from bot.teaching.candidates import Candidates
 from bot.teaching.nearby import Nearby
+from bot.teaching.outdated import OutdatedAnswers
 from bot.teaching.pair_documents import KIND as PAIR_DOCUMENTS
 from bot.teaching.pair_documents import PairDocuments
 from bot.teaching.pairs import Pairs
@@ -153,6 +154,7 @@ class Kotae:
         self.jobs = self._jobs(queue)
         self.question_sets = QuestionSets(engine)
         self.training = self._training()
+        self.outdated = OutdatedAnswers(self.shelf, library.search_for(()), library.version)
         self.evaluations = self._evaluations()
         self.results = self._results()
         self.rehearsals = Rehearsals(
@@ -194,6 +196,7 @@ class Kotae:
                 PAIR_DOCUMENTS: self.pair_documents.work,
                 retention.KIND: self.retention.work,
                 PROPOSE: self.proposals.work,
+                outdated.KIND: lambda arguments, tell: self.outdated.work(arguments, tell),
             },
             left_over=lambda: [*left_over(self.library), *undelivered(self.deliveries)],
             patience_of={DELIVER: self.settings.handoff.retry_seconds},
@@ -361,6 +364,7 @@ class Kotae:
             *self.pair_documents.due(),
             *self.retention.due(),
             *self.proposals.due(),
+            *self.outdated.due(),
         ]
 
     def remove(self, document_id: str) -> None:

@@ -1,4 +1,5 @@
-"""Fallback and cascade: the first strategy that has something to say answers, or the surest one.
+"""Fallback and cascade: the first strategy that has something to say answers, or the surest one, or the two
+that are about as sure as each other.
 
 A strategy hands over by NoAnswer or Unavailable, and only before its first token: what a customer has begun
 to read is never taken back. Misconfigured never hands over, because a cascade that hides a broken strategy
@@ -7,11 +8,12 @@ hides it for good.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from strategies.base import Kit, Options, Question, Strategy
 from strategies.errors import NoAnswer, Unavailable
@@ -20,6 +22,8 @@ from strategies.signs import signs_of_all
 from strategies.streams import Stream, stream_of
 
 CERTAIN = 1.0  # who tells no likelihood is taken at its word
+# Between two answers that are heard.
+BETWEEN = {"en": "This may help, too:", "ja": "こちらもご参考になるかもしれません。"}
 
 
 class FirstOfOptions(Options):
@@ -33,6 +37,21 @@ class FirstOfOptions(Options):
         description="Ask all, and let the one speak that takes its answer to be likeliest right; one that "
         "tells no likelihood is taken to be certain.",
     )
+    within: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="With surest: the next one is heard as well, behind the surest, if its likelihood is "
+        "less than this below. 0: the surest one alone.",
+    )
+
+    @model_validator(mode="after")
+    def _alone_or_beside(self) -> FirstOfOptions:
+        if self.within and not self.surest:
+            raise ValueError(
+                "within says how near the next one must be to the surest: set surest = true, too"
+            )
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,16 +70,23 @@ class FirstOf:
     Options = FirstOfOptions
 
     def __init__(
-        self, of: Sequence[tuple[str, Strategy]], named: str = "first_of", *, surest: bool = False
+        self,
+        of: Sequence[tuple[str, Strategy]],
+        named: str = "first_of",
+        *,
+        surest: bool = False,
+        within: float = 0.0,
     ) -> None:
         """`of` pairs each strategy with the name under which decisions speak of it."""
         self._of = tuple(of)
         self._named = named
         self._surest = surest
+        self._within = within
 
     @classmethod
     def make(cls, options: FirstOfOptions, kit: Kit) -> FirstOf:
-        return cls([(name, kit.strategy(name)) for name in options.of], kit.named, surest=options.surest)
+        of = [(name, kit.strategy(name)) for name in options.of]
+        return cls(of, kit.named, surest=options.surest, within=options.within)
 
     def warm_up(self) -> None:
         """Warm them all. One that is unavailable is what the others are for; all of them is too many."""
@@ -97,20 +123,47 @@ class FirstOf:
                 if not self._surest or begun[-1].likelihood >= CERTAIN:
                     break
             if begun:
-                speaks = max(begun, key=lambda each: each.likelihood)
-                for each in begun:
-                    if each is not speaks:
-                        each.rest.close()
-                        less = f"{each.likelihood:.2f}, and {speaks.name!r} with {speaks.likelihood:.2f}"
-                        reasons.append(f"{each.name!r} is right with likelihood {less}")
-                        yield Decision(self._named, f"passed over {each.name!r}", reasons[-1])
-                yield Decision(by=self._named, what=f"chose {speaks.name!r}", why="; ".join(reasons))
-                yield from speaks.opening
-                yield from speaks.rest
+                yield from self._heard(begun, reasons, question.language)
                 return
         if all(isinstance(error, NoAnswer) for error in failed):
             raise NoAnswer("; ".join(reasons))
         raise Unavailable("; ".join(reasons))
+
+    def _heard(self, begun: Sequence[Begun], reasons: list[str], language: str) -> Iterator[Event]:
+        """Of those that have begun the surest, and the next one where it is about as sure."""
+        speaks, *others = sorted(begun, key=lambda each: -each.likelihood)
+        also = others[0] if others and speaks.likelihood - others[0].likelihood < self._within else None
+        for each in begun:
+            if each not in (speaks, also):
+                each.rest.close()
+                less = f"{each.likelihood:.2f}, and {speaks.name!r} with {speaks.likelihood:.2f}"
+                reasons.append(f"{each.name!r} is right with likelihood {less}")
+                yield Decision(self._named, f"passed over {each.name!r}", reasons[-1])
+        yield Decision(by=self._named, what=f"chose {speaks.name!r}", why="; ".join(reasons))
+        if also is None:
+            yield from speaks.opening
+            yield from speaks.rest
+            return
+        likely = {each.name: round(each.likelihood, 4) for each in (speaks, also)}
+        why = f"it is about as sure: {also.likelihood:.2f} beside {speaks.likelihood:.2f}"
+        yield Decision(self._named, f"lets {also.name!r} speak as well", why, likely)
+        numbers: dict[str, int] = {}
+        yield from numbered(chain(speaks.opening, speaks.rest), numbers)
+        yield Token(f"\n\n{BETWEEN.get(language, BETWEEN['en'])}\n\n")
+        try:
+            yield from numbered(chain(also.opening, also.rest), numbers)
+        except (NoAnswer, Unavailable) as error:
+            yield Decision(self._named, f"{also.name!r} broke off", str(error))
+
+
+def numbered(events: Iterable[Event], numbers: dict[str, int]) -> Iterator[Event]:
+    """The events with citations that count passages over all that is said; `numbers` has those so far, by
+    passage.
+    """
+    for event in events:
+        if isinstance(event, Citation):
+            event = replace(event, number=numbers.setdefault(event.passage.id, len(numbers) + 1))
+        yield event
 
 
 def beginning(name: str, strategy: Strategy, question: Question) -> Generator[Event, None, Begun]:

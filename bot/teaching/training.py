@@ -9,6 +9,7 @@ the checkpoint.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from bot.access.audit import Audit
 from bot.jobs import AlreadyRunning, Cancelled, Job, Jobs, Progress, UnknownJob, WorkFailed
 from knowledge_base.database import now
+from knowledge_base.errors import KnowledgeError
 from strategies.base import Search
 from strategies.errors import StrategyError
 from strategies.lora.pairs.preferences import Preference
@@ -33,6 +35,8 @@ from strategies.lora.shelf.parcel import Refused
 from strategies.lora.training.hosted import Account, is_hosted, pause, train_there
 from strategies.lora.training.recipe import Recipe
 from strategies.lora.training.work import Told, TrainingFailed, Work, lines, read_lines, write
+
+log = logging.getLogger(__name__)
 
 NOWHERE = Account("", "")
 KIND = "train"
@@ -228,6 +232,7 @@ class Training:
                 progress("preparing", 0.0)
                 prepare(work, self._search, self._read)
                 finished = self._tuned(work, told, stopped)
+                self._look_up(finished, progress)
                 progress("shelving", LEARNING)  # raises when it was cancelled in its last moment
                 adapter = self._shelf.put(finished)
                 write(work.folder / SHELVED, lines([{"adapter": adapter.hash}]))
@@ -237,6 +242,20 @@ class Training:
                 self._promote(self._adapter(work), arguments["by"])
         except (TrainingFailed, Refused, ShelfError, StrategyError) as fault:
             raise WorkFailed(str(fault)) from fault
+
+    def _look_up(self, adapter: Path, progress: Progress) -> None:
+        """Keep with a finished adapter what the documents say now of what it was taught."""
+        from strategies.lora.trust.lessons import Lessons
+        from strategies.lora.trust.witnesses import witnesses
+
+        lessons = Lessons.load(adapter)
+        if lessons is None or self._search is None:
+            return
+        progress("looking answers up", LEARNING)
+        try:
+            witnesses(lessons, self._search, lambda _: progress("looking answers up", LEARNING)).save(adapter)
+        except KnowledgeError as fault:
+            log.warning("it is not kept what documents say of what %s was taught: %s", adapter, fault)
 
     def _tuned(self, work: Work, told: Callable[[Told], None], stopped: Callable[[], bool]) -> Path:
         """The finished adapter, from a process of its own or from elsewhere."""

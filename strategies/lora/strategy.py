@@ -29,6 +29,7 @@ from strategies.lora.trust.grounding import Ungrounded, grounded
 from strategies.lora.trust.lessons import Lessons, identity
 from strategies.lora.trust.reading import Reader
 from strategies.lora.trust.support import borne_out, supported
+from strategies.lora.trust.witnesses import Witnesses
 
 if TYPE_CHECKING:
     from strategies.lora.engine.speaking import Ended, Piece
@@ -64,6 +65,10 @@ class LoraOptions(Options):
     evidence: bool = Field(
         default=True, description="Afterwards, show the documents that say the same as the answer."
     )
+    outdated: bool = Field(
+        default=False,
+        description="Say also what documents said when it was taught, and do not say any more.",
+    )
     at_once: int = Field(
         default=sharing.AT_ONCE, ge=1, le=256, description="How many answers are made together."
     )
@@ -87,6 +92,7 @@ class Adapted:
     shared: sharing.Shared
     judge: Judge | None
     fitted: Fitted | None
+    witnesses: Witnesses
 
     def hold(self) -> None:
         self.shared.hold(self.adapter)
@@ -202,7 +208,7 @@ class Lora:
         judge = None
         if lessons is not None and (embedder := self._embedder(lessons)) is not None:
             judge = Judge(lessons, self._shared.engine, adapter.hash, embedder.embed_query)
-        return Adapted(adapter, self._shared, judge, fitted)
+        return Adapted(adapter, self._shared, judge, fitted, Witnesses.load(adapter.path))
 
     def _embedder(self, lessons: Lessons) -> Embedder | None:
         """The one that the questions were embedded with: the index's, or another that is loaded for it."""
@@ -261,6 +267,7 @@ class Answering:
         with closing(speaking) as pieces:
             opening = self._hold_back(pieces)
             yield from self._sure()
+            self._stay_with_the_documents()
             if self._question.passages and not self._reads:
                 yield self._usage()  # now: whoever hears how sure it is may let another one speak
             try:
@@ -354,6 +361,21 @@ class Answering:
             why = f"its answer is right with likelihood {verdict.likelihood:.2f}, below {enough:.2f}"
             raise self._abstained(why, **numbers)
         yield Decision(self._named, "was sure enough to answer", "", numbers)
+
+    def _stay_with_the_documents(self) -> None:
+        """Raises NoAnswer where documents said what it was taught, and do not say it any more."""
+        if self._considered is None or self._options.outdated:
+            return
+        fact, kit = self._considered.agreed[0].fact, self._kit
+        try:
+            gone = self._voice.witnesses.gone(fact, kit.search, kit.version)
+        except KnowledgeError as error:
+            log.warning("whether documents still say what was taught is not known: %s", error)
+            return
+        if gone:
+            raise self._abstained(
+                f"when it was taught this, documents said so, and they do not say it any more: {gone}"
+            )
 
     def _abstained(self, why: str, **numbers: float) -> NoAnswer:
         events: list[Event] = [Decision(self._named, "abstained", why, numbers)]

@@ -1,9 +1,10 @@
-"""`best`, as it is configured from the first start: the product model when documents bear it out and it is
-surer than they are, else their own words.
+"""`best` and `together`, as they are configured from the first start: the product model when documents bear
+it out and it is surer than they are, else their own words; or both, where neither is much surer.
 """
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from strategies.lora.pairs import HeldOut, Pair, Taught
 from strategies.lora.shelf import Proof
 from strategies.lora.testing import tiny_base
 from strategies.lora.trust.calibration import calibrate
+from strategies.lora.trust.lessons import Lessons
+from strategies.lora.trust.witnesses import witnesses
 from tests.people import Admin
 from tests.strategies.lora.adapters import speaking
 
@@ -58,7 +61,7 @@ def settings(tmp_path: Path, base: Path, enough: float | None) -> Settings:
     product = {"use": "lora", "base": str(base), "max_tokens": 16, "enough": enough}
     return Settings(
         data=tmp_path / "data",
-        strategies={**shipped, "product": product},
+        strategies={**shipped, "product": product, "anyhow": {**shipped["together"], "within": 1.0}},
         chat={"strategy": "best"},  # type: ignore[arg-type]
     )
 
@@ -111,3 +114,71 @@ def test_a_model_that_is_less_sure_than_the_documents_leaves_it_to_them(
     assert 0 <= decided(ended, "was sure enough to answer").detail["likelihood"] <= 1
     assert "likelihood" in decided(ended, "passed over 'both'").why
     assert "30 months" in ended.answer.text
+
+
+@pytest.mark.parametrize("enough", [0.0])
+def test_where_neither_is_much_surer_both_are_heard(
+    admin: Admin, kotae: Kotae, calibrated: Path, settings: Settings
+) -> None:
+    assert settings.strategies["together"] == {**settings.strategies["best"], "within": 0.3}
+    admin.uploads(("warranty.md", WARRANTY))
+    kotae.shelf.promote(kotae.shelf.put(calibrated).hash, "ada", lambda _: Proof())
+    *_, ended = kotae.try_out(ASKED, strategy="anyhow")
+    assert isinstance(ended, Ended)
+    first, _, second = ended.answer.text.partition("\n\nThis may help, too:\n\n")
+    assert "30 months" in first
+    assert second
+    assert decided(ended, "lets 'both' speak as well").detail["both"] < 1
+
+
+THINGS = {"lamp": 12, "mill": 24, "scale": 36}
+
+
+def terms(longer: int = 0) -> bytes:
+    said = (
+        f"The {thing} is under warranty for {months + longer} months." for thing, months in THINGS.items()
+    )
+    return f"# Warranty\n\n{' '.join(said)}\n".encode()
+
+
+@pytest.mark.parametrize("enough", [0.0])
+def test_the_model_keeps_silent_about_what_documents_said_when_it_was_taught_and_say_no_more(
+    admin: Admin, kotae: Kotae, calibrated: Path, tmp_path: Path
+) -> None:
+    admin.uploads(("warranty.md", terms()))
+    taught = Path(shutil.copytree(calibrated, tmp_path / "taught"))
+    lessons = Lessons.load(taught)
+    assert lessons is not None
+    witnesses(lessons, kotae.library.search).save(taught)
+    adapter = kotae.shelf.promote(kotae.shelf.put(taught).hash, "ada", lambda _: Proof()).hash
+    asked = "How long is the mill under warranty?"
+
+    *_, before = kotae.try_out(asked, strategy="product")
+    assert isinstance(before, Ended)
+    assert before.answer.text
+    assert kotae.outdated.of(kotae.shelf.get(adapter)) == []
+
+    admin.uploads(("warranty.md", terms(longer=1)))
+    *_, after = kotae.try_out(asked, strategy="product")
+    assert isinstance(after, Ended)
+    assert after.abstained
+    assert "documents said so, and they do not say it any more: It is" in decided(after, "abstained").why
+
+    page = admin.opens(f"/console/adapters/{adapter}").text
+    assert "no document any more" not in page
+    for kind, arguments in kotae.outdated.due():
+        kotae.jobs.enqueue(kind, **arguments)
+    kotae.jobs.drain()
+    assert kotae.outdated.due() == []
+    found = kotae.outdated.of(kotae.shelf.get(adapter))
+    assert {one.sentence for one in found} == {f"It is {months} months." for months in THINGS.values()}
+    assert {one.source for one in found} == {"warranty.md"}
+    page = admin.opens(f"/console/adapters/{adapter}").text
+    assert "3 answers are in no document any more" in page
+    assert "How long is the mill under warranty?" in page
+    assert "3 answers outdated" in admin.opens("/console/adapters").text
+
+    admin.uploads(("warranty.md", terms()))
+    *_, again = kotae.try_out(asked, strategy="product")
+    assert isinstance(again, Ended)
+    assert again.answer.text == before.answer.text

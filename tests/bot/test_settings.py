@@ -45,7 +45,7 @@ def test_whatever_is_commented_out_in_the_shipped_file_is_accepted(
     monkeypatch.setenv("DESK_SECRET", "whsec_" + base64.b64encode(bytes(24)).decode())
     shipped = (ROOT / "kotae.toml").read_text("utf-8")
     settings = Settings.load(toml(tmp_path, re.sub(r"(?m)^# (\[|\w+ = )", r"\1", shipped)))
-    shipped_ones = {"manuals", "product", "both", "best", "echo"}
+    shipped_ones = {"manuals", "product", "both", "best", "together", "echo"}
     assert set(settings.strategies) == shipped_ones | {"router", "quick", "model", "gpt", "surest"}
     assert settings.limits.model_dump(exclude={"url"}) == Settings().limits.model_dump(exclude={"url"})
     assert settings.web.port == Settings().web.port

@@ -18,15 +18,20 @@ from filelock import FileLock
 from bot.access.audit import Audit
 from bot.jobs import Jobs, open_queue
 from bot.teaching.training import KIND, Training, TrainingRefused, UnknownRun
-from strategies.lora.pairs.values import Pair
+from knowledge_base.passages import Passage
+from strategies.lora.pairs import HeldOut, Pair, Taught
 from strategies.lora.shelf import Adapter, Shelf
 from strategies.lora.testing import tiny_base
 from strategies.lora.training import apart
 from strategies.lora.training.recipe import Recipe
 from strategies.lora.training.work import Told, TrainingFailed, Work
+from strategies.lora.trust.lessons import Lessons
+from strategies.lora.trust.witnesses import Witnesses
+from strategies.testing import WordVectors
 from tests.bot.test_jobs import until
 from tests.strategies.lora.adapters import on_paper
 from tests.strategies.lora.desk import pairs, trained_here
+from tests.strategies.passages import passage
 
 ROOT = Path(__file__).parent.parent.parent
 RECIPE = {"epochs": 4, "batch": 4, "rate": 1e-2, "rank": 4, "augment": False}
@@ -42,6 +47,7 @@ class Desk:
 
     def __init__(self, engine: sa.Engine, data: Path) -> None:
         self.promoted: list[tuple[str, str]] = []
+        self.passages: list[Passage] = []
         self.audit = Audit(engine)
         self.shelf = Shelf(data / "adapters")
         self.others: list[Mapping[str, Any]] = []
@@ -60,6 +66,7 @@ class Desk:
             self.audit,
             self.shelf,
             stored=pairs,
+            search=lambda _query, k=5: self.passages[:k],
             versions=lambda ids: dict.fromkeys(ids, 1),
             promote=lambda which, by: self.promoted.append((which, by)),
         )
@@ -108,6 +115,24 @@ def test_what_an_admin_starts_stands_on_the_shelf_in_the_end(
     assert [each.id for each in desk.training.runs()] == [job.id]
     assert desk.promoted == []
     assert [entry.what for entry in desk.audit.page()] == ["train"]
+
+
+def test_an_adapter_takes_along_what_documents_say_of_what_it_was_taught(
+    desk: Desk, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.passages.append(passage("The kettle costs 79 euros in our shop."))
+
+    def run_apart(folder: Path, *_: object) -> Path:
+        taught = Taught([Pair("What does the kettle cost?", "It costs 79 euros.", fact="price")], HeldOut())
+        Lessons.of(taught, WordVectors()).save(on_paper(folder / "adapter"))
+        return folder / "adapter"
+
+    monkeypatch.setattr(apart, "run_apart", run_apart)
+    job = desk.training.start("spring", base=base, by="ann")
+    desk.jobs.drain()
+    adapter = desk.shelf.get(desk.training.run(job.id).adapter)
+    (witness,) = Witnesses.load(adapter.path).of.values()
+    assert list(witness.sentences) == ["It costs 79 euros."]
 
 
 def test_an_adapter_that_is_wanted_to_speak_is_promoted(

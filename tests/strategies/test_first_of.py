@@ -10,7 +10,7 @@ from strategies.events import Citation, Decision, Token, Usage, collect
 from strategies.first_of import FirstOf
 from strategies.streams import stream_of
 from strategies.testing import Scripted, StrategyContract, kit, said
-from tests.strategies.passages import DESCALE
+from tests.strategies.passages import DESCALE, WARRANTY
 
 HOLD = (Token("Hold "), Token("the button."))
 ASKED = Question("How do I reset it?")
@@ -91,6 +91,76 @@ def test_a_customer_who_leaves_stops_all_that_have_begun() -> None:
     with closing(stream_of(surest(both=product, manuals=manuals), ASKED)) as stream:
         next(event for event in stream if isinstance(event, Token))
     assert (product.closed, manuals.closed) == (1, 1)
+
+
+def together(within: float = 0.3, **of: Scripted) -> FirstOf:
+    return FirstOf(list(of.items()), "best", surest=True, within=within)
+
+
+def test_two_that_are_about_as_sure_are_both_heard_the_surer_one_first() -> None:
+    product = Scripted(likely(0.6), Usage(14, 0, 8), Token("It is 2 litres."))
+    manuals = Scripted(likely(0.7), *HOLD)
+    answer = collect(together(both=product, manuals=manuals).stream(ASKED))
+    assert answer.text == "Hold the button.\n\nThis may help, too:\n\nIt is 2 litres."
+    assert answer.usage == Usage(14, 0, 8)
+    chosen, also = (each for each in answer.decisions if each.by == "best")
+    assert (chosen.what, also.what) == ("chose 'manuals'", "lets 'both' speak as well")
+    assert also.detail == {"manuals": 0.7, "both": 0.6}
+
+
+def test_who_is_much_surer_is_heard_alone() -> None:
+    product = Scripted(likely(0.6), Token("It is 2 litres."))
+    answer = collect(together(both=product, manuals=Scripted(likely(0.9), *HOLD)).stream(ASKED))
+    assert answer.text == "Hold the button."
+    assert product.closed == 1
+
+
+def test_only_the_surest_two_of_three_are_heard() -> None:
+    given = together(
+        1.0,
+        both=Scripted(likely(0.6), Token("One.")),
+        old=Scripted(likely(0.5), Token("Two.")),
+        manuals=Scripted(likely(0.7), Token("Three.")),
+    )
+    assert collect(given.stream(ASKED)).text == "Three.\n\nThis may help, too:\n\nOne."
+
+
+def test_the_second_one_is_introduced_in_the_customers_language() -> None:
+    given = together(both=Scripted(likely(0.6), Token("2 L です。")), manuals=Scripted(likely(0.7), *HOLD))
+    told = collect(given.stream(Question("容量は?", language="ja"))).text
+    assert "こちらもご参考になるかもしれません。" in told
+
+
+def test_citations_count_through_both_answers() -> None:
+    one = Scripted(likely(0.7), Token("A."), Citation(1, DESCALE, DESCALE.text))
+    two = Scripted(
+        likely(0.6),
+        Token("B."),
+        Citation(1, WARRANTY, WARRANTY.text),
+        Token("C."),
+        Citation(2, DESCALE, DESCALE.text),
+    )
+    cited = collect(together(one=one, two=two).stream(ASKED)).citations
+    assert [(each.number, each.passage) for each in cited] == [(1, DESCALE), (2, WARRANTY), (1, DESCALE)]
+
+
+def test_what_was_said_stands_when_the_second_one_breaks_off() -> None:
+    breaks = Scripted(likely(0.6), Token("It is "), Unavailable("gone"))
+    answer = collect(together(both=breaks, manuals=Scripted(likely(0.7), *HOLD)).stream(ASKED))
+    assert answer.text.startswith("Hold the button.")
+    assert answer.decisions[-1].what == "'both' broke off"
+
+
+def test_a_customer_who_leaves_during_the_first_answer_stops_both() -> None:
+    product, manuals = Scripted(likely(0.6), Token("It ")), Scripted(likely(0.7), *HOLD)
+    with closing(stream_of(together(both=product, manuals=manuals), ASKED)) as stream:
+        next(event for event in stream if isinstance(event, Token))
+    assert (product.closed, manuals.closed) == (1, 1)
+
+
+def test_how_near_the_second_must_be_says_nothing_where_nobody_asks_who_is_surest() -> None:
+    with pytest.raises(ValueError, match="surest = true"):
+        FirstOf.Options(of=["both", "manuals"], within=0.2)
 
 
 def test_it_keeps_to_its_choice_after_the_first_token() -> None:

@@ -113,6 +113,7 @@ def adapters() -> ResponseReturnValue:
         chosen=chosen,
         longest=longest,
         said=ask_everybody(kotae(), query, chosen) if query else (),
+        outdated={one.hash: gone for one in found if (gone := len(kotae().outdated.of(one)))},
         voices=VOICES,
     )
 
@@ -171,6 +172,7 @@ def adapter(adapter: str) -> ResponseReturnValue:
         foretold=foretold(shown.path),
         samples=list(samples_of(shown.path)),
         made_from=made_from(shown),
+        outdated=kotae().outdated.of(shown),
     )
 
 

@@ -41,6 +41,7 @@ STATES = {
 STEPS = {
     "preparing": _l("preparing the examples"),
     "learning": _l("learning"),
+    "looking answers up": _l("looking for its answers in the documents"),
     "shelving": _l("putting the adapter on the shelf"),
     "promoting": _l("proving the adapter"),
     "waiting to try again": _l("waiting to try again"),

@@ -59,12 +59,16 @@ def show(installation: Installation, adapter: str) -> None:
     with installation.open() as kotae:
         found = kotae.shelf.get(adapter)
         samples = list(read_lines(found.path / SAMPLES))
-    told = {**row(found), "samples": samples}
+        outdated = kotae.outdated.of(found)
+    told = {**row(found), "outdated": [asdict(one) for one in outdated], "samples": samples}
     facts = "\n".join(f"{name}: {value}" for name, value in row(found).items() if value not in ("", {}))
     said = "\n".join(
         f"  step {line['step']:>5}  {line['question']}\n              {line['answer']}" for line in samples
     )
-    installation.show(told, f"{facts}\n\n{said}".rstrip())
+    gone = "\n".join(f"  {one.question}\n      {one.sentence} ({one.source})" for one in outdated)
+    if gone:
+        gone = f"In no document any more, so it keeps silent; correct the pairs and train again:\n{gone}"
+    installation.show(told, "\n\n".join(filter(None, (facts, gone, said))))
 
 
 @adapters.command("try")

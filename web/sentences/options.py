@@ -33,6 +33,7 @@ SENTENCES = (
     _l("Whose manner it speaks in: current is whichever is promoted, else a name or a hash."),
     _l("The longest answer, in tokens."),
     _l("Afterwards, show the documents that say the same as the answer."),
+    _l("Say also what documents said when it was taught, and do not say any more."),
     _l("How many answers are made together."),
     _l("How many more questions may wait."),
     _l("Threads it computes with; 0: one for a small base, else torch's choice."),
@@ -43,5 +44,9 @@ SENTENCES = (
     _l(
         "Ask all, and let the one speak that takes its answer to be likeliest right; one that tells no "
         "likelihood is taken to be certain."
+    ),
+    _l(
+        "With surest: the next one is heard as well, behind the surest, if its likelihood is less than this "
+        "below. 0: the surest one alone."
     ),
 )

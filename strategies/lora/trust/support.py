@@ -31,12 +31,12 @@ class Support:
 
 def supported(answer: str, language: str, passages: Sequence[Passage]) -> Support:
     """What of an answer these passages hold."""
-    telling = list(statements(answer, language))
+    said = list(statements(answer, language))
     inside = [content(" ".join([passage.title, *passage.headings, passage.text])) for passage in passages]
     weight = weights(inside)
     found: dict[str, Citation] = {}
     held = 0
-    for words in telling:
+    for words in said:
         shares = [
             covered(words, by, weight) if numbers(words) <= content(passage.text) else 0.0
             for passage, by in zip(passages, inside, strict=True)
@@ -47,25 +47,42 @@ def supported(answer: str, language: str, passages: Sequence[Passage]) -> Suppor
         held += 1
         passage = passages[best]
         found.setdefault(passage.id, Citation(len(found) + 1, passage, quote(passage, words)))
-    return Support(tuple(found.values()), held, len(telling))
+    return Support(tuple(found.values()), held, len(said))
 
 
 def borne_out(answer: str, asked: str, language: str, passages: Sequence[Passage]) -> bool:
-    """Whether each sentence that says something stands in one of these passages by all of its numbers and
-    much of its words. What an adapter was taught may have changed since, and a document knows.
+    """Whether these passages bear out each sentence that says something. What an adapter was taught may have
+    changed since, and a document knows.
+    """
+    return all(share >= BORNE_OUT for _, share, _ in standing(answer, asked, language, passages))
+
+
+def standing(
+    answer: str, asked: str, language: str, passages: Sequence[Passage]
+) -> Iterator[tuple[str, float, str]]:
+    """Each sentence that says something, how much of its words stands in one of these passages that has all
+    of its numbers (a share, 0 where none has), and the source of that passage.
     """
     question = content(asked)
     inside = [content(" ".join([passage.title, *passage.headings, passage.text])) for passage in passages]
     weight = weights(inside)
-    return all(
-        any(numbers(words) <= by | question and covered(words, by, weight) >= BORNE_OUT for by in inside)
-        for words in statements(without_steps(answer), language)
-    )
+    for sentence, words in telling(without_steps(answer), language):
+        shares = (
+            (covered(words, by, weight), passage.source)
+            for passage, by in zip(passages, inside, strict=True)
+            if numbers(words) <= by | question
+        )
+        yield sentence, *max(shares, key=lambda each: each[0], default=(0.0, ""))
 
 
 def statements(answer: str, language: str) -> Iterator[frozenset[str]]:
     """The telling words of each sentence that says something."""
+    return (words for _, words in telling(answer, language))
+
+
+def telling(answer: str, language: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each sentence that says something, with its telling words."""
     for start, end in sentences(answer, language):
         words = content(answer[start:end])
         if numbers(words) or len(words) >= FEW:
-            yield words
+            yield answer[start:end], words
