@@ -31,6 +31,8 @@ def open_engine(url: str, *, wait: float = WAIT_SECONDS) -> sa.Engine:
     if sa.make_url(url).get_backend_name() == "postgresql":  # which may have been started anew meanwhile
         many |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": int(wait)}}
     engine = sa.create_engine(url, **({} if ":memory:" in url else many))
+    if engine.dialect.name == "postgresql":
+        sa.event.listen(engine, "connect", _do_not_compile)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare(wait))
         sa.event.listen(engine, "begin", _begin)
@@ -94,6 +96,12 @@ class Moment(sa.TypeDecorator[datetime]):
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def _do_not_compile(connection: Any, _record: Any) -> None:
+    """PostgreSQL would compile the overview's query for 700 ms, to run it in 70."""
+    connection.execute("SET jit = off")
+    connection.commit()
 
 
 def _prepare(wait: float) -> Any:

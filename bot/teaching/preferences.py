@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from bot.store import reading
 from bot.store.tables import CandidateRow, FeedbackRow, MessageRow, PairRow
@@ -83,21 +83,24 @@ def corrected(session: Session) -> Iterator[Preference]:
 
 def rated(session: Session) -> Iterator[Rated]:
     """Of each conversation the answers to its first question: what follows leans on what was said before."""
+    asked, other = aliased(MessageRow), aliased(MessageRow)
+
+    def before_it(question: type[MessageRow]) -> sa.ColumnElement[bool]:
+        return sa.and_(
+            question.conversation_id == MessageRow.conversation_id,
+            question.role == "customer",
+            question.position < MessageRow.position,
+        )
+
     rows = (
-        sa.select(MessageRow.conversation_id, MessageRow.position, MessageRow.text, FeedbackRow.value)
+        sa.select(asked.text, MessageRow.text, FeedbackRow.value)
         .join(FeedbackRow, FeedbackRow.message_id == MessageRow.id)
-        .where(*_was_said())
+        .join(asked, before_it(asked))
+        .where(*_was_said(), asked.text != "", ~sa.exists().where(before_it(other), other.id != asked.id))
         .order_by(MessageRow.position)
     )
-    for conversation, position, text, value in session.execute(rows):
-        asked = sa.select(MessageRow.text).where(
-            MessageRow.conversation_id == conversation,
-            MessageRow.position < position,
-            MessageRow.role == "customer",
-        )
-        before = session.scalars(asked.limit(2)).all()
-        if len(before) == 1 and before[0]:
-            yield Rated(before[0], text, value == "up")
+    for question, text, value in session.execute(rows):
+        yield Rated(question, text, value == "up")
 
 
 def without_persons(preference: Preference) -> Preference:
