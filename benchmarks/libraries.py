@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO, StringIO
 from pathlib import Path
+from typing import Any
 
 from bot.kotae import Kotae
-from bot.settings import Settings
+from bot.settings import Embedding, Settings
 from knowledge_base.library import Library
 
 ROOT = Path(__file__).parent.parent
@@ -29,10 +30,11 @@ class Asking:
 
 
 @contextmanager
-def kotae_of(documents: Mapping[str, bytes]) -> Iterator[Kotae]:
-    """A Kotae that has ingested these files, by name."""
+def kotae_of(documents: Mapping[str, bytes], embedding: Mapping[str, Any] | None = None) -> Iterator[Kotae]:
+    """A Kotae that has ingested these files, by name; `embedding` are the settings of another embedder."""
     with tempfile.TemporaryDirectory() as folder:
-        kotae = Kotae.open(Settings(data=Path(folder) / "data"))
+        settings = Settings(data=Path(folder) / "data", embedding=Embedding(**(embedding or {})))
+        kotae = Kotae.open(settings)
         try:
             kotae.warm_up()
             for name, content in documents.items():
@@ -43,8 +45,10 @@ def kotae_of(documents: Mapping[str, bytes]) -> Iterator[Kotae]:
 
 
 @contextmanager
-def library_of(documents: Mapping[str, bytes]) -> Iterator[Library]:
-    with kotae_of(documents) as kotae:
+def library_of(
+    documents: Mapping[str, bytes], embedding: Mapping[str, Any] | None = None
+) -> Iterator[Library]:
+    with kotae_of(documents, embedding) as kotae:
         yield kotae.library
 
 
@@ -53,8 +57,8 @@ def demo_documents() -> dict[str, bytes]:
 
 
 @contextmanager
-def demo_library() -> Iterator[Library]:
-    with library_of(demo_documents()) as library:
+def demo_library(embedding: Mapping[str, Any] | None = None) -> Iterator[Library]:
+    with library_of(demo_documents(), embedding) as library:
         yield library
 
 

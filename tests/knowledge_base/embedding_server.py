@@ -40,6 +40,10 @@ class EmbeddingServer:
     def texts(self) -> list[str]:
         return [text for asked in self.asked for text in asked["input"]]
 
+    def forget(self) -> None:
+        """What it was asked until now."""
+        self.asked = []
+
 
 @contextmanager
 def embedding_server(**known: Any) -> Iterator[EmbeddingServer]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,14 @@ def at(server: EmbeddingServer, **said: Any) -> Served:
     return it
 
 
+def warm(server: EmbeddingServer, **said: Any) -> Served:
+    """One that the server was asked for already: what it is asked from here on is ours."""
+    it = at(server, **said)
+    it.warm_up()
+    server.forget()
+    return it
+
+
 # ---- a real server ----
 
 
@@ -58,6 +67,7 @@ def test_a_library_on_a_real_server_finds_what_is_meant_in_both_languages(e5: Em
     add(library, "kettle.md", KETTLE)
     add(library, "lamp.md", "# ランプ\n\n## 電球\n40ワットの電球を使います。\n")
     assert library.embedder.identity.endswith("/384")
+    assert library.embedder.familiarity("電球") == 1.0
     assert "vinegar" in found(library, "How do I get rid of lime?")[0]
     assert "40ワット" in found(library, "どんな明かりを付ければいいですか")[0]
 
@@ -66,7 +76,7 @@ def test_a_library_on_a_real_server_finds_what_is_meant_in_both_languages(e5: Em
 def test_a_real_server_is_told_what_is_a_question_and_what_a_passage(e5: Embedder) -> None:
     [passage] = np.array(e5.embed_documents(["How long is the warranty?"]))
     question = np.array(e5.embed_query("How long is the warranty?"))
-    assert 0.8 < passage @ question < 0.999
+    assert 0.5 < passage @ question < 0.99
 
 
 # ---- what a server is asked ----
@@ -76,9 +86,10 @@ def test_the_identity_names_model_dimension_and_prefixes_but_not_where_the_serve
     server: EmbeddingServer,
 ) -> None:
     plain = at(server).identity
-    assert plain == "served:hash/64"
+    assert re.fullmatch(r"served:hash\+[0-9a-f]{6}/64", plain)
     prefixed = at(server, query_prefix="query: ", passage_prefix="passage: ").identity
-    assert re.fullmatch(r"served:hash\+[0-9a-f]{6}/64", prefixed)
+    assert prefixed != plain
+    assert prefixed.startswith("served:hash+")
     with embedding_server() as moved:
         assert at(moved).identity == plain
 
@@ -95,7 +106,7 @@ def test_what_is_kept_of_a_model_loads_it_again_and_holds_no_key(server: Embeddi
 
 
 def test_questions_and_passages_go_with_their_prefixes(server: EmbeddingServer) -> None:
-    it = at(server, query_prefix="query: ", passage_prefix="passage: ")
+    it = warm(server, query_prefix="query: ", passage_prefix="passage: ")
     it.embed_query("boil?")
     it.embed_passages([Cut("It boils.", "Kettle", (), None, position=0, tokens=0, sentences=((0, 9),))])
     assert server.texts == ["query: boil?", "passage: Kettle\nIt boils.", "passage: It boils."]
@@ -105,14 +116,14 @@ def test_a_server_gets_no_more_texts_at_once_than_it_takes_and_answers_in_order(
     server: EmbeddingServer,
 ) -> None:
     texts = [f"text number {n}" for n in range(70)]
-    it = at(server)
+    it = warm(server)
     together = np.array(it.embed_documents(texts))
     assert [len(asked["input"]) for asked in server.asked] == [32, 32, 6]
     assert np.vecdot(together, np.array([it.embed_query(text) for text in texts])) == pytest.approx(1)
 
 
 def test_a_question_is_asked_once_though_search_and_strategy_each_want_it(server: EmbeddingServer) -> None:
-    it = at(server)
+    it = warm(server)
     assert it.embed_query("boil?") == it.embed_query("boil?")
     assert len(server.asked) == 1
     it.forget()
@@ -123,7 +134,7 @@ def test_a_question_is_asked_once_though_search_and_strategy_each_want_it(server
 def test_a_long_question_is_read_whole_in_pieces_and_a_long_passage_is_refused(
     server: EmbeddingServer,
 ) -> None:
-    it = at(server)
+    it = warm(server)
     vector = it.embed_query("kettle " * 400 + "返品。" * 200)
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-3)
     assert all(it.count(text) <= it.limit for text in server.texts)
@@ -135,7 +146,7 @@ def test_a_long_question_is_read_whole_in_pieces_and_a_long_passage_is_refused(
 
 @pytest.mark.parametrize("text", ["", " ", "\x00\ud800\u202e", "\u3042" * 5000])
 def test_no_question_is_too_strange_to_ask_a_server(server: EmbeddingServer, text: str) -> None:
-    assert np.linalg.norm(at(server).embed_query(text)) == pytest.approx(1, abs=1e-3)
+    assert np.linalg.norm(warm(server).embed_query(text)) == pytest.approx(1, abs=1e-3)
     assert all(server.texts)
 
 
@@ -145,6 +156,18 @@ def test_a_key_and_a_number_of_dimensions_are_handed_on() -> None:
         assert server.asked[0]["dimensions"] == 64
         with pytest.raises(Misconfigured, match=r"refused the key \(401\); set embedding\.api_key"):
             at(server, api_key="wrong").warm_up()
+
+
+def test_a_key_in_a_file_is_read_there_also_by_a_process_that_knows_only_what_is_kept(tmp_path: Path) -> None:
+    secret = tmp_path / "key"
+    secret.write_text("right\n")
+    with embedding_server(key="right") as server:
+        kept = at(server, api_key_file=str(secret))._model.kept
+        assert "right" not in kept
+        embedder(kept).warm_up()
+        secret.unlink()
+        with pytest.raises(Misconfigured, match=r"embedding\.api_key_file.*cannot be read"):
+            embedder(kept).warm_up()
 
 
 # ---- faults ----
@@ -202,8 +225,9 @@ def test_a_server_that_is_not_there_or_says_nothing_is_given_up(
 
 
 def test_a_hiccup_is_asked_again_and_nobody_notices(server: EmbeddingServer) -> None:
+    it = warm(server)
     server.faults = [Fault(503, "loading"), Fault(429, "slow down")]
-    assert len(at(server).embed_documents(TEXTS)) == 3
+    assert len(it.embed_documents(TEXTS)) == 3
     assert len(server.asked) == 3
 
 

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from knowledge_base.errors import KnowledgeError
 from strategies.errors import Misconfigured
 from strategies.lora.training.batches import Batch, Row, Tensors, plan, within
 from strategies.lora.training.checkpoint import State, load, save
@@ -610,7 +611,7 @@ class Course:
                     embedder(self.job.embedding, threads=1),
                     seed=self.recipe.seed,
                 )
-        except Misconfigured as why:
+        except (Misconfigured, KnowledgeError) as why:
             self.note(f"it is not known when to believe it: {why}")
             return {}
         return {f"confidence_{name}": value for name, value in found.items()}
