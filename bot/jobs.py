@@ -319,6 +319,7 @@ class Jobs:
             self._fail(job, f"this did not work: {type(fault).__name__}; the log has the details")
         else:
             self._change(job.id, state="done", progress=1.0, step="", error="", ended_at=now())
+            log.info("job done: kind=%r id=%s", job.kind, job.id)
 
     def _claim(self, job_id: str) -> Job | None:
         """The job is ours from here on, if it waits and nobody else has it."""
@@ -370,6 +371,7 @@ class Jobs:
         self._deliver(job, due_at)
 
     def _fail(self, job: Job, why: str) -> None:
+        log.warning("job failed: kind=%r id=%s: %s", job.kind, job.id, why)
         self._change(job.id, state="failed", step="", error=why, ended_at=now())
 
     def _change(self, job_id: str, **values: Any) -> bool:

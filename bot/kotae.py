@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -86,6 +87,8 @@ LONG = {  # kinds of jobs with a worker of their own; those of one name wait for
     drafts.KIND: runs.KIND,
     routing.LEARN: runs.KIND,
 }
+log = logging.getLogger(__name__)
+
 CLAIM_SECONDS = 60  # beyond the time of an answer: after a crash, a conversation is free again by then
 
 
@@ -390,6 +393,7 @@ class Kotae:
             self.conversations.end_turn(conversation_id, record)
         finally:
             self.shadows.ends()
+        log.info("answered message=%s conversation=%s %s", record.message_id, conversation_id, told(record))
         if others := self.switch.shadows(record.message_id):
             self.shadows.wish(Wish(record.message_id, question, others, record.index_version))
 
@@ -448,6 +452,16 @@ class Kotae:
             yield
         except Unavailable as fault:
             raise limits.Unkept(self.settings.say("failed", "en")) from fault
+
+
+def told(record: Record) -> str:
+    """How an answer came about, for the log: nothing that anybody said."""
+    usage, first = record.answer.usage, "-" if record.ms_first is None else f"{record.ms_first:.0f}"
+    outcome = "failed" if record.error else "abstained" if record.abstained else "answered"
+    return (
+        f"strategy={record.strategy!r} outcome={outcome} ms={record.ms:.0f} first_ms={first} "
+        f"tokens={usage.prompt_tokens}+{usage.passage_tokens}+{usage.completion_tokens}"
+    )
 
 
 def _forget(_record: Record) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 TOKEN_SECONDS = 30 * 24 * 3600
 OURS = re.compile(r"/console(/[\w-]+)*/?(\?[^\\\s]*)?", re.ASCII)  # a page of the console, as a path
 RANKS = {"operator": 1, "admin": 2}  # an admin may do what an operator may
+
+log = logging.getLogger(__name__)
 
 bp = Blueprint("auth", __name__, url_prefix="/console")
 customer = HTTPTokenAuth(
@@ -141,7 +144,9 @@ def sign_in() -> ResponseReturnValue:
         user = kotae().users.check(form.email.data.strip(), form.password.data)
         if user is not None:
             login_user(_person(user, kotae().users.seal(user.id)))
+            log.info("signed in: %r (%s) from %s", user.email, user.role, request.remote_addr)
             return redirect(_next())
+        log.warning("sign-in refused: %r from %s", form.email.data, request.remote_addr)
         form.password.errors = [_("This email and password do not go together. Check both and try again.")]
     return render_template("sign_in.html", form=form), 200 if request.method == "GET" else 400
 

@@ -1,4 +1,4 @@
-"""Who did what: sign-ins, switches, uploads, removals, new users. Written once, never changed."""
+"""Who did what: switches, uploads, removals, new users. Written once, never changed. (Sign-ins: the log.)"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from knowledge_base.database import now
 
 @dataclass(frozen=True)
 class Entry:
-    """One line. `what` says what was done: "sign in", "switch", "upload", "remove", "add user" …"""
+    """One line. `what` says what was done: "switch", "upload", "remove", "add user" …"""
 
     id: int
     who: str

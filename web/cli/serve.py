@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 @here
 def serve(installation: Installation, host: str | None, port: int | None, processes: int, demo: bool) -> None:
     """Start the server: widget, console and API. The first start makes an admin and prints their password."""
-    from web import server
+    from web import logs, server
 
     settings = installation.settings()
+    logs.begin(settings.log.level, settings.log.format)
     if processes > 1 and not settings.vectors.url:
         raise Sentence(
             "more than one process needs a Chroma server: set vectors.url, or leave --processes at 1",
@@ -52,7 +53,10 @@ def serve(installation: Installation, host: str | None, port: int | None, proces
 @here
 def worker(installation: Installation) -> None:
     """Do the queued work in a process of its own, beside servers that share a Chroma server."""
+    from web import logs
+
     with installation.open() as kotae:
+        logs.begin(kotae.settings.log.level, kotae.settings.log.format)
         kotae.library.warm_up()
         click.echo("Waiting for work; Ctrl-C ends.", err=True)
         kotae.jobs.run_worker()
