@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 GGUF = ".gguf"
+HALVES = ("avx512_bf16", "amx_bf16", "bf16")  # processors that multiply bfloat16 say so
 HALF = "\ufffd"  # what a decoder writes for bytes that are not a character yet
 
 
@@ -75,7 +76,7 @@ class Local:
         if not self._turns.acquire(timeout=first):
             raise Unavailable(f"{who} is busy with other answers")
         given = encoded(tokenizer, messages)
-        generation = Generation(model, given, max_tokens, self._options.temperature)
+        generation = Generation(model, given, max_tokens, self._options)
         generation.start(done=self._turns.release)
         made = 0
         try:
@@ -104,13 +105,16 @@ class Local:
 class Generation:
     """One run of `generate` in a thread, token by token, that can be stopped."""
 
-    def __init__(self, model: PreTrainedModel, given: list[int], max_tokens: int, temperature: float) -> None:
+    def __init__(
+        self, model: PreTrainedModel, given: list[int], max_tokens: int, options: LlmOptions
+    ) -> None:
         self.error: Exception | None = None
         self.finished = False  # the model ended by itself
         self._model = model
         self._given = given
         self._max_tokens = max_tokens
-        self._temperature = temperature
+        self._temperature = options.temperature
+        self._penalty = options.frequency_penalty
         self._stopped = threading.Event()
         self._made: queue.Queue[int | None] = queue.Queue()
         self._skip = len(given)
@@ -141,7 +145,7 @@ class Generation:
 
     def _run(self, done: Callable[[], None]) -> None:
         import torch
-        from transformers import StoppingCriteriaList
+        from transformers import LogitsProcessorList, StoppingCriteriaList
 
         try:
             given = torch.tensor([self._given], device=self._model.device)
@@ -157,6 +161,7 @@ class Generation:
                     attention_mask=torch.ones_like(given),
                     streamer=self,
                     stopping_criteria=StoppingCriteriaList([self._is_stopped]),
+                    logits_processor=LogitsProcessorList([self._less_likely] if self._penalty else []),
                     max_new_tokens=self._max_tokens,
                     **sampling,
                 )
@@ -168,6 +173,13 @@ class Generation:
         finally:
             self._made.put(None)
             done()
+
+    def _less_likely(self, made: Any, scores: Any) -> Any:
+        """As OpenAI-compatible servers do it, which transformers does not: what the prompt says is free, so
+        passages can be quoted.
+        """
+        answer = made[:, len(self._given) :]
+        return scores.scatter_add(1, answer, scores.new_full(answer.shape, -self._penalty))
 
     def _is_stopped(self, made: Any, *_: Any, **__: Any) -> Any:
         import torch
@@ -226,7 +238,8 @@ def from_transformers(options: LlmOptions) -> tuple[PreTrainedModel, PreTrainedT
         with quietly():
             tokenizer = AutoTokenizer.from_pretrained(folder, **more)
             device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-            model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", **more)
+            dtype = options.dtype or fitting(folder, more, device)
+            model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **more)
         model.eval().to(device)
     except Exception as error:
         first = str(error).strip().split("\n", 1)[0]
@@ -236,6 +249,21 @@ def from_transformers(options: LlmOptions) -> tuple[PreTrainedModel, PreTrainedT
             "server"
         ) from error
     return model, tokenizer
+
+
+def fitting(folder: str, more: dict[str, str], device: str) -> str:
+    """What a model calculates in where nobody chose: what it was saved in, except on a processor that has no
+    instructions for it. There each product makes its numbers whole first, and a prompt is read at a half or a
+    quarter of the speed.
+    """
+    import torch
+    from transformers import AutoConfig
+
+    if device != "cpu":
+        return "auto"
+    halves = not more and AutoConfig.from_pretrained(folder).dtype == torch.bfloat16
+    known = torch.cpu.get_capabilities()
+    return "auto" if halves and any(known.get(name) for name in HALVES) else "float32"
 
 
 def whereabouts(name: str) -> tuple[str, dict[str, str]]:

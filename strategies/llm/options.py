@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -33,6 +33,13 @@ class LlmOptions(Options):
         default="", max_length=4000, description="Your own words for the model, after our rules."
     )
     temperature: float = Field(default=0.0, ge=0, le=2, description="0 says the likeliest word.")
+    frequency_penalty: float = Field(
+        default=0.0,
+        ge=0,
+        le=2,
+        description="How much less likely a word gets each time that the answer has it, for a model that "
+        "repeats itself; 0 changes nothing.",
+    )
     max_tokens: int = Field(default=512, ge=1, description="Where an answer is cut off.")
     context_tokens: int = Field(
         default=0,
@@ -50,6 +57,11 @@ class LlmOptions(Options):
         default=15, gt=0, description="How long it may be silent in the middle."
     )
     device: str = Field(default="", description='Where a local model runs: "cpu", "cuda"; empty chooses.')
+    dtype: Literal["", "float32", "bfloat16", "float16"] = Field(
+        default="",
+        description="The numbers in which a local model calculates; empty: those it was saved in, where the "
+        "processor is made for them.",
+    )
     at_once: int = Field(
         default=2, ge=1, description="How many answers a local model makes at the same time."
     )

@@ -101,6 +101,7 @@ class Server:
             api_key=options.key() or "none",  # the client refuses to be made without one
             temperature=options.temperature,
             max_tokens=options.max_tokens,
+            frequency_penalty=options.frequency_penalty or None,  # some servers do not know it
             timeout=timeout,
             max_retries=0,  # a first_of hands over sooner than a retry succeeds
             http_client=client,

@@ -31,6 +31,8 @@ SENTENCES = (
     _l("the model says that it is not there"),
     _l("the model had nothing to say"),
     _l("the answer was cut off"),
+    _l("the answer was stopped"),
+    _l("the model said the same again and again: '%(said)s'"),
     _l("found documents that say %(held)s of %(all)s sentences"),
     _l("the model did not read them: they were found afterwards"),
     _l("looked for no evidence"),

@@ -13,6 +13,14 @@ SENTENCES = (
     _l("The model's name at the server, or a folder, a GGUF file, or its name on the hub."),
     _l("Your own words for the model, after our rules."),
     _l("0 says the likeliest word."),
+    _l(
+        "How much less likely a word gets each time that the answer has it, for a model that repeats itself; "
+        "0 changes nothing."
+    ),
+    _l(
+        "The numbers in which a local model calculates; empty: those it was saved in, where the processor is "
+        "made for them."
+    ),
     _l("Where an answer is cut off."),
     _l("Room for prompt and answer; 0: as the local model says, unlimited at a server."),
     _l("How long reaching the server may take."),

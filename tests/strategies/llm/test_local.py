@@ -14,7 +14,7 @@ from strategies.base import Question, Strategy, Turn
 from strategies.errors import Misconfigured, NoAnswer, Unavailable
 from strategies.events import Decision, Token, Usage, collect
 from strategies.llm import Llm, LlmOptions
-from strategies.llm.local import Decoder, Local, encoded
+from strategies.llm.local import Decoder, Local, encoded, from_transformers
 from strategies.llm.prompt import Message, tagged
 from strategies.llm.speaker import Ended
 from strategies.testing import StrategyContract, eventually, kit, said
@@ -175,6 +175,74 @@ def test_a_model_that_is_not_there_is_a_sentence(model: str) -> None:
         Misconfigured, match="give a folder, a GGUF file or a hub name of a causal language model"
     ):
         Llm.make(LlmOptions(model=model), kit()).warm_up()
+
+
+CIRCLE = "The warranty lasts. "
+
+
+def test_a_model_that_goes_round_in_a_circle_is_stopped_and_heard_once(
+    tiny_model: Path,
+) -> None:
+    made: list[int] = []
+    go = threading.Event()
+
+    def in_a_circle(options: LlmOptions) -> Any:
+        model, tokenizer = from_transformers(options)
+        circle = tokenizer(CIRCLE)["input_ids"]
+        forward = model.forward
+
+        def next_of_it(*args: Any, **kwargs: Any) -> Any:
+            out = forward(*args, **kwargs)
+            out.logits[:, -1, circle[len(made) % len(circle)]] = 1000
+            made.append(1)
+            assert len(made) < 100 or go.wait(60)
+            return out
+
+        model.forward = next_of_it
+        return model, tokenizer
+
+    speaker = Local(LlmOptions(model=str(tiny_model), max_tokens=500), "product", in_a_circle)
+    speaker.warm_up()
+    made.clear()
+    events = said(Llm(speaker, max_tokens=500, named="product"), Question("How long?", language="en"))
+    go.set()
+    assert collect(events).text.strip() == CIRCLE.strip()
+    why = f"the model said the same again and again: {CIRCLE.strip()!r}"
+    assert events[-1] == Decision("product", "the answer was stopped", why)
+    assert eventually(lambda: speaker._turns._value == 2), "its turn is free again"
+    assert len(made) <= 102, "it stops within a token"
+
+
+def test_a_model_that_repeats_itself_can_be_made_to_vary(tiny_model: Path) -> None:
+    _, tokenizer = local(tiny_model)._held()
+    told = {}
+    for penalty in (0.0, 0.5, 2.0):
+        speaker = local(tiny_model, max_tokens=40, frequency_penalty=penalty)
+        text = collect(said(Llm(speaker, max_tokens=40), ASKED)).text
+        told[penalty] = len(set(tokenizer(text)["input_ids"]))
+    assert told[0.0] < told[2.0]
+
+
+@pytest.mark.parametrize(
+    ("processor", "asked", "numbers"),
+    [
+        ({"avx512_bf16": True}, "", "torch.bfloat16"),
+        ({"avx2": True}, "", "torch.float32"),
+        ({"avx2": True}, "bfloat16", "torch.bfloat16"),
+        ({"bf16": True}, "float32", "torch.float32"),
+    ],
+)
+def test_a_model_calculates_in_what_the_processor_is_made_for(
+    tiny_model: Path, tmp_path: Path, monkeypatch: Any, processor: dict[str, bool], asked: str, numbers: str
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(tmp_path)
+    AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.bfloat16).save_pretrained(tmp_path)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: processor)
+    model, _ = local(tmp_path, dtype=asked, device="cpu")._held()
+    assert str(model.dtype) == numbers
 
 
 class Saying:

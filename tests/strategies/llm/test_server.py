@@ -10,7 +10,7 @@ import pytest
 
 from strategies.base import Question, Strategy
 from strategies.errors import Misconfigured, NoAnswer, Unavailable
-from strategies.events import Event, Token, Usage, collect
+from strategies.events import Decision, Event, Token, Usage, collect
 from strategies.llm import Llm, LlmOptions
 from strategies.streams import stream_of
 from strategies.testing import StrategyContract, kit, said
@@ -76,6 +76,34 @@ def test_a_key_may_be_kept_in_a_file(serve: Any, tmp_path: Path) -> None:
     assert server.keys == ["Bearer sk-file"]
     with pytest.raises(Misconfigured, match="cannot be read: No such file"):
         serve(Reply(), api_key_file=tmp_path / "missing")
+
+
+def test_a_server_is_asked_to_repeat_less_only_where_that_is_wanted(serve: Any) -> None:
+    for options, asked in (({}, {}), ({"frequency_penalty": 0.5}, {"frequency_penalty": 0.5})):
+        server, llm = serve(Reply(), **options)
+        said(llm, ASKED)
+        assert {name: told for name, told in server.asked[0].items() if name == "frequency_penalty"} == asked
+
+
+def test_a_server_that_says_the_same_again_and_again_is_hung_up_on(serve: Any) -> None:
+    server, llm = serve(Reply(["It lasts 24 months. ", "Ask ", "the shop.\n"], endless=True))
+    events = said(llm, ASKED)
+    assert server.left.wait(60)
+    assert collect(events).text.strip() == "It lasts 24 months. Ask the shop."
+    assert collect(events).usage.completion_tokens > 20, "what was not shown is paid for"
+    why = "the model said the same again and again: 'It lasts 24 months. Ask the shop.'"
+    assert events[-1] == Decision("chat", "the answer was stopped", why)
+
+
+def test_thoughts_that_go_round_in_a_circle_are_stopped_too(serve: Any) -> None:
+    server, llm = serve(Reply(["<think>", *["Let me think about it. "] * 3], endless=True))
+    with pytest.raises(NoAnswer, match="wrote nothing") as caught:
+        said(llm, ASKED)
+    assert server.left.wait(60)
+    usage, stopped = caught.value.events
+    assert isinstance(usage, Usage)
+    assert isinstance(stopped, Decision)
+    assert "Let me think about it." in stopped.why
 
 
 def test_a_customer_who_leaves_ends_the_connection(serve: Any) -> None:
