@@ -5,10 +5,10 @@ Somebody is online who said that they are available and whose inbox is open: a c
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 from bot.conversations.question import clean
 from bot.store import reading, writing
 from bot.store.tables import LookRow, PresenceRow, UserRow
-from knowledge_base.database import now
+from knowledge_base.database import insert_new, now
 
 SEEN_SECONDS = 45  # an inbox says every few seconds that it is open
 LOOKING_SECONDS = 25
 TYPING_SECONDS = 6
 NAME_CHARACTERS = 60
+Row = TypeVar("Row", PresenceRow, LookRow)
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,9 @@ class Presence:
         """
         moment = now()
         with writing(self._engine) as session:
-            row = session.get(LookRow, (user_id, conversation_id))
-            if row is None:
-                if session.get(UserRow, user_id) is None:
-                    return  # their page is still open, and they may not sign in any more
-                row = LookRow(user_id=user_id, conversation_id=conversation_id, read_to=0)
-                session.add(row)
+            new = {"conversation_id": conversation_id, "seen_at": moment, "read_to": 0}
+            if (row := _held(session, LookRow, user_id, new)) is None:
+                return
             row.seen_at = moment
             row.opened_at = max(filter(None, (row.opened_at, since)), default=None)
             if typing is not None:
@@ -124,14 +122,24 @@ class Presence:
 
     def _tell(self, user_id: str, **values: Any) -> None:
         with writing(self._engine) as session:
-            row = session.get(PresenceRow, user_id)
+            row = _held(session, PresenceRow, user_id, {"available": False, "name": ""})
             if row is None:
-                if session.get(UserRow, user_id) is None:
-                    return
-                row = PresenceRow(user_id=user_id, available=False, name="")
-                session.add(row)
+                return
             for name, value in values.items():
                 setattr(row, name, value)
+
+
+def _held(session: Session, kind: type[Row], user_id: str, new: Mapping[str, Any]) -> Row | None:
+    """Their row, made of `new` where there is none, while every other process waits that would change it.
+    None for somebody whose page is still open, and who may not sign in any more.
+    """
+    key = {"user_id": user_id, **{name: new[name] for name in new if name == "conversation_id"}}
+    if row := session.get(kind, key, with_for_update=True):
+        return row
+    if session.get(UserRow, user_id) is None:
+        return None
+    insert_new(session.connection(), kind.__table__, [{"user_id": user_id, **new}])  # type: ignore[arg-type]
+    return session.get_one(kind, key, with_for_update=True)
 
 
 def colleague(session: Session, user_id: str, moment: datetime) -> Colleague:
