@@ -40,7 +40,7 @@ class Feedback:
         """Rate an answer; None takes the thumb back. UnknownMessage when there is no such answer."""
         with writing(self._engine) as session:
             answer = sa.select(MessageRow.id).where(MessageRow.id == message_id, MessageRow.role == "bot")
-            if session.scalar(answer) is None:
+            if session.scalar(answer.with_for_update()) is None:  # one thumb after the other
                 raise UnknownMessage(f"there is no answer {message_id!r}")
             row = session.get(FeedbackRow, message_id)
             if value is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,22 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def engine(open_database: Callable[..., sa.Engine], upgraded: Path, tmp_path: Path) -> sa.Engine:
     shutil.copy(upgraded, tmp_path / "kotae.db")
     return open_database()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+def on_either(request: pytest.FixtureRequest) -> Iterator[Callable[[], sa.Engine]]:
+    """The same database as one more process opens it: SQLite, then PostgreSQL."""
+    if request.param == "sqlite":
+        request.getfixturevalue("engine")
+        yield request.getfixturevalue("open_database")
+        return
+    url = request.getfixturevalue("postgresql")
+    with ExitStack() as left:
+
+        def another() -> sa.Engine:
+            engine = open_engine(url)
+            left.callback(engine.dispose)
+            return engine
+
+        upgrade(another())
+        yield another

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -266,6 +269,22 @@ def test_the_last_word_of_a_customer_counts_and_can_be_taken_back(
     feedback.give("m1", None)
     assert rating() is None
     assert feedback.give("m1", None) is None
+
+
+def test_thumbs_that_arrive_at_once_at_many_processes_are_one(on_either: Callable[[], sa.Engine]) -> None:
+    engines = [on_either() for _ in range(6)]
+    conversations, gate = Conversations(engines[0]), threading.Barrier(6)
+
+    def gives(engine: sa.Engine, message_id: str) -> Any:
+        gate.wait()
+        return Feedback(engine).give(message_id, "up")
+
+    with ThreadPoolExecutor(6) as processes:
+        for n in range(5):
+            conversation = conversations.start()
+            turn(conversations, conversation, "?", "!", f"m{n}")
+            given = list(processes.map(gives, engines, [f"m{n}"] * 6))
+            assert conversations.get(conversation.id).messages[1].rating in given
 
 
 def test_only_answers_can_be_rated(conversations: Conversations, feedback: Feedback) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -15,41 +14,21 @@ from sqlalchemy.orm import Session
 from bot.access.users import Users
 from bot.conversations.conversation import Conversations
 from bot.handoff.presence import Presence
-from bot.store.migrate import upgrade
 from bot.store.tables import LookRow
-from knowledge_base.database import now, open_engine
+from knowledge_base.database import now
 
 Open = Callable[[], sa.Engine]
 PAGES = 6
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
-def opened(request: pytest.FixtureRequest) -> Iterator[Open]:
-    """The database as one more process opens it."""
-    if request.param == "sqlite":
-        request.getfixturevalue("engine")
-        yield request.getfixturevalue("open_database")
-        return
-    url = request.getfixturevalue("postgresql")
-    with ExitStack() as left:
-
-        def another() -> sa.Engine:
-            engine = open_engine(url)
-            left.callback(engine.dispose)
-            return engine
-
-        upgrade(another())
-        yield another
-
-
 @pytest.fixture
-def anna(opened: Open) -> str:
-    return Users(opened()).add("anna@example.com", "long enough", "operator").id
+def anna(on_either: Open) -> str:
+    return Users(on_either()).add("anna@example.com", "long enough", "operator").id
 
 
-def test_a_chat_that_is_loaded_anew_at_another_process_is_still_looked_at(opened: Open, anna: str) -> None:
-    here, there = Presence(opened()), Presence(opened())
-    chat = Conversations(opened()).start().id
+def test_a_chat_that_is_loaded_anew_at_another_process_is_still_looked_at(on_either: Open, anna: str) -> None:
+    here, there = Presence(on_either()), Presence(on_either())
+    chat = Conversations(on_either()).start().id
     before, anew = now() - timedelta(seconds=2), now()
     here.looks(anna, chat, since=before, typing=True)
     there.looks(anna, chat, since=anew)
@@ -60,8 +39,8 @@ def test_a_chat_that_is_loaded_anew_at_another_process_is_still_looked_at(opened
     assert here.lookers([chat]) == {}
 
 
-def test_pages_that_open_at_once_at_many_processes_are_one_who_looks(opened: Open, anna: str) -> None:
-    engines = [opened() for _ in range(PAGES)]
+def test_pages_that_open_at_once_at_many_processes_are_one_who_looks(on_either: Open, anna: str) -> None:
+    engines = [on_either() for _ in range(PAGES)]
     desks = [Presence(engine) for engine in engines]
     gate = threading.Barrier(PAGES)
     newest = now()
