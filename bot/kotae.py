@@ -273,6 +273,8 @@ class Kotae:
     def warm_up(self) -> None:
         """Load the index and the strategy that speaks now, and follow the switch from here on."""
         self.library.warm_up()
+        if self.writings is None:  # the data directory is ours alone from here on
+            self.conversations.free()
         self.switch.current()
         self.switch.watch()
 

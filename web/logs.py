@@ -19,21 +19,22 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
+OURS = ("bot", "knowledge_base", "strategies", "web")  # of others only what went wrong
 AGAIN_SECONDS = 60.0
 MOST = 500  # complaints that are remembered
-OTHERS = ("gunicorn", "huey", "alembic", "httpx", "chromadb", "urllib3")  # of them only what went wrong
 
 Format = Literal["text", "json"]
 
 
 def begin(level: str, form: Format) -> None:
     """Write so from here on, also in processes that are forked."""
+    grave = getattr(logging, level.upper())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Line() if form == "text" else Json())
     handler.addFilter(Repeated())
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    for name in OTHERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.basicConfig(handlers=[handler], level=max(logging.WARNING, grave), force=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(grave)
 
 
 class Line(logging.Formatter):

@@ -224,6 +224,12 @@ class Conversations:
             asked = _position(session.connection(), conversation_id, question_id) is not None
             return asked and session.scalar(claimed) is not None
 
+    def free(self) -> None:
+        """Nobody is being answered: whatever claims a conversation was left behind by a crash."""
+        claimed = sa.update(ConversationRow).where(ConversationRow.answering_until.is_not(None))
+        with writing(self._engine) as session:
+            session.execute(claimed.values(answering_until=None))
+
     def begin_turn(
         self,
         conversation_id: str,

@@ -26,6 +26,7 @@ from knowledge_base.database import insert_new, now
 
 WANTED: Final = timedelta(seconds=6)  # a reader says it again well before
 AGAIN_SECONDS: Final = 2.0
+ANSWERED: Final = timedelta(seconds=20)  # a writer says it again well before
 LEFT_BEHIND: Final = timedelta(minutes=10)
 
 
@@ -121,6 +122,14 @@ class Writings:
             return {
                 row.conversation_id: Wish(row.question_id, row.stopped) for row in session.execute(wanted)
             }
+
+    def go_on(self, conversation_ids: Collection[str]) -> None:
+        """These are still being answered; when nobody says so any longer, their customers may ask again."""
+        claimed = sa.update(ConversationRow).where(
+            ConversationRow.id.in_(conversation_ids), ConversationRow.answering_until.is_not(None)
+        )
+        with writing(self._engine) as session:
+            session.execute(claimed.values(answering_until=now() + ANSWERED))
 
     def tell(self, conversation_id: str, question_id: str, partial: Partial) -> None:
         """What there is so far."""

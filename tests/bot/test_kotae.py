@@ -225,6 +225,18 @@ def test_a_second_question_waits_for_the_first_answer(kotae: Kotae) -> None:
     assert [text for _, text in messages(kotae, conversation.id)] == ["one", "manuals", "two", "manuals"]
 
 
+def test_who_was_being_answered_when_the_server_was_killed_may_ask_as_soon_as_it_is_back(
+    kotae: Kotae,
+) -> None:
+    conversation = kotae.conversations.start()
+    kotae.conversations.begin_turn(conversation.id, "How long?", "en", turns=6, seconds=120)
+    with pytest.raises(limits.Busy):
+        kotae.ask(conversation.id, "How long?")
+    kotae.warm_up()  # as the next process does
+    list(kotae.ask(conversation.id, "How long?"))
+    assert messages(kotae, conversation.id)[-1][0] == "bot"
+
+
 def test_a_customer_who_leaves_may_come_back_and_ask_again(kotae: Kotae, company: Company) -> None:
     company.strategies["manuals"] = Says(Token("Hold "), Token("the button."))
     conversation = kotae.conversations.start()

@@ -16,8 +16,8 @@ from apiflask import APIFlask
 from bot.conversations.writings import Writings
 from bot.kotae import Kotae
 from bot.store import reading
-from bot.store.tables import WritingRow
-from knowledge_base.database import open_engine
+from bot.store.tables import ConversationRow, WritingRow
+from knowledge_base.database import now, open_engine
 from strategies.base import Question
 from strategies.events import Citation, Event, Token
 from strategies.testing import eventually
@@ -151,6 +151,25 @@ def test_an_answer_that_nobody_reads_elsewhere_costs_no_row(
     next(here)
     assert looked.wait(30)
     assert rows(kotae) == 0
+    slowly.let.release(4)
+    assert list(here)[-1].name == "end"
+
+
+def test_who_is_answered_by_a_process_that_is_killed_may_ask_again_after_seconds(
+    customer: Customer, kotae: Kotae, speaks
+) -> None:
+    slowly = Slowly()
+    speaks(slowly)
+    here = customer.starts_to_read("When does it boil?", id=QUESTION)
+    next(here)
+
+    def promised() -> float:
+        with reading(kotae.engine) as session:
+            until = session.scalar(sa.select(ConversationRow.answering_until))
+        assert until
+        return (until - now()).total_seconds()
+
+    assert eventually(lambda: promised() <= 20)
     slowly.let.release(4)
     assert list(here)[-1].name == "end"
 

@@ -17,9 +17,11 @@ from web import logs
 def written(capfd: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
     """What stands on standard error, while all is as it was afterwards."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, levels = root.handlers[:], {name: logging.getLogger(name).level for name in ("", *logs.OURS)}
     yield capfd
-    root.handlers[:], root.level = handlers, level
+    root.handlers[:] = handlers
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def test_each_thing_that_happens_is_a_line_with_ids_and_without_a_customers_words(

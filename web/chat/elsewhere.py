@@ -1,5 +1,6 @@
 """Tells other processes of the answers that this one writes, where one of them has a reader, and stops those
-that their customers stopped there.
+that their customers stopped there. It says of each that it goes on, so that the customer of a process that
+was killed waits for seconds.
 
 A thread looks for such wishes while anything is written here, first after a moment: an answer that is over
 by then costs nothing. It is there only where several processes may serve one installation (`Kotae.writings`).
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -16,6 +18,7 @@ from bot.conversations.writings import Partial, Writings
 from knowledge_base.errors import Unavailable
 
 EVERY_SECONDS = 0.3
+GOES_ON_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class Elsewhere:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._told: dict[str, Partial] = {}  # by conversation
+        self._said = float("-inf")  # when it was last said that they go on
 
     def begin(self) -> None:
         """An answer has begun."""
@@ -80,9 +84,15 @@ class Elsewhere:
                     self._thread = None
                     return
             try:
+                self._go_on(written)
                 self._tell(written)
             except Unavailable as fault:
                 log.warning("%s", fault)
+
+    def _go_on(self, written: Sequence[Written]) -> None:
+        if time.monotonic() - self._said > GOES_ON_SECONDS:
+            self._writings.go_on([answer.conversation_id for answer in written])
+            self._said = time.monotonic()
 
     def _tell(self, written: Sequence[Written]) -> None:
         wishes = self._writings.wishes([answer.conversation_id for answer in written])
