@@ -24,6 +24,7 @@ from strategies.events import Citation, Event, Token
 from tests.browser.sites import served
 from tests.people import Customer, Frame, frames
 from tests.web.conftest import PASSAGE, cites, never_ends
+from web import sse
 from web.chat.running import Running
 from web.chat.wire import awaited
 
@@ -320,6 +321,13 @@ def test_an_answer_that_another_process_writes_is_waited_for(
     assert len(waits) == 2
     assert told[0].data == {"message": reply.id}
     assert told[-1].data == reply.end
+
+
+def test_an_answer_that_nobody_writes_any_longer_is_not_waited_for() -> None:
+    """Whoever wrote it was killed."""
+    goes_on = iter([True, True, False])
+    heard = list(awaited(lambda: None, Partial, None, lambda _: None, lambda: next(goes_on)))
+    assert heard == [sse.KEEP_ALIVE] * 2
 
 
 def test_a_question_that_is_being_answered_elsewhere_is_not_asked_again(

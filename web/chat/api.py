@@ -267,9 +267,9 @@ def _written_elsewhere(conversation_id: str, question_id: str, after: wire.Place
     """An answer that another process writes."""
     house = kotae()
     look = partial(house.conversations.answer_to, conversation_id, question_id)
-    if house.writings is None:
-        return wire.awaited(look, Partial, after)
-    return wire.awaited(look, house.writings.reader(conversation_id, question_id), after)
+    goes_on = partial(house.conversations.being_answered, conversation_id, question_id)
+    so_far = house.writings.reader(conversation_id, question_id) if house.writings else Partial
+    return wire.awaited(look, so_far, after, goes_on=goes_on)
 
 
 def _answered(message_id: str) -> Message:

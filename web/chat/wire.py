@@ -131,8 +131,10 @@ def awaited(
     so_far: Callable[[], Partial],
     after: Place | None,
     wait: Callable[[float], None] = time.sleep,
+    goes_on: Callable[[], bool] = lambda: True,
 ) -> Iterator[str]:
-    """An answer that another process writes: what that one tells of it, until it is in the record.
+    """An answer that another process writes: what that one tells of it, until it is in the record, or until
+    nobody writes it any longer.
 
     `so_far` is empty where nothing is told; then it comes in one piece, as it does after a while.
     """
@@ -147,6 +149,8 @@ def awaited(
             telling = telling or Telling.behind(after, partial)
             yield from _told(telling, partial)
         if n % round(sse.KEEP_ALIVE_SECONDS / AWAITED_EVERY) == 0:
+            if not goes_on() and look() is None:
+                return
             yield sse.KEEP_ALIVE
         wait(AWAITED_EVERY)
 
