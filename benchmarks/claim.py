@@ -58,6 +58,7 @@ WRITTEN = 48  # tokens of an answer, as the desk's are long; the stand-in stops 
 LONGEST = 96  # … and a chat model here
 TIMED = 8  # questions that the stand-in answers
 KINDS = ("known", "untaught", "changed", "foreign")
+STRATEGIES = ("manuals", "product", "both", "best", "together")
 Told = dict[str, Figure | float]
 
 
@@ -88,11 +89,8 @@ def configured(prices: Prices, chat: str, longest: int, reader: str) -> dict[str
         for name, options in strategies.items()
         for option, value in options.items()
     }
-    charged = {name: asdict(prices) for name in ("product", "both", "best", "chat", "written")}
+    charged = {name: asdict(prices) for name in (*STRATEGIES[1:], "chat", "written")}
     return {**told, "KOTAE_PRICES": json.dumps(charged), "KOTAE_LIMITS__ANSWER_SECONDS": "600"}
-
-
-STRATEGIES = ("manuals", "product", "both", "best")
 
 
 @contextmanager
@@ -161,6 +159,7 @@ def row(verdicts: Sequence[Verdict]) -> Told:
         "first ms": median(one.ms_first for one in of),
         "end ms": median(one.ms for one in of),
         "known": grouped(of, "facts"),
+        "known, right": grouped(of, "all_facts"),
         "known, wrong": grouped(of, "wrong"),
         "answered": figure([float(one.answered) for one in of], groups=[group(one) for one in of]),
         "manner": grouped(of, "manner"),
@@ -268,7 +267,8 @@ COLUMNS = {
     "first ms": "to the first word, median",
     "end ms": "to the end, median",
     "known": "facts said, of what the desk answered",
-    "known, wrong": "told something wrong instead",
+    "known, right": "facts said, and nothing wrong beside them",
+    "known, wrong": "told something wrong, beside or instead",
     "answered": "of what the desk answered",
     "manner": "of the answers, in the desk's",
     "untaught": "facts said, of what only the manuals tell",
@@ -406,6 +406,7 @@ def measure(options: argparse.Namespace) -> None:
         "price of a million tokens, prompt and completion": f"{prices.prompt:g}, {prices.completion:g}",
         "processor": f"{processor()}, {os.cpu_count()} cores",
         **against(verdicts, strategies),
+        **{f"characters of an answer, {name}": characters(answers, name) for name in strategies},
         **{f"{of}, {name}": value for name, value in slow.items()},  # type: ignore[dict-item]
     }
     claim = Claim(
@@ -439,6 +440,10 @@ def against(verdicts: Verdicts, strategies: Sequence[str]) -> dict[str, float | 
             f"p = {apart.p:.4f} ({apart.test} test by fact), {apart.needed} questions needed"
         )
     return told
+
+
+def characters(answers: Sequence[Answered], name: str) -> float:
+    return mean(float(len(each.text)) for each in answers if each.strategy == name and not each.abstained)
 
 
 def processor() -> str:

@@ -10,6 +10,7 @@ differ by nothing. `cascade` is `both` with the manuals behind it.
 
 Prompt tokens are those that a language model would read: the product model's are its own; where the manuals
 answer, they are those of the prompt that RAG makes for a chat model, for the documents' own words need none.
+Each strategy is also asked behind a router that has learned what nobody answers.
 
 It takes a quarter of an hour on a shared core; with `--limit 8` a minute and a half, which proves that it
 runs and no more. `--docs` puts the table into docs/combinations.md.
@@ -37,6 +38,7 @@ from demo.pairs import DemoPair, pairs, unanswerable
 from demo.questions import questions
 from knowledge_base.database import now
 from strategies.base import Question, Turn
+from strategies.errors import NoAnswer
 from strategies.events import Decision
 from strategies.llm.prompt import prompt as chat_prompt
 from strategies.lora.bases.model import SHIPPED, load
@@ -51,13 +53,30 @@ from strategies.streams import stream_of
 OF = ("manuals", "both", "cascade")
 RAG_PASSAGES = 6  # what `rag` finds where nothing else is configured
 SHARES = (1.0, 0.5, 0.4, 0.3, 0.2, 0.1)  # of what the manuals' prompts take: the budgets
+REFUSED = 0.05  # of what can be answered may be refused, to refuse what nobody answers
 LEARNED = 5  # times as many questions are learned from as are asked of each kind
 SEED = 20261128  # of the wordings that the router learns from; the training's own are others
+REFUSING = "refusing as it learned"
+CAREFUL = "careful"
+CAREFUL_SHARES = (1.0, 0.4)
+
+
+def careful(name: str) -> str:
+    """The router that keeps one strategy from what nobody answers."""
+    return f"{CAREFUL}-{name}"
+
+
+ROUTERS = ("router", CAREFUL, *map(careful, OF))
 ROUTER = {
     "KOTAE_STRATEGIES": json.dumps(
         {
-            "router": {"use": "router", "of": OF, "spend": "tokens"},
             "cascade": {"use": "first_of", "of": ["both", "manuals"]},
+            "router": {"use": "router", "of": OF, "spend": "tokens"},
+            CAREFUL: {"use": "router", "of": OF, "spend": "tokens", "refuse": REFUSED},
+            **{
+                careful(name): {"use": "router", "of": [name], "spend": "tokens", "refuse": REFUSED}
+                for name in OF
+            },
         }
     ),
     "KOTAE_LIMITS__ANSWER_SECONDS": "600",
@@ -67,7 +86,7 @@ PAGE = ROOT / "docs" / "combinations.md"
 BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
 KNEW = "whoever always knew"
 UNSAID = ("prompt tokens",)  # the share of RAG's says it
-LESS = ("wrong said", "of RAG's", "ms")  # … is better
+LESS = ("refused wrongly", "wrong said", "of RAG's", "ms")  # … is better
 HEADS = {
     "known": "the desk's",
     "untaught": "the manuals'",
@@ -211,6 +230,10 @@ def row(of: Sequence[Outcome], rag: float) -> Row:
         "right": right(""),
         "known": right("known"),
         "untaught": right("untaught"),
+        "refused wrongly": figure(
+            [float(one.verdict.refused) for one in of if one.question.answerable],
+            groups=[group(one.verdict) for one in of if one.question.answerable],
+        ),
         "foreign refused": right("foreign"),
         "wrong said": figure([float(bool(one.verdict.wrong)) for one in of]),
         "prompt tokens": tokens,
@@ -232,8 +255,6 @@ def train(kotae: Kotae, count: Count, limit: int) -> None:
     if run.job.state != "done":
         raise RuntimeError(f"the evaluation failed: {run.job.error}")
     given, answers = kotae.evaluations.for_training(run)
-    router = kotae.strategies.get("router")
-    assert isinstance(router, Router)
     prompts = {question.id: count(question) for question in given}
     counted = {
         name: {
@@ -245,9 +266,19 @@ def train(kotae: Kotae, count: Count, limit: int) -> None:
     counted["cascade"] = {
         each: cascaded(both, counted["manuals"][each]) for each, both in counted["both"].items()
     }
-    learnt = Learnt(examples_of(given, counted, OF, router.signs), given.held_out)
-    embed = kotae.library.embedder.embed_documents
-    save(fit(learnt, embed, router.conditions(), now(), "learned"), file_of(kotae.settings.data, "router"))
+    for name in ROUTERS:
+        router = router_of(kotae, name)
+        learnt = Learnt(examples_of(given, counted, router.options.of, router.signs), given.held_out)
+        embed = kotae.library.embedder.embed_documents
+        head = fit(learnt, embed, router.conditions(), now(), "learned")
+        save(head, file_of(kotae.settings.data, name))
+
+
+def router_of(kotae: Kotae, name: str) -> Router:
+    router = kotae.strategies.get(name)
+    assert isinstance(router, Router)
+    router.look()
+    return router
 
 
 def cascaded(both: Answered, manuals: Answered) -> Answered:
@@ -269,13 +300,13 @@ def measure(kotae: Kotae, limit: int) -> Measured:
     alone = outcomes(asked, ask(kotae, asked, OF, "each alone"), count)
     rag = float(np.mean([one.tokens for one in alone["manuals"]]))
     table = {name: row(alone[name], rag) for name in OF}
-    for share in SHARES:
-        kotae.routers.spend("router", None if share == 1 else share * rag, by="bench")
-        router = kotae.strategies.get("router")
-        assert isinstance(router, Router)
-        router.look()
-        name = "router, no limit" if share == 1 else f"router, {share:.0%} of RAG's"
-        table[name] = row(routed(router, asked, alone), rag)
+    for name in OF:
+        table[f"`{name}`, {REFUSING}"] = row(routed(router_of(kotae, careful(name)), asked, alone), rag)
+    for who, added in (("router", ""), (CAREFUL, f", {REFUSING}")):
+        for share in SHARES if who == "router" else CAREFUL_SHARES:
+            kotae.routers.spend(who, None if share == 1 else share * rag, by="bench")
+            limit = "no limit" if share == 1 else f"{share:.0%} of RAG's"
+            table[f"router, {limit}{added}"] = row(routed(router_of(kotae, who), asked, alone), rag)
     table[KNEW] = row(always_knew(alone), rag)
     foretell(kotae, alone)
     return Measured(table, kotae.routers.standing("router").questions, rag)
@@ -285,15 +316,24 @@ def routed(
     router: Router, asked: Sequence[AskedQuestion], alone: Mapping[str, Sequence[Outcome]]
 ) -> list[Outcome]:
     """What comes of the router's choices."""
-    return [alone[chosen(router, question)][at] for at, question in enumerate(asked)]
+    who = [chosen(router, question) for question in asked]
+    return [alone[name][at] if name else silent(asked[at]) for at, name in enumerate(who)]
 
 
 def chosen(router: Router, question: AskedQuestion) -> str:
-    """Whom the router chooses, which is the first thing that it tells."""
+    """Whom the router chooses, which is the first thing that it tells; "" where nobody shall answer."""
     with closing(stream_of(router, put(question))) as told:
-        decision = next(told)
+        try:
+            decision = next(told)
+        except NoAnswer:
+            return ""
     assert isinstance(decision, Decision)
     return next(name for name in OF if decision.what == f"chose {name!r}")
+
+
+def silent(question: AskedQuestion) -> Outcome:
+    refusal = Answered(question.id, "nobody", abstained=True)
+    return Outcome(question, judge(question, refusal), 0.0)
 
 
 def put(question: AskedQuestion) -> Question:
@@ -310,14 +350,15 @@ def always_knew(alone: Mapping[str, Sequence[Outcome]]) -> list[Outcome]:
 
 def foretell(kotae: Kotae, alone: Mapping[str, Sequence[Outcome]]) -> None:
     """How often a strategy is right where the router took it to be so likely right."""
-    router = kotae.strategies.get("router")
-    assert isinstance(router, Router)
+    router = router_of(kotae, "router")
     standing = kotae.routers.standing("router")
     head = standing.routing.head
     assert head is not None
     embed = kotae.library.embedder.embed_query
     asked = [one.question for one in alone[OF[0]]]
-    likely = np.array([head.likely(np.array(embed(one.text)), router.signs(put(one))) for one in asked])
+    likely = np.array(
+        [head.foretold(np.array(embed(one.text)), router.signs(put(one))).likely for one in asked]
+    )
     print(f"\nlearned from {standing.questions} questions; foretold → right, of so many")
     for at, name in enumerate(head.strategies):
         right = np.array([one.verdict.right for one in alone[name]], float)

@@ -6,6 +6,8 @@ right about one half.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.evaluation.runs import Run
 from bot.evaluation.values import AskedQuestion, Part
 from bot.kotae import Kotae
@@ -37,10 +39,21 @@ def questions(part: Part = "open") -> list[AskedQuestion]:
     ]
 
 
-def evaluated(kotae: Kotae, *strategies: str) -> Run:
+def without_an_answer() -> list[AskedQuestion]:
+    """What both would answer, and wrongly."""
+    return [
+        AskedQuestion(f"rocket-{n}-{colour}", text.format(colour), language="en", answerable=False)
+        for n, text in enumerate(
+            ("Which rocket carries the {} booster to orbit?", "Where is the {} launch pad of your rocket?")
+        )
+        for colour in COLOURS
+    ]
+
+
+def evaluated(kotae: Kotae, *strategies: str, also: Sequence[AskedQuestion] = ()) -> Run:
     """A finished evaluation of open and held-out questions."""
     kotae.question_sets.put(
-        SET, [*questions(), *questions("held-out")], by="admin@example.com", note="written"
+        SET, [*questions(), *questions("held-out"), *also], by="admin@example.com", note="written"
     )
     started = kotae.evaluations.start(SET, strategies or ("kettles", "parcels"), by="admin@example.com")
     kotae.jobs.run(started.job.id)

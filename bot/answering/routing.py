@@ -13,6 +13,7 @@ that still hold: the same strategies, adapters and documents. Held-out questions
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,6 +66,7 @@ class Standing:
     knowing: float = 0.0
     questions: int = 0
     reliability: tuple[Foretold, ...] = ()
+    refuses: bool = False  # whether it may refuse by itself what nobody answers
 
 
 def unseen(_step: str, _share: float) -> None:
@@ -99,13 +101,14 @@ class Routers:
         router = self._router(name)
         routing = router.look()
         spend = router.options.spend
-        known = Standing(name, tuple(router.options.of), spend, routing)
+        known = Standing(name, tuple(router.options.of), spend, routing, refuses=bool(router.options.refuse))
         if (head := routing.head) is None:
             return known
         right = head.evidence.right
+        refuse = routing.refusing.refuse if routing.refusing else math.inf
         return replace(
             known,
-            curve=tuple(curve(head, routing.tried, spend)),
+            curve=tuple(curve(head, routing.tried, spend, refuse)),
             singles=tuple(singles(head, spend)),
             knowing=float(right.max(axis=1).mean()),
             questions=len(right),
@@ -267,7 +270,7 @@ def examples_of(
             asked = standalone(Question(question.text, question.history)).query
             about = " ".join("|".join(fact) for fact in question.facts)
             told = signs(Question(asked, language=question.language, query=asked))
-            yield Example(asked, attempts, about=about or asked, signs=told)
+            yield Example(asked, attempts, about=about or asked, signs=told, answerable=question.answerable)
 
 
 def attempt(question: AskedQuestion, answer: Answered) -> Attempt:

@@ -42,7 +42,8 @@ class Example:
     """A question as it is searched for, with an attempt of each strategy by its name.
 
     Wordings of one thing share `about`: they are kept together when the head is judged by questions that it
-    did not see. `signs` are what the strategies told of it before anybody spoke.
+    did not see. `signs` are what the strategies told of it before anybody spoke. `answerable` is False where
+    a right answer is a refusal.
     """
 
     text: str
@@ -50,6 +51,7 @@ class Example:
     part: Literal["open", "held-out"] = "open"
     about: str = ""
     signs: Mapping[str, float] = field(default_factory=dict)
+    answerable: bool = True
 
 
 class Learnt(Sequence[Example]):
@@ -66,8 +68,8 @@ class Learnt(Sequence[Example]):
                 raise HeldOutRead(f"the question {example.text!r} is held out and must not be learned from")
         if len(self) < LEAST:
             raise TooFew(f"a router learns from at least {LEAST} open questions, not from {len(self)}")
-        if len(self.strategies) < 2:
-            raise TooFew("a router chooses among strategies that were asked the same questions, at least two")
+        if not self.strategies:
+            raise TooFew("a router learns from strategies that were asked the same questions, at least one")
 
     @overload
     def __getitem__(self, index: int) -> Example: ...

@@ -1,30 +1,49 @@
-"""Learns from examples which strategy answers what: a logistic regression for each, on the question's
-embedding and on what the strategies tell of the question before anybody speaks.
+"""Learns from examples which strategy answers what, and what nobody answers: a logistic regression for each,
+on how like a question is to those that it learned from, by its embedding and by what the strategies tell of
+it before anybody speaks.
 
-How strongly the weights are held back is chosen by cross-validation, and everything that is said of a head's
-quality afterwards is said of questions that the regressions in question had not seen. Newton's method in
-numpy: scikit-learn would be a dependency of every installation, for one function.
+How far likeness reaches, and how strongly the weights are held back, is chosen by cross-validation, and
+everything that is said of a head's quality afterwards is said of questions that the regressions in question
+had not seen. Newton's method in numpy: scikit-learn would be a dependency of every installation, for one
+function.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strategies.router.examples import Learnt
-from strategies.router.head import UNITS, Conditions, Evidence, Head, Scale
+from strategies.router.head import UNITS, Conditions, Evidence, Head, Likeness, Scale, kernel, sigmoid
 
 Floats = NDArray[np.float64]
 
-STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 100.0)  # of the ridge that holds the vector's weights back
-OF_SIGNS = (1.0, 10.0, 30.0)  # … and those of the signs
+REACHES = (0.1, 0.25)  # of likeness by the vector: exp(-reach |a - b|²)
+OF_SIGNS = 0.25  # … and by all the signs together
+STRENGTHS = (0.03, 0.1, 0.3, 1.0)  # of the ridge that holds the weights back
+LANDMARKS = 400  # questions to which all are compared, at most
+SMALLEST = 1e-6  # eigenvalue of their kernel that still tells something
 FOLDS = 5
 STEPS = 50
+CLOSE = 1e-4  # a step of all weights that changes nothing any more
 AT_ONCE = 500  # questions that are compared with all others
 FEW = 0.05  # of the questions are as far from the others, or farther: what is beyond is unlike any of them
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a reach of likeness foretells: the weights of each column, and what those of the other folds
+    foretell of each question.
+    """
+
+    likeness: Likeness
+    weights: Floats  # (columns, features + 1)
+    unseen: Floats  # (questions, columns)
+    surprise: float  # of all columns together
 
 
 def fit(
@@ -41,16 +60,14 @@ def fit(
     vectors = np.asarray(embed([example.text for example in learnt]), np.float64)
     attempts = [[example.attempts[name] for name in strategies] for example in learnt]
     right = np.array([[attempt.right for attempt in row] for row in attempts], np.float64)
+    unanswerable = np.array([not example.answerable for example in learnt])
     scale = Scale.of([example.signs for example in learnt])
     signs = np.array([scale.row(example.signs) for example in learnt])
     rows = np.column_stack([vectors, signs])
-    ridges = list(tried(vectors.shape[1], len(scale.names)))
     folds = folded([example.about or example.text for example in learnt])
-    weights, likely = [], []
-    for column in right.T:
-        ridge, unseen = best_ridge(rows, column, folds, ridges)
-        weights.append(regression(rows, column, ridge))
-        likely.append(unseen)
+    columns = np.column_stack([right, unanswerable])
+    tried = (learned(rows, columns, folds, each) for each in widths(vectors.shape[1], len(scale.names)))
+    best = min(tried, key=lambda each: each.surprise)
     near = nearness(vectors, folds)
     spent = {
         unit: np.array([[float(getattr(attempt, unit)) for attempt in row] for row in attempts])
@@ -58,10 +75,11 @@ def fit(
     }
     return Head(
         strategies=strategies,
-        weights=np.array(weights),
+        likeness=best.likeness,
+        weights=best.weights,
         questions=vectors,
         near=float(np.quantile(near, FEW)),
-        evidence=Evidence(np.array(likely).T, right, near, spent),
+        evidence=Evidence(best.unseen[:, :-1], right, near, spent, best.unseen[:, -1], unanswerable),
         conditions=conditions,
         made_at=at,
         learned_from=learnt.hash,
@@ -70,11 +88,34 @@ def fit(
     )
 
 
-def tried(dimension: int, signs: int) -> Iterator[Floats]:
-    """(dimension + signs,): how strongly each weight may be held back."""
-    for of_signs in OF_SIGNS if signs else OF_SIGNS[:1]:
-        for strength in STRENGTHS:
-            yield np.array([strength] * dimension + [of_signs] * signs)
+def widths(dimension: int, signs: int) -> Iterator[Floats]:
+    """(dimension + signs,): how much of each may count."""
+    for reach in REACHES:
+        yield np.sqrt([reach] * dimension + [OF_SIGNS / max(1, signs)] * signs)
+
+
+def learned(rows: Floats, columns: Floats, folds: NDArray[np.int64], width: Floats) -> Learned:
+    """One regression for each column, each held back as is best for it."""
+    parts = [(here, likeness_of(rows[~here], width)) for here in (folds == fold for fold in np.unique(folds))]
+    seen = [(here, likeness.of(rows[~here]), likeness.of(rows[here])) for here, likeness in parts]
+    whole = likeness_of(rows, width)
+    features = whole.of(rows)
+    weights, foretold, lost = [], [], 0.0
+    for column in columns.T:
+        strength, unseen = best_strength(seen, column)
+        weights.append(regression(features, column, strength))
+        foretold.append(unseen)
+        lost += surprise(unseen, column)
+    return Learned(whole, np.array(weights), np.array(foretold).T, lost)
+
+
+def likeness_of(rows: Floats, width: Floats) -> Likeness:
+    """Likeness to these rows, or to some of them where they are many."""
+    some = np.sort(np.random.default_rng(0).permutation(len(rows))[:LANDMARKS])
+    landmarks = np.asarray(rows[some], np.float32).astype(np.float64)
+    values, turned = np.linalg.eigh(kernel(landmarks * width, landmarks * width))
+    telling = values > SMALLEST
+    return Likeness(landmarks, turned[:, telling] / np.sqrt(values[telling]), width)
 
 
 def folded(groups: Sequence[str]) -> NDArray[np.int64]:
@@ -84,22 +125,22 @@ def folded(groups: Sequence[str]) -> NDArray[np.int64]:
     return np.array([fold[group] for group in groups])
 
 
-def best_ridge(
-    rows: Floats, right: Floats, folds: NDArray[np.int64], ridges: Sequence[Floats]
-) -> tuple[Floats, Floats]:
-    """The ridge that foretells unseen questions best, and what it foretells for each."""
-    foretold = [unseen(rows, right, folds, ridge) for ridge in ridges]
-    best = min(range(len(ridges)), key=lambda at: surprise(foretold[at], right))
-    return ridges[best], foretold[best]
+def best_strength(
+    seen: Sequence[tuple[NDArray[np.bool_], Floats, Floats]], column: Floats
+) -> tuple[float, Floats]:
+    """The strength that foretells unseen questions best, and what it foretells for each. `seen` are, for each
+    fold, who is in it, the features of the others, and those of its own.
+    """
 
+    def unseen(strength: float) -> Floats:
+        likely = np.zeros(len(column))
+        for here, others, own in seen:
+            likely[here] = sigmoid(odds(own, regression(others, column[~here], strength)))
+        return likely
 
-def unseen(rows: Floats, right: Floats, folds: NDArray[np.int64], ridge: Floats) -> Floats:
-    """How likely each is right, by weights that were learned from the other folds."""
-    likely = np.zeros(len(right))
-    for fold in np.unique(folds):
-        here = folds == fold
-        likely[here] = sigmoid(odds(rows[here], regression(rows[~here], right[~here], ridge)))
-    return likely
+    foretold = {strength: unseen(strength) for strength in STRENGTHS}
+    best = min(STRENGTHS, key=lambda strength: surprise(foretold[strength], column))
+    return best, foretold[best]
 
 
 def surprise(likely: Floats, right: Floats) -> float:
@@ -108,7 +149,7 @@ def surprise(likely: Floats, right: Floats) -> float:
     return float(-np.log(told).mean())
 
 
-def regression(given: Floats, right: Floats, held: Floats | float) -> Floats:
+def regression(given: Floats, right: Floats, held: float) -> Floats:
     """(columns + 1,): the weights of a logistic regression, held back so strongly; the bias last, hardly."""
     rows = np.column_stack([given, np.ones(len(given))])
     ridge = np.full(rows.shape[1], 0.01)
@@ -120,7 +161,7 @@ def regression(given: Floats, right: Floats, held: Floats | float) -> Floats:
         bend = (rows * (likely * (1 - likely))[:, None]).T @ rows + np.diag(ridge)
         step = np.linalg.solve(bend, slope)
         weights = weights - step
-        if np.abs(step).max() < 1e-6:
+        if np.abs(step).max() < CLOSE:
             break
     return weights
 
@@ -128,11 +169,6 @@ def regression(given: Floats, right: Floats, held: Floats | float) -> Floats:
 def odds(rows: Floats, weights: Floats) -> Floats:
     found: Floats = rows @ weights[:-1] + weights[-1]
     return found
-
-
-def sigmoid(values: Floats) -> Floats:
-    likely: Floats = 1 / (1 + np.exp(-np.clip(values, -40, 40)))
-    return likely
 
 
 def nearness(vectors: Floats, folds: NDArray[np.int64]) -> Floats:

@@ -1,9 +1,9 @@
 """What a router has learned, and what it was learned under: one file, never changed, replaced whole.
 
-A safetensors file: the weights (of the question's vector, and of what the strategies tell of it), the vectors
-of the questions (to know a question that is unlike any of them), and for each question what the head foretold
-before it had seen it, from which the curve is drawn. The words of the questions are not in it. Its metadata
-say from what it was learned, by content hash.
+A safetensors file: the weights (of how like a question is to some of those that it learned from, by its
+vector and by what the strategies tell of it), the vectors of the questions (to know a question that is unlike
+any of them), and for each question what the head foretold before it had seen it, from which the curve is
+drawn. The words of the questions are not in it. Its metadata say from what it was learned, by content hash.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from strategies.router.examples import Spend
 Floats = NDArray[np.float64]
 
 FOLDER = "routers"  # in the data directory
-VERSION = 2
+VERSION = 3
 FAR = 4.0  # deviations; a sign beyond counts no more
 NOTHING_TOLD: Mapping[str, float] = {}
 UNITS: tuple[Spend, ...] = ("ms", "cost", "tokens")
@@ -55,6 +55,8 @@ class Evidence:
     right: Floats
     near: Floats  # (questions,): the cosine to the nearest question of the others
     spent: Mapping[Spend, Floats]
+    nobody: Floats  # (questions,): how likely it was taken to be one that has no answer
+    unanswerable: NDArray[np.bool_]  # (questions,): whether it is one
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +95,46 @@ class Scale:
 
 
 @dataclass(frozen=True, eq=False)
+class Likeness:
+    """How like questions are to some that were learned from, as features whose products are a Gaussian kernel
+    (by Nyström's method; Williams and Seeger, 2001).
+    """
+
+    landmarks: Floats  # (landmarks, dimension + signs)
+    turn: Floats  # (landmarks, features)
+    widths: Floats  # (dimension + signs,): how much of each counts
+
+    def of(self, rows: Floats) -> Floats:
+        """(questions, features) of rows (questions, dimension + signs)."""
+        found: Floats = kernel(rows * self.widths, self.landmarks * self.widths) @ self.turn
+        return found
+
+
+def kernel(some: Floats, others: Floats) -> Floats:
+    """exp(-|a - b|²) of each with each, (some, others)."""
+    squares = (some**2).sum(1)[:, None] + (others**2).sum(1)[None, :] - 2 * some @ others.T
+    found: Floats = np.exp(-np.maximum(squares, 0))
+    return found
+
+
+def sigmoid(values: Floats) -> Floats:
+    likely: Floats = 1 / (1 + np.exp(-np.clip(values, -40, 40)))
+    return likely
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Of a question, before anybody speaks."""
+
+    likely: Floats  # (strategies,): that each answers it rightly
+    nobody: float  # that it has no answer
+
+
+@dataclass(frozen=True, eq=False)
 class Head:
     strategies: tuple[str, ...]
-    weights: Floats  # (strategies, dimension + signs + 1), the bias last
+    likeness: Likeness
+    weights: Floats  # (strategies + 1, features + 1): the last row is of having no answer, the bias is last
     questions: Floats  # (questions, dimension)
     near: float  # a question that is farther from all of them is unlike any
     evidence: Evidence
@@ -106,11 +145,11 @@ class Head:
     scale: Scale = field(default_factory=Scale)
     hash: str = field(default="", compare=False)  # of the file, once there is one
 
-    def likely(self, vector: Floats, signs: Mapping[str, float] = NOTHING_TOLD) -> Floats:
-        """(strategies,): how likely each answers this question rightly, by what they tell of it, too."""
+    def foretold(self, vector: Floats, signs: Mapping[str, float] = NOTHING_TOLD) -> Outlook:
+        """By the question's vector, and by what its strategies tell of it."""
         row = np.concatenate([vector, self.scale.row(signs)])
-        found: Floats = 1 / (1 + np.exp(-np.clip(self.weights[:, :-1] @ row + self.weights[:, -1], -40, 40)))
-        return found
+        likely = sigmoid(self.weights[:, :-1] @ self.likeness.of(row[None])[0] + self.weights[:, -1])
+        return Outlook(likely[:-1], float(likely[-1]))
 
     def nearest(self, vector: Floats) -> float:
         """The cosine to the most similar question that it learned from."""
@@ -144,6 +183,11 @@ def save(head: Head, file: Path) -> None:
         "likely": evidence.likely,
         "right": evidence.right,
         "near": evidence.near,
+        "nobody": evidence.nobody,
+        "unanswerable": evidence.unanswerable,
+        "landmarks": head.likeness.landmarks,
+        "turn": head.likeness.turn,
+        "widths": head.likeness.widths,
         "middle": head.scale.middle,
         "spread": head.scale.spread,
         **{f"spent {unit}": evidence.spent[unit] for unit in UNITS},
@@ -180,6 +224,7 @@ def load(file: Path) -> Head | None:
         tensors = {name: np.asarray(value, np.float64) for name, value in unpacked(content).items()}
         return Head(
             strategies=tuple(told["strategies"]),
+            likeness=Likeness(tensors["landmarks"], tensors["turn"], tensors["widths"]),
             weights=tensors["weights"],
             questions=tensors["questions"],
             near=float(told["near"]),
@@ -188,6 +233,8 @@ def load(file: Path) -> Head | None:
                 tensors["right"],
                 tensors["near"],
                 {unit: tensors[f"spent {unit}"] for unit in UNITS},
+                tensors["nobody"],
+                tensors["unanswerable"] > 0,
             ),
             conditions=Conditions(**told["conditions"]),
             made_at=datetime.fromisoformat(told["made_at"]),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 PRICES = 40  # tried out between nothing and so much that only the cheapest answers
 POINTS = 24  # of a curve
+REFUSED = -1  # in place of a strategy
 PILES = 8  # of what was foretold, from unlikely to likely
 NORMAL = 1.96  # 95 % of what is normally distributed lies so many deviations around its mean
 
@@ -39,9 +40,15 @@ class Plan:
     quality: float
     shares: tuple[float, ...]  # of the questions, by strategy
     within: bool = True  # False: even the cheapest spends more than the budget
+    refuse: float = math.inf  # from which likelihood on that nobody answers it a question is refused
+    refused: float = 0.0  # share of the questions
 
-    def choice(self, likely: Floats, mean_spent: Floats, *, known: bool) -> int:
-        """The strategy for a question; `known` is False when it is unlike any that was learned from."""
+    def choice(self, likely: Floats, mean_spent: Floats, *, nobody: float, known: bool) -> int:
+        """The strategy for a question, or REFUSED; `nobody` is how likely it has no answer, `known` is False
+        when it is unlike any that was learned from.
+        """
+        if nobody >= self.refuse:
+            return REFUSED
         worth = likely - self.price * mean_spent
         best = int(worth.argmax())
         sure = known and worth[best] - worth[self.fallback] >= self.margin
@@ -57,11 +64,38 @@ class Single:
     quality: float
 
 
-def plans(head: Head, unit: Spend, margin: float) -> list[Plan]:
+@dataclass(frozen=True)
+class Refusing:
+    """From which likelihood on that nobody answers a question is refused, and which shares of what can be
+    answered, and of what cannot, were refused so before they had been seen. `of` are these last.
+    """
+
+    refuse: float
+    falsely: float
+    rightly: float
+    of: int
+
+
+def refusing(head: Head, share: float) -> Refusing | None:
+    """So that at most this share of what can be answered is refused; None where it may refuse nothing, or
+    learned from no question without an answer.
+    """
+    evidence = head.evidence
+    nobody, without = evidence.nobody, evidence.unanswerable
+    if not share or not without.any() or without.all():
+        return None
+    order = np.sort(nobody[~without])[::-1]
+    first_kept = order[min(int(share * len(order)), len(order) - 1)]
+    refuse = float(np.nextafter(first_kept, math.inf))
+    said = nobody >= refuse
+    return Refusing(refuse, float(said[~without].mean()), float(said[without].mean()), int(without.sum()))
+
+
+def plans(head: Head, unit: Spend, margin: float, refuse: float = math.inf) -> list[Plan]:
     """One for each price and each strategy to fall back to."""
     spent = head.mean_spent(unit)
     return [
-        tried_out(head, unit, price, fallback, margin)
+        tried_out(head, unit, price, fallback, margin, refuse)
         for fallback in range(len(head.strategies))
         for price in prices(head.evidence, spent)
     ]
@@ -80,37 +114,36 @@ def prices(evidence: Evidence, spent: Floats) -> list[float]:
     return [*sorted({float(price) for price in np.quantile(found, shares)}), highest]
 
 
-def tried_out(head: Head, unit: Spend, price: float, fallback: int, margin: float) -> Plan:
+def tried_out(
+    head: Head, unit: Spend, price: float, fallback: int, margin: float, refuse: float = math.inf
+) -> Plan:
     evidence, spent = head.evidence, head.mean_spent(unit)
-    plan = Plan(price, fallback, margin, 0.0, 0.0, ())
+    plan = Plan(price, fallback, margin, 0.0, 0.0, (), refuse=refuse)
+    each = zip(evidence.likely, evidence.near, evidence.nobody, strict=True)
     chosen = np.array(
-        [
-            plan.choice(likely, spent, known=near >= head.near)
-            for likely, near in zip(evidence.likely, evidence.near, strict=True)
-        ]
+        [plan.choice(likely, spent, nobody=nobody, known=near >= head.near) for likely, near, nobody in each]
     )
-    rows = np.arange(len(chosen))
-    return Plan(
-        price,
-        fallback,
-        margin,
-        spend=float(evidence.spent[unit][rows, chosen].mean()),
-        quality=float(evidence.right[rows, chosen].mean()),
+    rows, silent = np.arange(len(chosen)), chosen == REFUSED
+    return replace(
+        plan,
+        spend=float(np.where(silent, 0.0, evidence.spent[unit][rows, chosen]).mean()),
+        quality=float(np.where(silent, evidence.unanswerable, evidence.right[rows, chosen]).mean()),
         shares=tuple(float((chosen == at).mean()) for at in range(len(head.strategies))),
+        refused=float(silent.mean()),
     )
 
 
-def within(head: Head, tried: Sequence[Plan], unit: Spend, budget: float | None) -> Plan:
+def within(
+    head: Head, tried: Sequence[Plan], unit: Spend, budget: float | None, refuse: float = math.inf
+) -> Plan:
     """The best plan that spends no more than the budget on average; else the cheapest strategy alone."""
     limit = math.inf if budget is None else budget
     single = best_single(head, unit, limit)
     affordable = [plan for plan in tried if plan.fallback == single and plan.spend <= limit]
     if affordable:
         return max(affordable, key=lambda plan: (plan.quality, -plan.spend))
-    cheapest = singles(head, unit)[single]
-    shares = tuple(float(at == single) for at in range(len(head.strategies)))
-    spent_within = cheapest.spend <= limit
-    return Plan(0.0, single, math.inf, cheapest.spend, cheapest.quality, shares, spent_within)
+    alone = tried_out(head, unit, 0.0, single, math.inf, refuse)
+    return replace(alone, within=alone.spend <= limit)
 
 
 def best_single(head: Head, unit: Spend, limit: float) -> int:
@@ -129,14 +162,14 @@ def singles(head: Head, unit: Spend) -> list[Single]:
     ]
 
 
-def curve(head: Head, tried: Sequence[Plan], unit: Spend) -> list[Plan]:
+def curve(head: Head, tried: Sequence[Plan], unit: Spend, refuse: float = math.inf) -> list[Plan]:
     """What each budget buys, cheapest first; only where more money buys a better answer."""
     spends = sorted({plan.spend for plan in tried} | {one.spend for one in singles(head, unit)})
     if len(spends) > POINTS:
         spends = [spends[round(at)] for at in np.linspace(0, len(spends) - 1, POINTS)]
     found: list[Plan] = []
     for budget in spends:
-        plan = within(head, tried, unit, budget)
+        plan = within(head, tried, unit, budget, refuse)
         if not found or plan.quality > found[-1].quality:
             found.append(plan)
     return found

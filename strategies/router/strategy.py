@@ -3,7 +3,8 @@
 The head is trained by `kotae router train` and loaded from the data directory. Without one, the first
 strategy of `of` answers everything. When a strategy, its adapter or the index is no longer what it was at the
 training, the head is stale: the best single strategy answers everything until somebody trains again. It never
-trains by itself.
+trains by itself. With `refuse` it also keeps silent where nobody answers, as it has learned from questions
+that were judged so.
 
 What was chosen has the last word: when it abstains, the router abstains, for a refusal is right where there
 is no answer. Who wants a cascade puts a `first_of` into `of`. Only when it is unavailable, and nothing was
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,17 +25,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from knowledge_base.errors import KnowledgeError
 from strategies.base import Kit, Options, Question
-from strategies.errors import StrategyError, Unavailable
+from strategies.errors import NoAnswer, StrategyError, Unavailable
 from strategies.events import Decision, Event
 from strategies.first_of import until_first_token
 from strategies.followups import standalone
 from strategies.router.examples import Spend
 from strategies.router.head import BrokenHead, Conditions, Head, file_of, load
-from strategies.router.plan import Plan, plans, within
+from strategies.router.plan import REFUSED, Plan, Refusing, plans, refusing, within
 from strategies.signs import signs_of_all
 from strategies.streams import stream_of
 
@@ -48,7 +50,7 @@ class RouterOptions(Options):
     """What an operator may set."""
 
     of: list[str] = Field(
-        min_length=2,
+        min_length=1,
         description="Names of strategies to choose among; the first answers until it is trained.",
     )
     spend: Spend = Field(
@@ -65,6 +67,19 @@ class RouterOptions(Options):
         le=1,
         description="How much likelier right another must be than the best single strategy.",
     )
+    refuse: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="Refuse what nobody answers, as it has learned, at the price of refusing so much of what "
+        "can be answered: a share. 0: it refuses nothing itself.",
+    )
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> RouterOptions:
+        if len(self.of) == 1 and not self.refuse:
+            raise ValueError("a router of one strategy chooses nothing; name another, or set refuse")
+        return self
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,7 @@ class Routing:
     plan: Plan | None
     tried: tuple[Plan, ...]
     fault: str
+    refusing: Refusing | None = None
 
 
 class Router:
@@ -124,6 +140,9 @@ class Router:
     def stream(self, question: Question) -> Iterator[Event]:
         name, why, detail = self._choice(question, self.routing())
         fallback = detail["fallback"]
+        if not name:
+            decision = Decision(self._named, "abstained", why, detail)
+            raise NoAnswer(why, (decision,))
         yield Decision(self._named, f"chose {name!r}", why, detail)
         if name == fallback:
             yield from stream_of(self._of[name], question)
@@ -160,7 +179,7 @@ class Router:
             routing = self._routing
             if routing.head is not None:
                 fault = self._stale(routing.head)
-                self._routing = Routing(routing.head, routing.budget, routing.plan, routing.tried, fault)
+                self._routing = replace(routing, fault=fault)
             return self._routing
 
     def conditions(self) -> Conditions:
@@ -180,8 +199,10 @@ class Router:
             return Routing(None, budget, None, (), str(broken))
         if head is None:
             return Routing(None, budget, None, (), UNTRAINED)
-        tried = tuple(plans(head, self.options.spend, self.options.margin))
-        return Routing(head, budget, within(head, tried, self.options.spend, budget), tried, "")
+        spend, found = self.options.spend, refusing(head, self.options.refuse)
+        refuse = found.refuse if found else math.inf
+        tried = tuple(plans(head, spend, self.options.margin, refuse))
+        return Routing(head, budget, within(head, tried, spend, budget, refuse), tried, "", found)
 
     def _stale(self, head: Head) -> str:
         """What is no longer as it was when the head was trained; `""` when all is."""
@@ -206,7 +227,7 @@ class Router:
     # ---- a question ----
 
     def _choice(self, question: Question, routing: Routing) -> tuple[str, str, dict[str, Any]]:
-        """Who answers, why, and the numbers."""
+        """Who answers ("" where nobody shall), why, and the numbers."""
         head, plan = routing.head, routing.plan
         first = self.options.of[0]
         if head is None or plan is None:
@@ -218,17 +239,23 @@ class Router:
         asked = question.query or standalone(question).query
         vector = np.asarray(self._kit.embedder.embed_query(asked), np.float64)
         told = self.signs(replace(question, text=asked, history=(), query=asked))
-        likely, near = head.likely(vector, told), head.nearest(vector)
-        spent = head.mean_spent(self.options.spend)
-        name = head.strategies[plan.choice(likely, spent, known=near >= head.near)]
+        foretold, near = head.foretold(vector, told), head.nearest(vector)
+        spent, known = head.mean_spent(self.options.spend), near >= head.near
+        choice = plan.choice(foretold.likely, spent, nobody=foretold.nobody, known=known)
+        likely = zip(head.strategies, foretold.likely, strict=True)
         detail = {
             "fallback": fallback,
-            "likely": {one: round(float(p), 3) for one, p in zip(head.strategies, likely, strict=True)},
+            "likely": {one: round(float(p), 3) for one, p in likely},
+            "nobody": round(foretold.nobody, 3),
             "nearest": round(near, 3),
             "budget": routing.budget,
             "head": head.hash[:16],
         }
-        return name, self._why(name, fallback, detail, near < head.near), detail
+        if choice == REFUSED:
+            sure = f"nobody answers this, with likelihood {foretold.nobody:.2f}"
+            return "", f"{sure}; it refuses from {plan.refuse:.2f} on", detail
+        name = head.strategies[choice]
+        return name, self._why(name, fallback, detail, not known), detail
 
     def _why(self, name: str, fallback: str, detail: dict[str, Any], strange: bool) -> str:
         right = f"it is right with likelihood {detail['likely'][name]:.2f}"

@@ -122,7 +122,7 @@ def test_what_is_not_told_counts_as_usual_and_the_router_still_chooses(house: Ho
     assert head is not None
     vector = head.questions[0]
     usual = dict(zip(head.scale.names, head.scale.middle, strict=True))
-    assert head.likely(vector).tolist() == head.likely(vector, usual).tolist()
+    assert head.foretold(vector).likely.tolist() == head.foretold(vector, usual).likely.tolist()
     for strategies in (
         {"model": Broken(Unavailable("gone")), "manuals": Scripted(Token("say the manuals"))},
         {"model": Scripted(Token("says the model")), "manuals": Scripted(Token("say the manuals"))},

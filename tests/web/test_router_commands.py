@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from bot.evaluation.values import AskedQuestion
 from bot.kotae import Kotae
 from bot.settings import Settings
-from tests.routed import SET, evaluated
+from tests.routed import SET, evaluated, without_an_answer
 from web.cli import main
 
 CONFIG = """
@@ -43,10 +44,10 @@ class Terminal:
         assert done.exit_code == 0, done.output
         return json.loads(done.stdout)
 
-    def evaluates(self) -> str:
+    def evaluates(self, *also: AskedQuestion) -> str:
         kotae = Kotae.open(Settings.load(self.config, self.data))
         try:
-            return evaluated(kotae).id
+            return evaluated(kotae, also=also).id
         finally:
             kotae.close()
 
@@ -75,6 +76,18 @@ def test_a_router_is_trained_shown_and_given_a_budget(terminal: Terminal) -> Non
     assert terminal.json("router", "budget", "20")["budget"] == 20
     assert "may spend 20 prompt tokens on average" in terminal("router", "show").output
     assert terminal.json("router", "budget", "none")["budget"] is None
+
+
+def test_how_well_it_refuses_what_nobody_answers_is_told(terminal: Terminal) -> None:
+    terminal.config.write_text(f"{CONFIG}refuse = 0.1\n", encoding="utf-8")
+    told = terminal.json("router", "train", "--run", terminal.evaluates(*without_an_answer()))
+    assert told["refusing"]["of"] == 16
+    assert told["refusing"]["falsely"] <= 0.1
+    assert told["refusing"]["rightly"] > 0.5
+    assert told["plan"]["refused"] > 0
+    said = terminal("router", "show").output
+    assert "of 16 questions without an answer" in said
+    assert "refused" in said
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from bot.kotae import Kotae
 from bot.settings import Settings
 from tests.people import Admin, Customer, Operator
-from tests.routed import STRATEGIES, evaluated
+from tests.routed import STRATEGIES, evaluated, without_an_answer
 
 ABOUT_A_PARCEL = "when does my blue parcel arrive"
 
@@ -96,6 +96,34 @@ def test_an_evaluation_that_is_gone_is_told(operator: Operator) -> None:
 
 def test_a_customer_has_no_business_there(customer: Customer) -> None:
     assert customer.client.get("/console/router").status_code in (302, 401)
+
+
+class TestThatRefuses:
+    @pytest.fixture
+    def settings(self, tmp_path: Path) -> Settings:
+        strategies = {**STRATEGIES, "router": {**STRATEGIES["router"], "refuse": 0.05}}
+        return Settings(data=tmp_path / "data", strategies=strategies, chat={"strategy": "router"})  # type: ignore[arg-type]
+
+    def test_what_nobody_answers_is_left_to_a_person_once_it_has_learned_so(
+        self, kotae: Kotae, operator: Operator, customer: Customer
+    ) -> None:
+        rocket = "Which rocket carries the pink booster to orbit?"
+        assert customer.asks(rocket).text.startswith("30 months")
+        kotae.routers.train("router", by="x", run_id=evaluated(kotae, also=without_an_answer()).id)
+        page = operator.opens("/console/router").text
+        assert re.search(r"What nobody answers it refuses itself: \d+.% of 16 such questions", page)
+        assert "refused by the router" in page
+        kotae.strategies.get("router").look()  # type: ignore[attr-defined]
+        asked = customer.asks(rocket)
+        assert "30 months" not in asked.text
+        assert asked.abstained
+        assert customer.asks(ABOUT_A_PARCEL).text.startswith("three days")
+
+    def test_of_a_set_in_which_everything_has_an_answer_it_learns_to_refuse_nothing(
+        self, kotae: Kotae, operator: Operator
+    ) -> None:
+        kotae.routers.train("router", by="x", run_id=evaluated(kotae).id)
+        assert "learned from no question that has no answer" in operator.opens("/console/router").text
 
 
 class TestWithoutARouter:

@@ -115,6 +115,7 @@ def told(standing: Standing) -> dict[str, Any]:
         "singles": [asdict(one) for one in standing.singles],
         "knowing": standing.knowing,
         "reliability": [asdict(one) for one in standing.reliability],
+        "refusing": asdict(routing.refusing) if routing.refusing else None,
     }
 
 
@@ -130,6 +131,7 @@ def as_object(standing: Standing, plan: Plan) -> dict[str, Any]:
         "right_low": low,
         "right_high": high,
         "shares": dict(zip(names, plan.shares, strict=True)),
+        "refused": plan.refused,
         "fallback": names[plan.fallback],
         "within": plan.within,
     }
@@ -156,9 +158,19 @@ def in_words(standing: Standing) -> str:
         f"learned from {counted(standing.questions, 'question')} ({head.source}), {head.learned_from[:16]}",
         f"may spend {limit}",
         *([f"does not choose: {routing.fault}"] if routing.fault else []),
+        *refuses(standing),
         *(["even the cheapest strategy spends more"] if routing.plan and not routing.plan.within else []),
     ]
     return "\n".join([*lines, "", table(rows, ("", "", unit, "right", "answered by"))])
+
+
+def refuses(standing: Standing) -> list[str]:
+    """How well it refuses what nobody answers, where it may."""
+    if (found := standing.routing.refusing) is None:
+        nothing = "refuses nothing itself: it learned from no question that has no answer"
+        return [nothing] if standing.refuses else []
+    without = counted(found.of, "question")
+    return [f"refuses {found.rightly:.0%} of {without} without an answer, {found.falsely:.1%} of the others"]
 
 
 def with_the_one(standing: Standing) -> list[Plan]:
@@ -174,7 +186,8 @@ def shares(standing: Standing, plan: Plan) -> list[tuple[str, float]]:
     """Who answers how many, the most first; nobody who answers none."""
     assert standing.routing.head is not None
     named = zip(standing.routing.head.strategies, plan.shares, strict=True)
-    return sorted(((name, share) for name, share in named if share), key=lambda one: -one[1])
+    found = sorted(((name, share) for name, share in named if share), key=lambda one: -one[1])
+    return [*found, ("refused", plan.refused)] if plan.refused else found
 
 
 def right(standing: Standing, share: float) -> str:

@@ -183,6 +183,8 @@ def row(standing: Standing, plan: Plan, placed: Scale) -> Row:
     low, high = interval(plan.quality, standing.questions)
     named = zip(standing.routing.head.strategies, plan.shares, strict=True)
     shares = sorted(((name, share) for name, share in named if share), key=lambda one: -one[1])
+    if plan.refused:
+        shares.append((_("refused by the router"), plan.refused))
     dot = placed.dots([(plan.spend, plan.quality)])
     return Row(plan.spend, plan.quality, low, high, tuple(shares), dot)
 

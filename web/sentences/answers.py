@@ -119,6 +119,7 @@ SENTENCES = (
     _l("the question is unlike any that was learned from, so the best single strategy answers"),
     _l("no other is better enough than the best single strategy"),
     _l("it is right with likelihood %(sure)s"),
+    _l("nobody answers this, with likelihood %(sure)s; it refuses from %(enough)s on"),
     _l("no installed package provides the kind '%(name)s'; %(why)s"),
     _l("there is no strategy '%(name)s'; %(why)s"),
     _l("strategy '%(by)s' refers to '%(name)s', but there is no strategy '%(name)s'; %(why)s"),

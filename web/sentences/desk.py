@@ -4,7 +4,7 @@ from web.sentences.marking import _l
 
 SENTENCES = (
     _l("a router learns from at least %(least)s open questions, not from %(count)s"),
-    _l("a router chooses among strategies that were asked the same questions, at least two"),
+    _l("a router learns from strategies that were asked the same questions, at least one"),
     _l("what was learned cannot be read from '%(file)s' (%(why)s); train the router again"),
     _l("no finished evaluation of '%(name)s' asked all of %(of)s; evaluate them on that set first"),
     _l("a budget is a number from 0 on, %(given)s is none"),

@@ -33,6 +33,10 @@ SENTENCES = (
     _l("What the budget counts: ms of an answer, its cost, or its prompt tokens."),
     _l("What an answer may spend on average; unset: as is best. The console's goes before."),
     _l("How much likelier right another must be than the best single strategy."),
+    _l(
+        "Refuse what nobody answers, as it has learned, at the price of refusing so much of what can be "
+        "answered: a share. 0: it refuses nothing itself."
+    ),
     _l("Whose answers are kept."),
     _l("From which likeness of meaning on two questions may be the same. Higher: fewer are."),
     _l("How many answers are kept."),

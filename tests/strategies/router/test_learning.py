@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from strategies.lora.pairs.splits import HeldOutRead
-from strategies.router import Attempt, Example, Learnt, TooFew
-from strategies.router.fitting import folded, regression, sigmoid
-from strategies.router.head import BrokenHead, Conditions, load, save
-from strategies.router.plan import curve, interval, plans, reliability, singles, within
+from strategies.router import Attempt, Example, Learnt, TooFew, fitting
+from strategies.router.fitting import folded, regression
+from strategies.router.head import BrokenHead, Conditions, load, save, sigmoid
+from strategies.router.plan import curve, interval, plans, refusing, reliability, singles, within
 from strategies.testing import WordVectors
 from strategies.wording import bare
-from tests.strategies.router.world import examples, trained
+from tests.strategies.router.world import about_rockets, examples, trained
 
 CONDITIONS = Conditions({"model": "m1", "manuals": "d1"}, "1", "")
 
@@ -33,9 +33,8 @@ def test_nor_does_its_wording_by_another_way() -> None:
 def test_too_little_to_learn_from_is_refused_in_a_sentence() -> None:
     with pytest.raises(TooFew, match="at least 30 open questions, not from 10"):
         Learnt(examples(10))
-    alone = [Example(f"question {n}", {"manuals": Attempt(True)}) for n in range(40)]
-    with pytest.raises(TooFew, match="at least two"):
-        Learnt(alone)
+    with pytest.raises(TooFew, match="at least one"):
+        Learnt([Example(f"question {n}", {}) for n in range(40)])
 
 
 def test_what_it_was_trained_on_is_known_by_content_whatever_the_order() -> None:
@@ -113,6 +112,52 @@ def test_what_it_foretells_is_about_as_often_true() -> None:
     assert all(abs(one.likely - one.right) < 0.12 for one in told)
 
 
+def test_no_more_of_what_can_be_answered_is_refused_than_was_allowed() -> None:
+    head = trained(CONDITIONS, [*examples(200), *about_rockets()])
+    for share in (0.02, 0.1):
+        found = refusing(head, share)
+        assert found is not None
+        assert found.falsely <= share
+        assert found.rightly > 0.9
+        assert found.of == 40
+
+
+def test_who_may_refuse_nothing_or_never_saw_what_has_no_answer_refuses_nothing() -> None:
+    assert refusing(trained(CONDITIONS, [*examples(), *about_rockets()]), 0.0) is None
+    assert refusing(trained(CONDITIONS), 0.05) is None
+    assert refusing(trained(CONDITIONS, about_rockets()), 0.05) is None
+
+
+def test_refusing_what_nobody_answers_makes_a_plan_better_and_cheaper() -> None:
+    head = trained(CONDITIONS, [*examples(), *about_rockets()])
+    found = refusing(head, 0.05)
+    assert found is not None
+    speaks = within(head, plans(head, "tokens", 0.05), "tokens", None)
+    refuses = within(head, plans(head, "tokens", 0.05, found.refuse), "tokens", None, found.refuse)
+    assert speaks.refused == 0
+    assert refuses.refused == pytest.approx(0.25, abs=0.05)
+    assert refuses.quality > speaks.quality + 0.15
+    assert refuses.spend < speaks.spend
+    assert sum(refuses.shares) + refuses.refused == pytest.approx(1)
+
+
+def test_of_many_questions_some_are_landmarks_and_it_learns_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "LANDMARKS", 60)
+    head = trained(CONDITIONS, examples(300))
+    assert len(head.likeness.landmarks) == 60
+    best = within(head, plans(head, "tokens", 0.05), "tokens", None)
+    assert best.quality > max(one.quality for one in singles(head, "tokens"))
+
+
+def test_features_of_likeness_multiply_to_the_kernel() -> None:
+    rows = np.random.default_rng(2).normal(size=(30, 5))
+    width = np.full(5, 0.5)
+    features = fitting.likeness_of(rows, width).of(rows)
+    from sklearn.metrics.pairwise import rbf_kernel
+
+    assert np.allclose(features @ features.T, rbf_kernel(rows, gamma=0.25), atol=1e-4)
+
+
 def test_what_costs_nothing_can_be_planned_with() -> None:
     free = [
         replace(one, attempts={name: Attempt(made.right) for name, made in one.attempts.items()})
@@ -131,11 +176,13 @@ def test_it_is_kept_whole_and_read_back(tmp_path: Path) -> None:
     read = load(file)
     assert read is not None
     vector = np.asarray(WordVectors().embed_query("boil spout lid"), float)
-    assert np.allclose(read.likely(vector), head.likely(vector))
+    assert np.allclose(read.foretold(vector).likely, head.foretold(vector).likely)
     assert read.conditions == head.conditions
     assert np.array_equal(read.evidence.likely, head.evidence.likely)
     assert np.array_equal(read.evidence.right, head.evidence.right)
     assert np.array_equal(read.evidence.spent["tokens"], head.evidence.spent["tokens"])
+    assert np.array_equal(read.evidence.unanswerable, head.evidence.unanswerable)
+    assert read.foretold(vector).nobody == pytest.approx(head.foretold(vector).nobody)
     assert (read.learned_from, read.source, read.made_at) == (
         head.learned_from,
         head.source,

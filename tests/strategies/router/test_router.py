@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from strategies.router import Router
 from strategies.router.head import file_of
 from strategies.router.strategy import RouterOptions, budget_file
 from strategies.testing import Scripted, StrategyContract, kit, said
-from tests.strategies.router.world import NAMED, House, examples
+from tests.strategies.router.world import NAMED, House, about_rockets, examples
 
 ABOUT_A_KETTLE = Question("boil spout lid")
 ABOUT_A_PARCEL = Question("shipping customs courier")
+ABOUT_A_ROCKET = Question("rocket orbit payload")
 STRANGE = Question("wherefore art thou")
 
 
@@ -159,6 +161,47 @@ def test_a_head_that_learned_about_others_is_not_used(house: House) -> None:
     text, decision = answered(other, ABOUT_A_KETTLE)
     assert text == "x"
     assert "learned to choose among 'model' and 'manuals'" in decision.why
+
+
+def test_what_nobody_answers_is_refused_with_the_reason(house: House) -> None:
+    router = house.router(refuse=0.05)
+    house.trains(router, [*examples(), *about_rockets()])
+    with pytest.raises(NoAnswer, match="nobody answers this, with likelihood") as refused:
+        said(router, ABOUT_A_ROCKET)
+    (decision,) = refused.value.events
+    assert isinstance(decision, Decision)
+    assert (decision.by, decision.what) == (NAMED, "abstained")
+    assert decision.detail["nobody"] > 0.5
+    assert answered(router, ABOUT_A_KETTLE)[0] == "says the model"
+    assert answered(router, ABOUT_A_PARCEL)[0] == "say the manuals"
+
+
+def test_unless_it_may_refuse_it_lets_somebody_speak(house: House) -> None:
+    router = house.router()
+    house.trains(router, [*examples(), *about_rockets()])
+    assert answered(router, ABOUT_A_ROCKET)[0]
+
+
+def test_one_strategy_alone_can_be_kept_from_what_it_cannot_answer(house: House) -> None:
+    router = house.router("manuals", refuse=0.05)
+    taught = [*examples(), *about_rockets()]
+    alone = [replace(each, attempts={"manuals": each.attempts["manuals"]}) for each in taught]
+    house.trains(router, alone)
+    with pytest.raises(NoAnswer):
+        said(router, ABOUT_A_ROCKET)
+    assert answered(router, ABOUT_A_PARCEL)[0] == "say the manuals"
+
+
+def test_one_strategy_that_may_refuse_nothing_is_no_router() -> None:
+    with pytest.raises(ValueError, match="set refuse"):
+        RouterOptions(of=["manuals"])
+
+
+def test_stale_it_refuses_nothing_itself(house: House) -> None:
+    router = house.router(refuse=0.05)
+    house.trains(router, [*examples(), *about_rockets()])
+    house.version = "2"
+    assert answered(router, ABOUT_A_ROCKET)[0] == "say the manuals"
 
 
 def test_training_and_the_budget_take_effect_while_it_runs(house: House) -> None:

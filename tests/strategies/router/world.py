@@ -1,6 +1,7 @@
 """A world in which two strategies know different things, and one of them is dear.
 
-`model` knows about kettles and is cheap; `manuals` knows nearly everything and is dear.
+`model` knows about kettles and is cheap; `manuals` knows nearly everything and is dear. Neither knows about
+rockets, and both say something nevertheless.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from strategies.testing import Scripted, WordVectors, kit
 
 KETTLES = "kettle spout boil lid handle"
 PARCELS = "parcel shipping courier customs address"
+ROCKETS = "rocket orbit booster payload launch"
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 NAMED = "router"
 
@@ -44,6 +46,16 @@ def examples(count: int = 120, seed: int = 0) -> list[Example]:
     return [example(KETTLES if number % 2 else PARCELS, words) for number in range(count)]
 
 
+def about_rockets(count: int = 40, seed: int = 5) -> list[Example]:
+    """What nobody answers: whoever speaks is wrong."""
+    words = random.Random(seed)
+    wrong = {"model": Attempt(False, ms=10, tokens=14), "manuals": Attempt(False, ms=100, tokens=900)}
+    return [
+        Example(f"{' '.join(words.sample(ROCKETS.split(), 3))} {n}", wrong, answerable=False)
+        for n in range(count)
+    ]
+
+
 def trained(conditions: Conditions, taught: list[Example] | None = None) -> Head:
     embedder = WordVectors()
     return fit(Learnt(taught or examples()), embedder.embed_documents, conditions, NOW, "a test")
@@ -63,7 +75,7 @@ class House:
         }
     )
 
-    def router(self, **options: Any) -> Router:
+    def router(self, *of: str, **options: Any) -> Router:
         """Each look sees what is there at once."""
         doors = kit(
             strategies=self.strategies,
@@ -72,7 +84,7 @@ class House:
             version=lambda: self.version,
             standing=lambda name: self.standing[name],
         )
-        chosen = RouterOptions(of=["model", "manuals"], **options)
+        chosen = RouterOptions(of=list(of or ("model", "manuals")), **options)
         ticks = iter(range(10**9))
         return Router(chosen, doors, clock=lambda: float(next(ticks)))
 

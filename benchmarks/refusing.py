@@ -1,0 +1,129 @@
+"""How much better what nobody answers is refused when a router has learned it from judged questions.
+
+`python -m benchmarks.refusing` lets a router of one strategy learn from the demo's calibration questions,
+from some of them and from all, and asks it the test questions, by the way of a customer's turn. The strategy
+is `manuals` that never refuses by itself, so that one threshold decides: the one at which, of questions that
+the regressions had not seen, at most 4 in 100 that can be answered are refused. Beside it stands `manuals` as
+it is, whose threshold ships.
+
+Calibration and test questions were written for the same invented products by the same hand, none with the
+fact or the wording of another; a desk's own questions will be as like or as unlike to one another as they
+are.
+"""
+
+import argparse
+import json
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.claim import environment
+from benchmarks.libraries import demo_documents, kotae_of
+from benchmarks.quotes import Said, mean, turns
+from bot.conversations.turn import Ended
+from bot.kotae import Kotae
+from demo.questions import DemoQuestion, questions
+from knowledge_base.database import now
+from strategies.base import Question
+from strategies.followups import standalone
+from strategies.router import Attempt, Example, Learnt, Router
+from strategies.router.fitting import fit
+from strategies.router.head import file_of, save
+
+FALSELY = 0.04  # of what can be answered may be refused
+COUNTS = (100, 200, 400, 0)  # questions that are learned from; 0 is all
+SEED = 20261129
+K = 8
+STRATEGIES = json.dumps(
+    {
+        "manuals": {"use": "rag", "inner": "quotes", "k": K},
+        "frank-quotes": {"use": "quotes", "enough": 0.0},
+        "frank": {"use": "rag", "inner": "frank-quotes", "k": K},
+        "careful": {"use": "router", "of": ["frank"], "refuse": FALSELY},
+    }
+)
+
+
+def asked(kotae: Kotae, strategy: str, question: DemoQuestion) -> Said:
+    *_, ended = kotae.try_out(question.question, strategy=strategy, history=turns(question))
+    if not isinstance(ended, Ended) or (ended.partial and not ended.abstained):
+        raise RuntimeError(f"{question.id}: the turn failed: {ended}")
+    return Said(question, ended.answer.text, ended.abstained, ended.ms)
+
+
+def examples(router: Router, of: Iterable[DemoQuestion]) -> Iterator[Example]:
+    """Judged by nobody but the set: who answers rightly is not asked, for there is one to choose."""
+    for one in of:
+        text = standalone(Question(one.question, turns(one))).query
+        signs = router.signs(Question(text, language=one.language, query=text))
+        about = " ".join("|".join(fact) for fact in one.facts) or text
+        yield Example(text, {"frank": Attempt(one.answerable)}, "open", about, signs, one.answerable)
+
+
+def learn(kotae: Kotae, learned: Sequence[Example]) -> None:
+    router = router_of(kotae)
+    head = fit(Learnt(learned), kotae.library.embedder.embed_documents, router.conditions(), now())
+    save(head, file_of(kotae.settings.data, "careful"))
+    router.look()
+
+
+def router_of(kotae: Kotae) -> Router:
+    router = kotae.strategies.get("careful")
+    assert isinstance(router, Router)
+    return router
+
+
+@contextmanager
+def installed() -> Iterator[Kotae]:
+    with environment({"KOTAE_STRATEGIES": STRATEGIES}), kotae_of(demo_documents()) as kotae:
+        yield kotae
+
+
+def figures(said: Sequence[Said]) -> dict[str, float]:
+    can = [one for one in said if one.question.answerable]
+    cannot = [one for one in said if not one.question.answerable]
+    near = [one for one in cannot if "near-miss" in one.question.tags]
+    return {
+        "gold fact": mean(one.right for one in can),
+        "false refusals": mean(one.abstained for one in can),
+        "refused": mean(one.abstained for one in cannot),
+        "near misses": mean(one.abstained for one in near),
+        "off topic": mean(one.abstained for one in cannot if one not in near),
+    }
+
+
+def measure() -> dict[str, dict[str, float]]:
+    test = questions("test")
+    with installed() as kotae:
+        kotae.warm_up()
+        table = {
+            "manuals, as calibrated": figures([asked(kotae, "manuals", one) for one in test]),
+            "… that never refuses": figures([asked(kotae, "frank", one) for one in test]),
+        }
+        known = list(examples(router_of(kotae), questions("calibration")))
+        random.Random(SEED).shuffle(known)
+        for count in COUNTS:
+            learn(kotae, known[: count or None])
+            name = f"router, from {count or len(known)} questions"
+            table[name] = figures([asked(kotae, "careful", one) for one in test])
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    options = parser.parse_args()
+    table = measure()
+    columns = list(next(iter(table.values())))
+    print(" " * 32 + "".join(f"{column:>16}" for column in columns))
+    for name, row in table.items():
+        print(f"{name:<32}" + "".join(f"{row[column]:>16.3f}" for column in columns))
+    if options.json:
+        options.json.write_text(json.dumps(table, indent=2), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
