@@ -281,8 +281,9 @@ class MiniLM(Embedder):
 
 
 class OfWholeTexts(Embedder):
-    """A model of which only the vectors of whole texts are to be had: a sentence's vector is that of the
-    sentence alone, for how a model pools its tokens is its own affair. They are brought to the common scale.
+    """A model of which only the vectors of whole texts are to be had, for how it pools its tokens is its own
+    affair. They are brought to the common scale. A sentence's vector lies in the middle between the sentence
+    alone and its passage: so it knows what stands around it.
     """
 
     def __init__(self, model: Model) -> None:
@@ -328,7 +329,7 @@ class OfWholeTexts(Embedder):
             self._check(cut, self.count(cut.embedded))
         texts = [text for cut in cuts for text in (cut.embedded, *(cut.text[a:b] for a, b in cut.sentences))]
         vectors = iter(np.asarray(self.embed_documents(texts), np.float32))
-        return [(next(vectors), np.array([next(vectors) for _ in cut.sentences])) for cut in cuts]
+        return [_in_its_passage(next(vectors), [next(vectors) for _ in cut.sentences]) for cut in cuts]
 
     def _whole(self, texts: Sequence[str], *, asked: bool) -> list[list[float]]:
         """A text that is too long is read in pieces: models and servers cut the end off without a word."""
@@ -430,6 +431,11 @@ class SentenceTransformers(OfWholeTexts):
         ):  # a model trained with a prompt in front of questions says so itself
             made.query_encode_kwargs = {**made.encode_kwargs, "prompt_name": "query"}
         return made
+
+
+def _in_its_passage(passage: Floats, sentences: Sequence[Floats]) -> tuple[Floats, Floats]:
+    between = np.array(sentences, np.float32).reshape(-1, len(passage)) + passage
+    return passage, between / np.maximum(np.linalg.norm(between, axis=1, keepdims=True), 1e-6)
 
 
 def _latin(text: str) -> float:
