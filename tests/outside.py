@@ -19,6 +19,7 @@ from standardwebhooks import Webhook
 
 from tests.servers import free_port
 
+NOTHING = 204  # has no body
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ....").decode()
 
 
@@ -51,10 +52,13 @@ def post_office() -> Iterator[PostOffice]:
 
 @dataclass
 class Receiver:
-    """Takes webhooks as its author's library checks them; answers with `statuses` first, then 204."""
+    """Takes webhooks as its author's library checks them; answers with `statuses` first, and what it `says`
+    then, later with 204.
+    """
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)
+    says: str = ""
     events: list[dict[str, Any]] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
 
@@ -64,7 +68,7 @@ class Receiver:
             return self.statuses.pop(0)
         Webhook(SECRET).verify(body, headers)
         self.events.append(json.loads(body))
-        return 204
+        return NOTHING
 
 
 @contextmanager
@@ -74,8 +78,11 @@ def receiver() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(it.take(body, {name.lower(): value for name, value in self.headers.items()}))
+            status = it.take(body, {name.lower(): value for name, value in self.headers.items()})
+            self.send_response(status)
             self.end_headers()
+            if status != NOTHING:
+                self.wfile.write(it.says.encode())
 
         def log_message(self, *_: object) -> None:
             """Quietly."""

@@ -163,7 +163,7 @@ def test_an_admin_makes_a_key_tells_others_again_and_reads_who_changed_what(
     assert page.evaluate(SIDEWAYS) == 0
     assert page.locator("main").evaluate(OUTSIDE) == []
 
-    hook.statuses = [500]
+    hook.statuses, hook.says = [500], "aLongWordOfTheirs" * 10
     Customer(app, language).asks_for_a_person("ada@example.com")
     assert eventually(lambda: bool(kotae.deliveries.page(state="failed")))
     admin.opens("deliveries").presses("Send a ping")
