@@ -41,6 +41,8 @@ SCOPES: Final[tuple[Scope, ...]] = (
 )
 PREFIX: Final = "kotae_"  # so that a scanner of leaked secrets knows it
 NAME_CHARACTERS = 80
+MOST_DAYS = 36_500
+MOST_A_MINUTE = 1_000_000
 SEEN_EVERY = timedelta(minutes=1)  # how exactly the last use is told
 
 
@@ -97,8 +99,10 @@ class Keys:
             raise KeyRefused(f"there is no scope {unknown[0]!r}; known: {', '.join(SCOPES)}")
         if not scopes:
             raise KeyRefused(f"a key needs a scope; known: {', '.join(SCOPES)}")
-        if per_minute < 1 or (days is not None and days < 1):
-            raise KeyRefused("a key holds for at least one day and one request a minute")
+        if not 1 <= per_minute <= MOST_A_MINUTE or (days is not None and not 1 <= days <= MOST_DAYS):
+            raise KeyRefused(
+                f"a key holds for 1 to {MOST_DAYS:,} days, with 1 to {MOST_A_MINUTE:,} requests a minute"
+            )
         secret = PREFIX + secrets.token_urlsafe(32)
         moment = now()
         row = KeyRow(

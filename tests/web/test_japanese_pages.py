@@ -47,7 +47,15 @@ QUESTIONS = [
     },
     {"id": "2", "question": "1990年のワールドカップはどこが勝ちましたか。", "answerable": False},
 ]
-BAD_LINES = ['{"question": "質問1は何ですか。", "answer": "違う答えです。"}', '{"question": ""}', "{", "[]"]
+BAD_LINES = [
+    '{"question": "質問1は何ですか。", "answer": "違う答えです。"}',
+    '{"question": ""}',
+    "{",
+    "[]",
+    json.dumps({"question": "長" * 2001, "answer": ""}, ensure_ascii=False),
+    json.dumps({"question": "長い？", "answer": "長" * 9001, "language": "日本"}, ensure_ascii=False),
+    json.dumps({"question": "行？", "answer": "行\n" * 60}, ensure_ascii=False),
+]
 FIGURES = {"held_out_loss": 0.47, "held_out_exact": 0.5, "seconds": 92.0}
 HELD = "the held-out loss has not fallen since step 10"
 NAMES = """

@@ -149,6 +149,28 @@ def test_what_was_typed_of_a_key_that_is_refused_is_still_there(admin: Admin) ->
     assert "checked" not in admin.opens("/console/keys").text
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"days": "abc"},
+        {"days": "0"},
+        {"days": "999999999999"},
+        {"per_minute": "abc"},
+        {"per_minute": "0"},
+        {"per_minute": "99999999999999999999"},
+    ],
+)
+def test_a_key_is_not_made_of_numbers_that_nobody_meant(
+    admin: Admin, kotae: Kotae, asked: dict[str, str]
+) -> None:
+    form = {"name": "crm", "scopes": "search", "days": "30", "per_minute": "60", **asked}
+    for language, told in (("en", "a key holds for 1 to 36,500 days"), ("ja", "1～36,500日")):
+        admin.client.set_cookie("language", language)
+        refused = admin.sends("/console/keys", **form)
+        assert (refused.status_code, told in refused.text) == (400, True)
+    assert kotae.keys.list() == []
+
+
 def test_what_programs_and_people_changed_is_in_the_audit(program: Program, admin: Admin) -> None:
     program.sends("pairs", {"question": "Is it blue?", "answer": "No."})
     admin.switches_to("parrot")

@@ -88,7 +88,7 @@ def test_every_sentence_is_said_in_japanese_with_what_was_put_into_it(in_japanes
 
 
 COUNTS = ("count", "made", "waiting", "few", "fewer", "others", "held")
-OF_SEVERAL = ("%(most)s", "times with one answer", "in %(count)s ways")  # said of two and more alone
+OF_SEVERAL = ("%(most)s", "times with one answer", "in %(count)s ways", "exchanges was taken")  # never of one
 
 
 def test_what_is_there_once_is_spoken_of_as_one() -> None:

@@ -14,6 +14,7 @@ from knowledge_base.errors import NotFound
 from web.admin import bp
 from web.auth import requires
 from web.current import kotae
+from web.numbers import whole
 
 PAGE = 50
 ID = re.compile("[0-9a-f]{32}")
@@ -40,7 +41,7 @@ def audit() -> ResponseReturnValue:
         **wanted,
         first=begin(first) if first else None,
         until=begin(last + timedelta(days=1)) if last else None,
-        before=request.args.get("before", type=int),
+        before=request.args.get("before", type=whole),
     )
     who, what = kotae().audit.known()
     chosen = {**wanted, "first": first or "", "last": last or ""}

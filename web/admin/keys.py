@@ -14,6 +14,7 @@ from bot.access.keys import SCOPES, KeyRefused, UnknownKey
 from web.admin import bp
 from web.auth import requires
 from web.current import kotae
+from web.numbers import whole
 from web.sentences import told
 
 DAYS = (30, 90, 365)
@@ -44,8 +45,8 @@ def make_key() -> ResponseReturnValue:
             form.get("name", ""),
             form.getlist("scopes"),
             by=current_user.email,
-            days=form.get("days", type=int),
-            per_minute=form.get("per_minute", 60, type=int),
+            days=number("days", None),
+            per_minute=number("per_minute", 60),
         )
     except KeyRefused as refused:
         return page(fault=told(refused)), 400
@@ -76,12 +77,17 @@ def page(made: str = "", secret: str = "", fault: str = "") -> str:
     )
 
 
+def number(name: str, default: int | None) -> Any:
+    """What stands there, `default` for nothing, and 0, which is refused, for what is no number."""
+    return request.form.get(name, 0, type=whole) if request.form.get(name) else default
+
+
 def typed() -> dict[str, Any]:
     """What the form said, for whoever has to mend it."""
     form = request.form
     return {
         "name": form.get("name", ""),
-        "days": form.get("days", type=int),
+        "days": form.get("days", type=whole),
         "per_minute": form.get("per_minute", ""),
         "scopes": form.getlist("scopes"),
     }

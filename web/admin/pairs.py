@@ -24,6 +24,7 @@ from web.admin.drafts import Drafts, UnknownDraftError
 from web.admin.fields import Field
 from web.auth import requires
 from web.current import kotae
+from web.numbers import whole
 from web.security import accepts_bytes
 from web.sentences import told
 
@@ -105,7 +106,7 @@ def pairs() -> ResponseReturnValue:
     chosen = {
         name: request.args.get(name, "") for name in ("written", "tag", "part")
     }  # not "language": that is the page's own
-    page = max(request.args.get("page", 1, type=int), 1)
+    page = max(request.args.get("page", 1, type=whole), 1)
     of = known(request.args["of"]) if request.args.get("of") else None
     fact = of.pair.fact if of else ""
     found = kotae().pairs.list(query, **wanted(chosen), fact=fact, limit=PAGE, offset=(page - 1) * PAGE)

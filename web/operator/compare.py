@@ -34,6 +34,7 @@ from strategies.errors import StrategyError
 from web import languages, sentences
 from web.auth import requires
 from web.current import kotae
+from web.numbers import whole
 from web.operator import bp
 from web.operator.opinions import judges, parts
 
@@ -144,7 +145,7 @@ def live_compare() -> ResponseReturnValue:
 @bp.post("/compare")
 @requires("operator")
 def start_comparison() -> ResponseReturnValue:
-    part, limit = request.form.get("part", ""), request.form.get("limit", type=int)
+    part, limit = request.form.get("part", ""), request.form.get("limit", type=whole)
     asked = {
         "set": request.form.get("set", ""),
         "strategies": request.form.getlist("strategies"),

@@ -20,6 +20,7 @@ from bot.evaluation.values import Answered, AskedQuestion
 from web.auth import requires
 from web.current import kotae
 from web.markdown import compared
+from web.numbers import whole
 from web.operator import bp
 from web.operator.compare import known
 from web.operator.quotes import quotes
@@ -164,7 +165,7 @@ def asked_for(run: Run, known_ones: Collection[str]) -> Wanted:
         which if which in known_ones else "",
         request.args.get("tag", ""),
         request.args.get("q", "").strip()[:200],
-        max(request.args.get("page", 1, type=int), 1),
+        max(request.args.get("page", 1, type=whole), 1),
     )
 
 

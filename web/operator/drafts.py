@@ -16,6 +16,7 @@ from bot.evaluation.sets import SetRefused
 from bot.reports.overview import Days
 from web.auth import requires
 from web.current import kotae
+from web.numbers import whole
 from web.operator import bp
 from web.operator.question_sets import known as known_set
 from web.operator.question_sets import question_fields, typed
@@ -54,13 +55,13 @@ def live_drafts(set_id: str) -> ResponseReturnValue:
 def begin_drafts(set_id: str) -> ResponseReturnValue:
     found = known_set(set_id)
     unanswered = request.form.get("origin") == "unanswered"
-    days = min(max(request.form.get("days", DAYS, type=int), 1), 3650)
+    days = min(max(request.form.get("days", DAYS, type=whole), 1), 3650)
     document = request.form.get("document", "")
     try:
         kotae().drafts.begin(
             found.id,
             by=current_user.email,
-            count=request.form.get("count", COUNT, type=int),
+            count=request.form.get("count", COUNT, type=whole),
             documents=[document] if document else (),
             model="no_model" not in request.form,
             days=Days.back(days) if unanswered else None,
@@ -128,7 +129,7 @@ def as_typed(shown: Draft) -> dict[str, Any]:
 
 def waiting(set_id: str) -> dict[str, Any]:
     """The drafts that wait, and how far the drafting is."""
-    page = max(request.args.get("page", 1, type=int), 1)
+    page = max(request.args.get("page", 1, type=whole), 1)
     found = kotae().drafts.list(set_id, limit=PAGE, offset=(page - 1) * PAGE)
     return {
         "drafts": found.drafts,

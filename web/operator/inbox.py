@@ -32,6 +32,7 @@ from strategies.errors import StrategyError
 from web import sse
 from web.auth import requires
 from web.current import kotae
+from web.numbers import whole
 from web.operator import bp
 from web.operator.quotes import quotes
 from web.sentences import told
@@ -195,7 +196,7 @@ def close_chat(conversation_id: str) -> str | None:
 @acts
 def look_at_chat(conversation_id: str) -> str | None:
     """How far they have read, and whether they write."""
-    read_to = request.form.get("read_to", 0, type=int)
+    read_to = request.form.get("read_to", 0, type=whole)
     typing = {"1": True, "0": False}.get(request.form.get("typing", ""))
     kotae().conversations.opening(conversation_id)
     kotae().presence.looks(current_user.id, conversation_id, typing=typing, read_to=read_to)

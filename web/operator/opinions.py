@@ -15,6 +15,7 @@ from bot.evaluation.runs import EvaluationRefused, Run, UnknownRun
 from strategies.errors import StrategyError
 from web.auth import requires
 from web.current import kotae
+from web.numbers import whole
 from web.operator import bp
 from web.sentences import told
 
@@ -33,7 +34,7 @@ def live_opinions(run_id: str) -> ResponseReturnValue:
 @bp.post("/compare/<run_id>/opinions")
 @requires("operator")
 def ask_opinions(run_id: str) -> ResponseReturnValue:
-    run, most = known(run_id), request.form.get("most", type=int)
+    run, most = known(run_id), request.form.get("most", type=whole)
     try:
         kotae().opinions.ask(
             run.id,

@@ -20,6 +20,7 @@ from bot.evaluation.values import AskedQuestion
 from web.admin.fields import Field
 from web.auth import requires
 from web.current import kotae
+from web.numbers import whole
 from web.operator import bp
 from web.security import accepts_bytes
 from web.sentences import told
@@ -73,9 +74,9 @@ def bring_questions() -> ResponseReturnValue:
 @bp.get("/compare/sets/<set_id>")
 @requires("operator")
 def question_set(set_id: str) -> ResponseReturnValue:
-    found = known(set_id, request.args.get("version", type=int))
+    found = known(set_id, request.args.get("version", type=whole))
     query, part = request.args.get("q", "").strip()[:200], request.args.get("part", "")
-    page = max(request.args.get("page", 1, type=int), 1)
+    page = max(request.args.get("page", 1, type=whole), 1)
     questions = [one for one in found.questions if holds(one, query) and part in ("", one.part)]
     versions = kotae().question_sets.versions(set_id)
     newest = versions[0].number if versions else 0

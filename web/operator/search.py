@@ -16,6 +16,7 @@ from knowledge_base.passages import Passage
 from strategies.errors import StrategyError
 from web.auth import requires
 from web.current import kotae
+from web.numbers import whole
 from web.operator import bp
 from web.operator.quotes import quotes
 from web.sentences import told
@@ -27,7 +28,7 @@ MOST = 50
 @requires("operator")
 def search() -> ResponseReturnValue:
     query = request.args.get("q", "").strip()[: kotae().settings.limits.question_characters]
-    k = min(max(request.args.get("k", 10, type=int), 1), MOST)
+    k = min(max(request.args.get("k", 10, type=whole), 1), MOST)
     chosen = request.args.get("strategy", "")
     passages, ms, fault = found(query, k) if query else ((), 0.0, "")
     ended, failed = tried(query, chosen) if query and chosen else (None, "")

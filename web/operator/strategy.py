@@ -23,6 +23,7 @@ from web import sentences
 from web.admin.fields import Field
 from web.auth import requires
 from web.current import kotae
+from web.numbers import whole
 from web.operator import bp, options, overview, rehearsals
 
 ABOUT = {  # what our kinds do, in the operator's language; a stranger's speaks for itself
@@ -122,8 +123,8 @@ def strategy_back() -> ResponseReturnValue:
 def share_traffic() -> ResponseReturnValue:
     """Who answers how much, seen and unseen: one form, one change, one way back."""
     names = kotae().strategies.names()
-    shares = {name: request.form.get(f"share-{name}", 0, type=int) for name in names}
-    shadows = {name: request.form.get(f"shadow-{name}", 0, type=int) for name in names}
+    shares = {name: request.form.get(f"share-{name}", 0, type=whole) for name in names}
+    shadows = {name: request.form.get(f"shadow-{name}", 0, type=whole) for name in names}
     try:
         kotae().switch.share(shares, current_user.email, shadows=shadows)
     except (switch.Refused, StrategyError) as refused:
@@ -136,7 +137,7 @@ def share_traffic() -> ResponseReturnValue:
 @bp.post("/strategy/restore")
 @requires("operator")
 def restore() -> ResponseReturnValue:
-    change = request.form.get("change", -1, type=int)
+    change = request.form.get("change", -1, type=whole)
     try:
         return _went_back(lambda: kotae().switch.restore(change, current_user.email))
     except NoWayBack as refused:
@@ -195,7 +196,7 @@ def set_strategy_options(name: str) -> ResponseReturnValue:
 @requires("operator")
 def restore_options(name: str) -> ResponseReturnValue:
     kind_of(name)
-    wanted = request.form.get("change", -1, type=int)
+    wanted = request.form.get("change", -1, type=whole)
     version = next((one for one in kotae().switch.versions(name) if one.change == wanted), None)
     if version is None:
         abort(404)
