@@ -164,6 +164,11 @@ class Embedding(Section):
     input_types: bool = Field(
         False, description="Whether the server is told in `input_type` what is a query and what a passage."
     )
+    revision: str = Field(
+        "",
+        description="A word of yours that is part of the index's identity: change it when another model is "
+        "behind the same name.",
+    )
     dimensions: int = Field(
         0,
         ge=0,

@@ -234,6 +234,13 @@ class Editions:
             )
             move_on(connection, document_id, version, "embedded", progress)
 
+    def example(self, edition: str) -> tuple[str, Floats] | None:
+        """What was embedded as a passage of it, and the vector that was made; None while there is none."""
+        query = sa.select(passages, embeddings.c.vector).join(embeddings).where(passages.c.edition == edition)
+        with reading(self._engine) as connection:
+            row = connection.execute(query.limit(1)).one_or_none()
+            return (_cut(row).embedded, np.frombuffer(row.vector, "<f4")) if row else None
+
     # what ChromaDB should hold
 
     def vectors(self, document_id: str, version: int, edition: str) -> tuple[list[str], Floats]:

@@ -55,6 +55,7 @@ class Model:
     query_prefix: str = ""  # what stands in front of a question, as "query: " for E5
     passage_prefix: str = ""
     input_types: bool = False  # whether the server is told in `input_type` what a text is
+    revision: str = ""  # of what is behind the name, where only the operator knows
     dimensions: int = 0  # how many numbers a vector shall have; 0: as many as the model gives
     tokens: int = 256  # that a text has at most at a server, whose own limit nobody tells
     at_once: int = 32  # texts in one request
@@ -98,7 +99,8 @@ class Model:
     @property
     def manner(self) -> str:
         """What else than the model makes its vectors what they are, as part of an identity."""
-        said = f"{self.query_prefix!r} {self.passage_prefix!r} {self.input_types} {scale.revision()}"
+        prefixes = f"{self.query_prefix!r} {self.passage_prefix!r} {self.input_types}"
+        said = f"{prefixes} {self.revision!r} {scale.revision()}"
         return f"+{hashlib.sha256(said.encode()).hexdigest()[:6]}"
 
 
@@ -108,6 +110,7 @@ class Embedder(Embeddings):
     """
 
     limit: int  # tokens of one text
+    proven = True  # its identity is that of its weights; else another model may be behind the same name
 
     @property
     @abstractmethod

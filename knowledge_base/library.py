@@ -43,6 +43,7 @@ from knowledge_base.searching import WORDS_ONLY, Searching
 Floats = NDArray[np.float32]
 DEFAULTS = Limits()
 LONGEST_TAG = 64
+THE_SAME = 0.9  # cosine of a text to itself: a server may round otherwise, and another model is far below
 
 log = logging.getLogger(__name__)
 
@@ -154,6 +155,7 @@ class Library:
                 return
             self._mirror.open()
             self.embedder.warm_up()
+            self._refuse_another_model()
             self._editions.adopt(self._edition)
             if not self._other_answers():
                 self._editions.hold(False)
@@ -413,6 +415,19 @@ class Library:
     def _edition(self) -> Edition:
         """What the configured embedding and the rules of this release make; perhaps not yet what answers."""
         return Edition(self._model, self.embedder.identity, f"{RULES}; product {self._product!r}")
+
+    def _refuse_another_model(self) -> None:
+        """Vectors of two models are never mixed, also where a server gives both the same name."""
+        example = None if self.embedder.proven else self._editions.example(self._edition.name)
+        if example is None:
+            return
+        text, kept = example
+        made = np.asarray(self.embedder.embed_documents([text])[0], np.float32)
+        if float(made @ kept) < THE_SAME:
+            raise Misconfigured(
+                f"behind {Model.told(self._model).name!r} is another model than the one that made the index; "
+                "set embedding.revision to a new word to make it anew"
+            )
 
     # parts of ingesting and removing
 

@@ -36,6 +36,8 @@ TOO_LONG = re.compile(
 class Served(OfWholeTexts):
     """Asks a server for vectors."""
 
+    proven = False
+
     def __init__(self, model: Model) -> None:
         super().__init__(model)
         self.limit = model.tokens

@@ -29,6 +29,7 @@ class Fault:
 class EmbeddingServer:
     url: str
     dimension: int = 64
+    revision: str = "1"  # of the model behind the name
     key: str = ""
     most: int = 32  # texts that it takes in one request
     down: Fault | None = None  # every request goes wrong so
@@ -118,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def vectors(server: EmbeddingServer, texts: list[str]) -> Vectors:
-    return [*map(list, HashEmbedder(server.dimension).embed_documents(texts))]
+    return [*map(list, HashEmbedder(server.dimension, server.revision).embed_documents(texts))]
 
 
 def answer(found: Vectors) -> dict[str, Any]:

@@ -273,3 +273,22 @@ def test_a_wrong_key_or_name_is_no_documents_fault(
     assert kettle.state != "failed"
     server.down = None
     assert library.ingest(kettle.id).state == "live"
+
+
+def test_another_model_behind_the_same_name_is_refused_until_the_index_is_made_anew(
+    server: EmbeddingServer, start: Start
+) -> None:
+    library = start(embedder=at(server))
+    add(library, "kettle.md", KETTLE)
+    library.close()
+    same = start(embedder=at(server))
+    same.warm_up()
+    same.close()
+    server.revision = "2"
+    other = start(embedder=at(server))
+    with pytest.raises(Misconfigured, match=r"behind 'hash' is another model.*set embedding\.revision"):
+        other.warm_up()
+    other.close()
+    anew = start(embedder=at(server, revision="2"))
+    anew.reindex()
+    assert anew.search("descale with vinegar")[0].dense is not None

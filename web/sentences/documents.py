@@ -84,6 +84,10 @@ SENTENCES = (
         " folder that holds one"
     ),
     _l("the embedding model '%(name)s' is not known to this release"),
+    _l(
+        "behind '%(name)s' is another model than the one that made the index; set embedding.revision to a "
+        "new word to make it anew"
+    ),
     _l("the file of embedding.api_key_file, '%(name)s', cannot be read: %(why)s"),
     _l("the embedding server '%(url)s' cannot be reached or broke off (%(why)s)"),
     _l("the embedding server '%(url)s' did not answer in %(seconds)s s"),
