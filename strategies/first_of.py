@@ -48,9 +48,7 @@ class FirstOfOptions(Options):
     @model_validator(mode="after")
     def _alone_or_beside(self) -> FirstOfOptions:
         if self.within and not self.surest:
-            raise ValueError(
-                "within says how near the next one must be to the surest: set surest = true, too"
-            )
+            raise ValueError("within tells how near the next one is to the surest; set surest = true, too")
         return self
 
 

@@ -101,6 +101,8 @@ SENTENCES = (
     _l("strategies refer to each other in a circle: %(circle)s"),
     _l("strategy '%(name)s' does not warm up: %(why)s"),
     _l("strategy '%(name)s' returned no text"),
+    _l("strategy '%(name)s': a router of one strategy chooses nothing; name another, or set refuse"),
+    _l("strategy '%(name)s': within tells how near the next one is to the surest; set surest = true, too"),
     _l("the answer took longer than %(seconds)s s"),
     _l("'%(name)s' was chosen and cannot speak here, '%(other)s' goes on: %(why)s"),
     _l("'%(name)s' was chosen and cannot speak here: %(why)s"),
