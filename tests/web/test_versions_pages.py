@@ -62,6 +62,20 @@ def test_a_new_version_is_compared_and_the_answers_on_what_is_gone_are_named(
     assert "is not kept" in admin.opens(f"{path}?old=1&new=9").text.replace("&#39;", "'")
 
 
+def test_a_passage_that_is_new_is_shown_as_it_reads_and_a_lost_version_is_told_in_the_admins_language(
+    admin: Admin, kotae: Kotae
+) -> None:
+    steps = "".join(f"* Step {n}: hold the lid.\n" for n in range(60))
+    admin.uploads(("filter.md", FILTER))
+    admin.uploads(("filter.md", FILTER + f"\n## Steps\n\n{steps}".encode()))
+    (document,) = kotae.library.documents()
+    path = f"/console/documents/{document.id}/versions"
+    assert "<li>Step 7: hold the lid.</li>" in admin.opens(path).text
+    assert "<del" in admin.opens(f"{path}?old=2&new=1").text
+    admin.client.set_cookie("language", "ja")
+    assert "第9版は保存されていません" in admin.opens(f"{path}?old=1&new=9").text
+
+
 def test_a_passage_changed_by_hand_is_a_version_that_says_so(admin: Admin, kotae: Kotae) -> None:
     admin.uploads(("filter.md", FILTER))
     (document,) = kotae.library.documents()

@@ -38,7 +38,7 @@ def versions(document_id: str) -> ResponseReturnValue:
         try:
             changes = between(found, old, new)
         except NotFound as gone:
-            fault = str(gone)
+            fault = told(gone)
     ended = [change.old.text for change in changes if change.kind != "same" and change.old]
     return render_template(
         "console/versions.html",
