@@ -133,6 +133,10 @@ class Embedder(Embeddings):
         dimension).
         """
 
+    def embed_questions(self, texts: list[str]) -> list[list[float]]:
+        """Like `embed_query`, many at once: of questions that are compared with questions."""
+        return self.embed_documents(texts)
+
     def familiarity(self, text: str) -> float:  # noqa: ARG002
         """How well the model knows the script of a text, 0 to 1: what its vectors are worth in a search."""
         return 1.0
@@ -323,6 +327,9 @@ class OfWholeTexts(Embedder):
 
     def forget(self) -> None:
         self._recent.cache_clear()
+
+    def embed_questions(self, texts: list[str]) -> list[list[float]]:
+        return self._whole(texts, asked=True)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         return self._whole(texts, asked=False)

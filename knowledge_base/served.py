@@ -176,7 +176,7 @@ class Served(OfWholeTexts):
                     f"the embedding server {self._url!r} finds a text too long ({status}: {said}); "
                     "lower embedding.tokens"
                 )
-            case openai.APIStatusError() if status is not None and status < 500:
+            case openai.APIStatusError() if status is not None and status < 500 and status != 408:
                 return Misconfigured(
                     f"the embedding server {self._url!r} refused the request ({status}: {said})"
                 )

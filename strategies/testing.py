@@ -149,6 +149,9 @@ class WordVectors:
     def embed_query(self, text: str) -> list[float]:
         return [float(value) for value in self._vector(text)]
 
+    def embed_questions(self, texts: list[str]) -> list[list[float]]:
+        return self.embed_documents(texts)
+
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         return [self.embed_query(text) for text in texts]
 

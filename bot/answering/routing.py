@@ -236,7 +236,7 @@ class Routers:
             found: list[list[float]] = []
             for start in range(0, len(texts), TOGETHER):
                 tell("embedding the questions", 0.5 + 0.2 * start / len(texts))
-                found += self._embedder.embed_documents(texts[start : start + TOGETHER])
+                found += self._embedder.embed_questions(texts[start : start + TOGETHER])
             tell("learning", 0.7)
             return found
 

@@ -116,7 +116,7 @@ class UnansweredQuestions:
         """The number of the group that each belongs to: that of the first one it is the same as."""
         if not wordings:
             return []
-        vectors = np.asarray(self._embedder.embed_documents([text for _, text in wordings]), dtype=np.float32)
+        vectors = np.asarray(self._embedder.embed_questions([text for _, text in wordings]), dtype=np.float32)
         words = [frozenset(terms(text)) for _, text in wordings]
         leaders: list[int] = []
         placed: list[int] = []

@@ -108,8 +108,11 @@ def test_what_is_kept_of_a_model_loads_it_again_and_holds_no_key(server: Embeddi
 def test_questions_and_passages_go_with_their_prefixes(server: EmbeddingServer) -> None:
     it = warm(server, query_prefix="query: ", passage_prefix="passage: ")
     it.embed_query("boil?")
+    it.embed_questions(["fill?", "clean?"])
     it.embed_passages([Cut("It boils.", "Kettle", (), None, position=0, tokens=0, sentences=((0, 9),))])
-    assert server.texts == ["query: boil?", "passage: Kettle\nIt boils.", "passage: It boils."]
+    asked, told = server.texts[:3], server.texts[3:]
+    assert asked == ["query: boil?", "query: fill?", "query: clean?"]
+    assert told == ["passage: Kettle\nIt boils.", "passage: It boils."]
 
 
 def test_a_server_gets_no_more_texts_at_once_than_it_takes_and_answers_in_order(
