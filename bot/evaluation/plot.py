@@ -120,9 +120,11 @@ def marks(scale: Scale, dots: Sequence[Dot], best: set[str]) -> list[str]:
 def label(
     dot: Dot, x: float, y: float, taken: list[tuple[float, float, float]], width: int, *, bold: bool
 ) -> str:
-    """The name beside its mark and above the line, lower where another name stands."""
-    wide = sum(LETTER * (2 if ord(letter) > 0x2E7F else 1) for letter in dot.name)
-    left = x + 10 + wide > width - 4
+    """The name beside its mark and above the line, lower where another name stands; what has room of it."""
+    right_of, left_of = width - 4 - (x + 10), x - 10 - LEFT
+    left = wide_of(dot.name) > right_of and left_of > right_of
+    name = shortened(dot.name, left_of if left else right_of)
+    wide = wide_of(name)
     begin = x - 10 - wide if left else x + 10
     while any(abs(y - other) < LINE and begin < end and start < begin + wide for start, end, other in taken):
         y += LINE
@@ -130,7 +132,20 @@ def label(
     weight = ' font-weight="600"' if bold else ""
     anchor = ' text-anchor="end"' if left else ""
     at = x - 10 if left else x + 10
-    return f'<text x="{at:.1f}" y="{y - 8:.1f}"{anchor}{weight}>{escape(dot.name)}</text>'
+    return f'<text x="{at:.1f}" y="{y - 8:.1f}"{anchor}{weight}>{escape(name)}</text>'
+
+
+def wide_of(name: str) -> float:
+    return sum(LETTER * (2 if ord(letter) > 0x2E7F else 1) for letter in name)
+
+
+def shortened(name: str, room: float) -> str:
+    """As much of it as has room."""
+    if wide_of(name) <= room:
+        return name
+    while name and wide_of(name) + 2 * LETTER > room:
+        name = name[:-1]
+    return f"{name}…"
 
 
 def number(value: float) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from bot.evaluation.decision import Rules, decide
 from bot.evaluation.metrics import BY_NAME, judge_all
-from bot.evaluation.plot import NARROW, Dot, plot
+from bot.evaluation.plot import NARROW, WIDTH, Dot, plot, wide_of
 from bot.evaluation.report import report, show
 from bot.evaluation.sentences import REPORT
 from bot.evaluation.statistics import compare
@@ -192,6 +192,20 @@ def test_a_name_cannot_break_the_drawing() -> None:
 def test_a_small_price_is_told_without_an_exponent(value: float, told: str) -> None:
     assert show(value, BY_NAME["cost"]) == told
     assert show(-0.002, BY_NAME["cost"], signed=True) == "-0.002"
+
+
+@pytest.mark.parametrize("cost", [1, 30, 50, 99])
+@pytest.mark.parametrize(
+    ("width", "name"), [(WIDTH, "a-strategy-of-a-name-" * 3), (NARROW, "とても長い名前の回答方式" * 4)]
+)
+def test_the_beginning_of_a_long_name_is_read_inside_the_drawing(cost: float, width: int, name: str) -> None:
+    dots = [Dot(name, cost, 0.5, 0.4, 0.6), Dot("dear", 100, 0.9, 0.8, 1.0)]
+    drawn = ElementTree.fromstring(plot(dots, title="t", across="ms", up="facts", width=width))
+    (shown,) = [one for one in drawn.iter() if (one.text or "")[:2] == name[:2]]
+    assert shown.text == name or (shown.text or "").endswith("…")
+    assert len(shown.text or "") > 8
+    at, wide = float(shown.get("x", "")), wide_of(shown.text or "")
+    assert (at - wide > 0) if shown.get("text-anchor") == "end" else (at + wide < width)
 
 
 def test_a_telephones_drawing_is_narrow_and_holds_every_mark_inside() -> None:
