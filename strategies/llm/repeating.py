@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import shorten
+
+from strategies.events import Decision
 
 SENTENCE = re.compile(r"""\s*\S.*?(?:[.!?:;,][)\]"'*_]*(?=\s)|[。！？：；、，]|(?=\n))""", re.DOTALL)
 TURNS = 6  # so many sentences may take turns
 TIMES = 3
+SHOWN = 120  # characters of it in the record
 LETTERS = 24  # of all that was said again: "Yes. Yes. Yes." may be meant
 
 
@@ -37,6 +41,12 @@ class Once:
                 return
         if text[passed:]:
             yield text[passed:]
+
+    def decided(self, by: str) -> Iterator[Decision]:
+        """What the record is told of it."""
+        if self.again:
+            said = shorten(self.again, SHOWN, placeholder="…")
+            yield Decision(by, "the answer was stopped", f"the model said the same again and again: {said!r}")
 
     def _ready(self, text: str) -> int:
         """Up to where it may be passed on."""

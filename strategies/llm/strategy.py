@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
-from textwrap import shorten
 
 from strategies.base import Kit, Question
 from strategies.errors import NoAnswer, Unavailable
@@ -18,8 +17,6 @@ from strategies.llm.prompt import Prompt, fitted, version
 from strategies.llm.repeating import Once
 from strategies.llm.server import Server
 from strategies.llm.speaker import Ended, Speaker
-
-LONGEST_AGAIN = 120  # characters of it in the record
 
 
 class Llm:
@@ -74,12 +71,12 @@ class Llm:
                 raise NoAnswer(
                     "the model server's filter kept the answer back", (self._usage(prompt, heard),)
                 ) from None
-            raise NoAnswer(error.why, (self._usage(prompt, heard), *self._stopped(once))) from None
+            raise NoAnswer(error.why, (self._usage(prompt, heard), *once.decided(self._named))) from None
         except Unavailable:
             yield self._usage(prompt, heard)
             raise
         yield self._usage(prompt, heard)
-        yield from self._stopped(once)
+        yield from once.decided(self._named)
         if heard.ended and heard.ended.reason != "stop":
             why = (
                 f"max_tokens is {self._max_tokens}"
@@ -87,12 +84,6 @@ class Llm:
                 else "the server's content filter"
             )
             yield Decision(by=self._named, what="the answer was cut off", why=why)
-
-    def _stopped(self, once: Once) -> Iterator[Decision]:
-        if once.again:
-            said = shorten(once.again, LONGEST_AGAIN, placeholder="…")
-            why = f"the model said the same again and again: {said!r}"
-            yield Decision(by=self._named, what="the answer was stopped", why=why)
 
     def _usage(self, prompt: Prompt, heard: Heard) -> Usage:
         """What it cost. A server counts prompt and passages together: they are told apart by the estimate's

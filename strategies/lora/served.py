@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -29,6 +29,7 @@ from strategies.followups import standalone
 from strategies.llm.opening import spoken
 from strategies.llm.options import LlmOptions
 from strategies.llm.prompt import Message, disarmed
+from strategies.llm.repeating import Once
 from strategies.llm.server import Server, one_line, words_of
 from strategies.llm.speaker import Ended
 from strategies.lora.engine.watching import Watch
@@ -216,16 +217,19 @@ class Served:
             raise NoAnswer("nothing was asked")
         passages = self._excerpts(asked, question, speaker)
         message = Message("user", disarmed("\n\n".join([*passages, asked])))
-        heard = Heard()
+        heard, once = Heard(), Once()
         try:
-            for text in spoken(self._said(message, speaker, voice, heard)):
-                yield Token(text)
+            with closing(self._said(message, speaker, voice, heard)) as pieces:
+                for text in spoken(once.words(pieces)):
+                    yield Token(text)
         except NoAnswer as silent:
-            raise NoAnswer(silent.why, (self._usage(message, passages, speaker, voice, heard),)) from None
+            cost = self._usage(message, passages, speaker, voice, heard)
+            raise NoAnswer(silent.why, (cost, *once.decided(self._named))) from None
         except Unavailable:
             yield self._usage(message, passages, speaker, voice, heard)
             raise
         yield self._usage(message, passages, speaker, voice, heard)
+        yield from once.decided(self._named)
         if heard.ended and heard.ended.reason == "length":
             yield Decision(self._named, "the answer was cut off", f"max_tokens is {self._options.max_tokens}")
 
@@ -235,7 +239,9 @@ class Served:
         reader = Reader(kit.embedder, kit.sentences, speaker.count, kit.weigh)
         return [excerpt.text for excerpt in reader.excerpts(asked, question.passages)]
 
-    def _said(self, message: Message, speaker: Server, voice: Loaded | None, heard: Heard) -> Iterator[str]:
+    def _said(
+        self, message: Message, speaker: Server, voice: Loaded | None, heard: Heard
+    ) -> Generator[str, None, None]:
         """The answer. A server that was started anew has forgotten its adapters: then it is told again, once,
         as long as nothing was said.
         """

@@ -243,6 +243,14 @@ def test_an_adapter_that_refuses_abstains_and_its_cost_is_kept(product: Served, 
     assert spent.adapter
 
 
+def test_an_adapter_that_goes_round_in_a_circle_is_heard_once(product: Served, vllm: Vllm) -> None:
+    product.warm_up()
+    vllm.answers = ["Take the lid off. " * 9 + "Done."]
+    events = said(product, ASKED)
+    assert collect(events).text.strip() == "Take the lid off."
+    assert [event.why for event in events if isinstance(event, Decision)][-1].endswith("'Take the lid off.'")
+
+
 def test_where_the_server_finds_the_adapters_may_differ(vllm: Vllm, shelf: Shelf, tmp_path: Path) -> None:
     shelf.promote("spring", "ada", proven)
     mounted = tmp_path / "mounted"
