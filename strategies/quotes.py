@@ -166,11 +166,16 @@ def told(chosen: Sequence[Candidate]) -> Iterator[Event]:
     for paragraph in paragraphs(chosen):
         for position, sentence in enumerate(paragraph):
             if position:
-                before = sentence.passage.text[paragraph[position - 1].end : sentence.start]
+                before = between(sentence.passage.text[paragraph[position - 1].end : sentence.start])
             yield Token(before + readable(sentence))
             number = numbers.setdefault(sentence.passage.id, len(numbers) + 1)
             yield Citation(number, sentence.passage, sentence.text)
         before = "\n\n"
+
+
+def between(text: str) -> str:
+    """What stands between two sentences, such as a blank; the head of a table is read out with its rows."""
+    return "\n".join(line for line in text.split("\n") if not is_row(line))
 
 
 def readable(sentence: Candidate) -> str:

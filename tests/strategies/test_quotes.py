@@ -14,7 +14,7 @@ from knowledge_base.sentences import sentences
 from strategies.base import Question
 from strategies.errors import NoAnswer
 from strategies.events import Answer, collect
-from strategies.quotes import Quotes, QuotesOptions, choose, readable, says_the_same
+from strategies.quotes import Quotes, QuotesOptions, choose, readable, says_the_same, told
 from strategies.quoting import (
     FITTED,
     OF_A_SENTENCE,
@@ -149,6 +149,14 @@ def test_a_table_row_is_read_out_with_its_column_heads() -> None:
     start = TABLE.text.index("| Barista")
     row = Candidate(TABLE, 0, start, TABLE.text.index("\n", start), odds=0.0)
     assert readable(row) == "- Barista – Warranty: 3 years; Burrs: 1 year"
+
+
+def test_between_a_sentence_and_the_first_row_of_a_table_its_head_is_not_said() -> None:
+    first = TABLE.text.index("| Kettle")
+    above = Candidate(TABLE, 0, 0, len("How long it lasts:"), odds=0.0)
+    row = Candidate(TABLE, 1, first, TABLE.text.index("\n", first), odds=0.0)
+    said = collect(told([above, row])).text
+    assert said == "How long it lasts:\n\n- Kettle – Warranty: 2 years; Burrs: –"
 
 
 def test_a_row_without_heads_keeps_its_cells() -> None:
