@@ -58,7 +58,7 @@ WRITTEN = 48  # tokens of an answer, as the desk's are long; the stand-in stops 
 LONGEST = 96  # … and a chat model here
 TIMED = 8  # questions that the stand-in answers
 KINDS = ("known", "untaught", "changed", "foreign")
-STRATEGIES = ("manuals", "product", "both", "best", "together")
+STRATEGIES = ("manuals", "product", "both", "best", "together", "always-two")
 Told = dict[str, Figure | float]
 
 
@@ -75,10 +75,11 @@ class Prices:
 
 def configured(prices: Prices, chat: str, longest: int, reader: str) -> dict[str, str]:
     """What kotae.toml does not say, as the environment does: `written` is RAG with a chat model, `chat` that
-    model alone.
+    model alone; `always-two` is `together` without a limit to how much surer one may be.
     """
     strategies: dict[str, dict[str, Any]] = {
         **({"reader": {"use": "lora", "adapter": reader}, "both": {"inner": "reader"}} if reader else {}),
+        "always-two": {"use": "first_of", "of": ["both", "manuals"], "surest": True, "within": 1.0},
         "chat": {"use": "llm", "model": chat, "max_tokens": longest, "first_token_seconds": 600},
         "written": {"use": "rag", "inner": "chat", "k": RAG_PASSAGES},
     }
