@@ -60,7 +60,8 @@ class OutdatedAnswers:
         if adapter is None:
             return
         found = []
-        witnesses = list(self._witnesses(adapter).of.values())
+        known = self._witnesses(adapter)
+        witnesses = [] if known.elsewhere(self._search) else list(known.of.values())
         for at, witness in enumerate(witnesses):
             progress("looking answers up", at / len(witnesses))
             if sentence := witness.gone(self._search):

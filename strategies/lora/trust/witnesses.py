@@ -4,13 +4,14 @@ A model goes on saying what it was taught, as sure as ever, after a document has
 training each answer is looked for in the documents: what a passage bears out has a witness. Before the answer
 is said, passages are looked up again by the same taught question; when they say it no longer, or much less,
 what it was taught has changed since, and the model keeps silent. What no document ever said has no witness,
-and is believed as before. Looking costs one search for an answer, and another one only when the index has
+and is believed as before; so is everything where most of the documents are not there at all, as when an
+adapter was trained elsewhere. Looking costs one search for an answer, and another one only when the index has
 changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from strategies.lora.trust.support import BORNE_OUT, standing
 WITNESSES = "witnesses.jsonl"
 SEARCHED = 8  # passages in which an answer is looked for
 WORDINGS = 5  # of a fact, by which its passages are looked for
+ASKED_AFTER = 16  # witnesses whose documents are looked for, to know whether it was trained beside these
 KEPT = 0.7  # of what the best passage said of a sentence, or it is said no longer
 
 
@@ -53,6 +55,11 @@ class Witness:
         missing = (sentence for sentence in self.sentences if not self._stands(sentence, now))
         return next((each for each in missing if not self._stands(each, self._again(each, search))), "")
 
+    def is_here(self, search: Search) -> bool:
+        """Whether one of its documents is found at all."""
+        sources = {said.source for said in self.sentences.values()}
+        return any(passage.source in sources for passage in search(self.question, SEARCHED))
+
     def _again(self, sentence: str, search: Search) -> Sequence[Passage]:
         source = self.sentences[sentence].source
         return [passage for passage in search(sentence, SEARCHED) if passage.source == source]
@@ -71,6 +78,7 @@ class Witnesses:
 
     of: Mapping[str, Witness] = field(default_factory=dict)
     _looked: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    _elsewhere: dict[str, bool] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, folder: Path) -> Witnesses:
@@ -97,14 +105,23 @@ class Witnesses:
         before, sentence = self._looked.get(fact, (None, ""))
         if before != now:
             sentence = witness.gone(search)
+            if sentence and self._of_other_documents(search, now):
+                sentence = ""
             self._looked[fact] = (now, sentence)
         return sentence
 
-    def all_gone(self, search: Search, version: Callable[[], str]) -> Iterator[tuple[Witness, str]]:
-        """Every answer that has changed since, with the sentence that the documents say no longer."""
-        for fact, witness in self.of.items():
-            if sentence := self.gone(fact, search, version):
-                yield witness, sentence
+    def elsewhere(self, search: Search) -> bool:
+        """Whether most of the documents that it was trained beside are not here."""
+        apart = max(1, len(self.of) // ASKED_AFTER)
+        some = list(self.of.values())[::apart][:ASKED_AFTER]
+        return 2 * sum(witness.is_here(search) for witness in some) < len(some)
+
+    def _of_other_documents(self, search: Search, now: str) -> bool:
+        if now not in self._elsewhere:
+            found = self.elsewhere(search)
+            self._elsewhere.clear()
+            self._elsewhere[now] = found
+        return self._elsewhere[now]
 
 
 def witnesses(lessons: Lessons, search: Search, tell: Callable[[float], None] = lambda _: None) -> Witnesses:

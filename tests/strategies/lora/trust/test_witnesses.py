@@ -48,7 +48,8 @@ def lessons() -> Lessons:
 
 
 def gone(found: Witnesses, documents: Documents) -> list[str]:
-    return [sentence for _, sentence in found.all_gone(documents, lambda: str(id(documents)))]
+    each = (found.gone(fact, documents, lambda: str(id(documents))) for fact in found.of)
+    return [sentence for sentence in each if sentence]
 
 
 def test_as_long_as_documents_stay_nothing_is_gone(lessons: Lessons) -> None:
@@ -82,10 +83,19 @@ def test_a_document_that_was_deleted_takes_its_answers_with_it(lessons: Lessons)
     assert gone(found, Documents([PRICE])) == ["Use 15 g of citric acid."]
 
 
+def test_where_its_documents_are_not_at_all_it_is_believed_as_one_that_was_trained_elsewhere(
+    lessons: Lessons,
+) -> None:
+    found = witnesses(lessons, Documents([PRICE, CARE]))
+    assert gone(found, Documents([])) == []
+    others = [replace(passage(f"The lamp has {n} bulbs.", id=f"l{n}"), source="lamp.md") for n in range(9)]
+    assert gone(found, Documents(others)) == []
+
+
 def test_many_new_documents_do_not_hide_the_one_that_says_it(lessons: Lessons) -> None:
     found = witnesses(lessons, Documents([PRICE, CARE]))
     asked = found.of["price"].question
-    crowd = [passage(f"{asked} {n}", id=f"n{n}") for n in range(SEARCHED)]
+    crowd = [replace(passage(f"{asked} {n}", id=f"n{n}"), source="news.md") for n in range(SEARCHED)]
     assert PRICE not in Documents([*crowd, PRICE, CARE])(asked, SEARCHED)
     assert gone(found, Documents([*crowd, PRICE, CARE])) == []
 
