@@ -21,7 +21,7 @@ from tests.browser.windows import Window, Windows
 from tests.people import PASSWORD, TOKEN
 from web.app import create_app
 
-PATIENCE = 30_000  # milliseconds, for a page on a busy machine; nothing is waited for longer than it needs
+PATIENCE = 60_000  # milliseconds, for a page on a busy machine; nothing is waited for longer than it needs
 NARROW = 480  # pixels: a telephone's screen, and as high as one
 QUESTION_CHARACTERS = 200
 IDENTITY_SECRET = "the site's and ours"
@@ -50,7 +50,7 @@ def chromium() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         root = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *root])
+        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *root], timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -202,10 +202,10 @@ def signed_in(a_visitor: Visit, kotae: Kotae) -> Arrive:
         visitor = a_visitor(**options)
         form = f"{visitor.kotae}/console/sign-in"
         browser = visitor.page.context.request  # it shares its cookies with the pages
-        token = TOKEN.search(browser.get(form).text())
+        token = TOKEN.search(browser.get(form, timeout=PATIENCE).text())
         assert token
         signs_in = {"csrf_token": token[1], "email": email, "password": PASSWORD}
-        assert browser.post(form, form=signs_in, max_redirects=0).status == 302
+        assert browser.post(form, form=signs_in, max_redirects=0, timeout=PATIENCE).status == 302
         return Colleague(visitor.page, visitor.kotae, visitor.complaints, visitor.language)
 
     return arrives

@@ -87,7 +87,7 @@ def holds_first(page: Page, address: str) -> list[Route]:
     return held
 
 
-def until(page: Page, happened: Callable[[], bool], seconds: float = 30) -> None:
+def until(page: Page, happened: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for something that no locator shows; what the browser does meanwhile is heard."""
     end = time.monotonic() + seconds
     while not happened():
