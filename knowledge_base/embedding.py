@@ -359,8 +359,13 @@ class OfWholeTexts(Embedder):
         """Measured once, before the first vector is used."""
         with self._measuring:
             if self._measured is None:
-                self._measured = scale.measured(self._prefixed)
+                self._measured = scale.measured(self._prefixed, alike_asked=self._alike_asked)
             return self._measured
+
+    @property
+    def _alike_asked(self) -> bool:
+        """Whether a question is read like any other text."""
+        return self._model.query_prefix == self._model.passage_prefix and not self._model.input_types
 
     def _fitting(self, text: str) -> list[str]:
         """The text in pieces that the model reads whole."""
@@ -394,6 +399,10 @@ class SentenceTransformers(OfWholeTexts):
     def count(self, text: str) -> int:
         text = _encodable(self._prefix + text)
         return len(self._network.tokenizer(text, truncation=False, verbose=False)["input_ids"])
+
+    @property
+    def _alike_asked(self) -> bool:
+        return super()._alike_asked and not self._loaded.query_encode_kwargs
 
     def _vectors(self, texts: list[str], *, asked: bool) -> Floats:
         if asked and self._loaded.query_encode_kwargs and not self._model.query_prefix:

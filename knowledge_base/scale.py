@@ -51,9 +51,10 @@ class Scale:
         return scaled
 
 
-def measured(read: Read) -> Scale:
-    """How a model's vectors come to the common scale."""
-    texts = {asked: read(list(background()), asked) for asked in (True, False)}
+def measured(read: Read, *, alike_asked: bool = False) -> Scale:
+    """How a model's vectors come to the common scale. `alike_asked`: it reads a question like any text."""
+    told = read(list(background()), False)
+    texts = {True: told if alike_asked else read(list(background()), True), False: told}
     japanese = alike(texts[False]) >= READS
     languages = LANGUAGES if japanese else 1
     known = {asked: rows[: len(rows) * languages // LANGUAGES] for asked, rows in texts.items()}

@@ -106,7 +106,7 @@ def test_the_background_says_the_same_in_two_languages_questions_first() -> None
         ] * scale.ASKED
 
 
-def test_the_scale_is_measured_once() -> None:
+def test_the_scale_is_measured_once_where_questions_are_read_like_any_text() -> None:
     read: list[int] = []
 
     def counting(texts: list[str]) -> Floats:
@@ -116,4 +116,4 @@ def test_the_scale_is_measured_once() -> None:
     it = Other(counting)
     it.embed_query("one")
     it.embed_documents(["two", "three"])
-    assert sorted(read) == [1, 2, 96, 96]
+    assert sorted(read) == [1, 2, 96]

@@ -82,6 +82,17 @@ def test_a_real_server_is_told_what_is_a_question_and_what_a_passage(e5: Embedde
 # ---- what a server is asked ----
 
 
+def test_the_background_is_read_once_or_once_as_questions_and_once_as_passages(
+    server: EmbeddingServer,
+) -> None:
+    at(server).warm_up()
+    assert len(server.texts) == 97
+    server.forget()
+    at(server, query_prefix="query: ").warm_up()
+    assert len(server.texts) == 2 * 96 + 1
+    assert sum(text.startswith("query: ") for text in server.texts) == 97
+
+
 def test_the_identity_names_model_dimension_and_prefixes_but_not_where_the_server_is(
     server: EmbeddingServer,
 ) -> None:
