@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from knowledge_base import minilm
-from knowledge_base.embedding import Embedder, embedder
+from knowledge_base.embedding import Embedder, Model, SentenceTransformers, embedder
 from knowledge_base.errors import KnowledgeError
 from knowledge_base.passages import Cut
 
@@ -160,6 +160,18 @@ def test_another_sentence_transformers_model_by_configuration(small_model: str) 
     assert np.linalg.norm([whole, *sentences], axis=1) == pytest.approx(1, abs=1e-3)
     between = whole + np.array(other.embed_query("the refund ."))  # it knows what stands around it
     assert sentences[1] @ between == pytest.approx(np.linalg.norm(between), abs=1e-3)
+
+
+def test_a_local_model_gets_the_words_in_front_that_it_wants(small_model: str) -> None:
+    plain, other = embedder(small_model), embedder(Model(small_model, query_prefix="kettle kettle "))
+    assert other.identity != plain.identity
+    assert other.count("boil") == plain.count("kettle kettle boil")
+    assert isinstance(plain, SentenceTransformers)
+    assert isinstance(other, SentenceTransformers)
+    read, expected = other._prefixed(["boil"], True), plain._prefixed(["kettle kettle boil"], True)
+    assert read == pytest.approx(expected, abs=1e-5)
+    assert other._prefixed(["boil"], False) == pytest.approx(plain._prefixed(["boil"], False), abs=1e-5)
+    assert embedder(Model(small_model).kept).identity == plain.identity
 
 
 def test_another_model_reads_a_long_question_whole_and_refuses_a_long_passage(small_model: str) -> None:
