@@ -11,6 +11,7 @@ import time
 ALL = {
     "retrieval": "indexing, latency and hits: against stock LangChain, dense only and BM25 only",
     "quotes": "gold facts and refusals of the documents' own words on the demo",
+    "refusing": "what nobody answers, refused as learned from judged questions: against what ships",
     "product": "an adapter on the demo's pairs: key facts, wrong ones, refusals, manner, reading",
     "claim": "documents, a tuned model or both: facts, manner, changes, refusals, tokens, cost and waiting",
     "combinations": "a router within a budget, the model before the documents: against one strategy alone",
