@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 
 import click
 
@@ -21,6 +22,27 @@ def upgrade(installation: Installation) -> None:
     with installation.open() as kotae:
         where = kotae.engine.url.render_as_string(hide_password=True)
         installation.show({"database": where}, f"{where} is up to date.")
+
+
+@db.command()
+@click.argument("to", type=click.Path(path_type=Path))
+@here
+def backup(installation: Installation, to: Path) -> None:
+    """Copy the installation to the new folder TO, also while its server answers.
+
+    Put back as a data directory, it goes on as it was then. ChromaDB is left out: the next start fills it
+    from the catalogue. A database at store.url is not in it; a server has its own tool, such as pg_dump.
+    """
+    from bot.store.backup import CannotBackUp, back_up
+
+    settings = installation.settings()
+    try:
+        made = back_up(settings.data, to, database=not settings.store.url.get_secret_value())
+    except CannotBackUp as refused:
+        raise Sentence(str(refused), CANNOT_BEGIN) from refused
+    elsewhere = "" if made.database else " The database at store.url is not in it: copy that with pg_dump."
+    result = {"folder": str(made.folder), "bytes": made.bytes, "database": made.database}
+    installation.show(result, f"{made.folder} holds {made.bytes / 1e6:,.1f} MB.{elsewhere}")
 
 
 @db.command()
