@@ -72,8 +72,8 @@ claim: $(TESTABLE)  ## documents in the prompt, a tuned model, or both? measured
 base: $(TESTABLE)  ## train the base that ships again, on BASE_DATA=folder of public data (hours on two cores)
 	@$(BIN)/python -m strategies.lora.bases.pretrain --data $(BASE_DATA) --folder build/base --ship strategies/lora/bases/shipped
 
-screenshots: $(TESTABLE)  ## take the pictures of docs/images anew (QUICK=1: without training a model)
-	@$(BIN)/python docs/images/take.py $(if $(QUICK),--quick)
+screenshots: $(TESTABLE)  ## take the pictures of docs/images anew (minutes)
+	@$(BIN)/python docs/images/take.py
 
 docs: $(TESTABLE)  ## write the pages that are made from the code
 	@$(BIN)/python -m bot.settings_page

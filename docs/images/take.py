@@ -1,9 +1,9 @@
 """Takes the pictures of this folder anew: the shop with the chat, and the console, light and dark.
 
-    make screenshots            all of them (the model is really trained, which takes some minutes)
-    make screenshots QUICK=1    without training: a training's page and its adapter's are left as they are
+    make screenshots
 
-docs/pictures.md shows them.
+docs/pictures.md shows them. What is trained is really trained, but on the first of the demo's pairs alone and
+not for long, so that all pictures are of one day.
 
 It needs what the tests need (`make test` installs it) and a Chromium, on the PATH or named in CHROMIUM. The
 installation it shows is made in a temporary folder: the demo's documents and pairs, and some strategies to
@@ -16,7 +16,6 @@ import logging
 import os
 import secrets
 import shutil
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from werkzeug.serving import make_server
 
 from bot.kotae import Kotae
 from bot.settings import Settings
+from strategies.lora.training.recipe import Recipe
 from web.app import create_app
 from web.cli.demo import FOLDER
 from web.cli.documents import add_files, files_in
@@ -46,6 +46,8 @@ UNKNOWN = (
 )
 TRIED = "roughly how long am I covered if my Duo breaks?"
 TRAINING_MS = 900_000
+TAUGHT = 160  # of the demo's pairs: a few of its facts
+SHORT = Recipe(epochs=6, contrast=1, augment=False)
 HALF = 0.5
 PAIRS = HERE.parents[1] / "demo" / "pairs.jsonl"
 QUESTIONS = HERE.parents[1] / "demo" / "questions" / "calibration.jsonl"
@@ -76,7 +78,7 @@ STRATEGIES = {
 }
 
 
-def main(quick: bool) -> None:
+def main() -> None:
     with (
         tempfile.TemporaryDirectory() as data,
         installation(Path(data)) as kotae,
@@ -102,8 +104,7 @@ def main(quick: bool) -> None:
         for path, name in ALSO.items():
             page.goto(f"{address}{path}")
             take(page, name)
-        if not quick:
-            product_model(page, address, kotae)
+        product_model(page, address, kotae)
         phone(playwright, address)
 
 
@@ -237,9 +238,10 @@ def phone(playwright: Playwright, address: str) -> None:
 
 
 def product_model(page: Page, address: str, kotae: Kotae) -> None:
-    """A training half way, and its adapter beside everybody else."""
+    """A training half way, its adapter beside everybody else, and the pages on which both stand."""
     kotae.jobs.start()
-    run = kotae.training.start("desk-november", by=WHO)
+    taught = kotae.pairs.all()[:TAUGHT]
+    run = kotae.training.start("desk-november", by=WHO, recipe=SHORT, pairs=taught)
     page.goto(f"{address}/console/training/{run.id}")
     progress = page.locator("progress")
     while progress.count() and progress.evaluate("it => it.value") <= HALF:
@@ -257,6 +259,9 @@ def product_model(page: Page, address: str, kotae: Kotae) -> None:
     take(page, "console-adapters-tried")
     page.goto(f"{address}/console/adapters/{kotae.training.run(run.id).adapter}")
     take(page, "console-adapter")
+    for name in ("training", "adapters"):
+        page.goto(f"{address}/console/{name}")
+        take(page, f"console-{name}")
 
 
 def take(page: Page, name: str) -> None:
@@ -314,4 +319,4 @@ def sandbox() -> list[str]:
 
 if __name__ == "__main__":
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    main(quick="--quick" in sys.argv)
+    main()
