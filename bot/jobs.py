@@ -146,6 +146,10 @@ class Jobs:
 
     # ---- handing over ----
 
+    def waiting(self) -> int:
+        """How many messages wait. Raises whatever Redis or SQLite does where they do not answer."""
+        return int(self._queue.pending_count())
+
     def enqueue(self, kind: str, **arguments: Any) -> Job:
         """Hand the work over; the same work already waiting is returned instead of queued twice.
 

@@ -32,6 +32,7 @@ from bot.conversations.feedback import Feedback
 from bot.conversations.question import clean, language_of
 from bot.conversations.turn import Reply, reply
 from bot.conversations.writings import Writings
+from bot.engines import Engines
 from bot.evaluation import drafts, opinions, rehearsals, runs
 from bot.evaluation.asking import Asking
 from bot.evaluation.desk import Desk
@@ -55,6 +56,7 @@ from bot.reports.overview import Traffic
 from bot.reports.unanswered import UnansweredQuestions
 from bot.reports.uses import Uses
 from bot.settings import BadSettings, Settings
+from bot.store import reading
 from bot.store.migrate import upgrade
 from bot.teaching import outdated, training
 from bot.teaching.candidates import Candidates
@@ -68,7 +70,7 @@ from bot.teaching.proposals import KIND as PROPOSE
 from bot.teaching.proposals import Proposals
 from knowledge_base.database import open_engine
 from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
-from knowledge_base.index import Server
+from knowledge_base.index import Server, knock
 from knowledge_base.library import Library
 from knowledge_base.limits import MEBIBYTE
 from knowledge_base.limits import Limits as DocumentLimits
@@ -89,6 +91,7 @@ LONG = {  # kinds of jobs with a worker of their own; those of one name wait for
 }
 log = logging.getLogger(__name__)
 
+KNOCK_SECONDS = 2.0  # for a Chroma server, by whoever watches
 CLAIM_SECONDS = 60  # beyond the time of an answer: after a crash, a conversation is free again by then
 
 
@@ -155,6 +158,7 @@ class Kotae:
         self._rules = Rules(settings.handoff, library.embedder.embed_query)
         # What takes longer, and what is made of it
         self.jobs = self._jobs(queue)
+        self.engines = engines_of(self, self._pace)
         self.question_sets = QuestionSets(engine)
         self.training = self._training()
         self.outdated = OutdatedAnswers(self.shelf, library.search_for(()), library.version)
@@ -503,6 +507,20 @@ def document_limits(settings: Settings) -> DocumentLimits:
         page_seconds=settings.fetching.page_seconds,
         site_pages=settings.fetching.site_pages,
     )
+
+
+def engines_of(kotae: Kotae, pace: limits.Pace) -> Engines:
+    server = vectors_of(kotae.settings)
+
+    def store() -> None:
+        with reading(kotae.engine) as session:
+            session.execute(sa.select(1))
+
+    def vectors() -> None:
+        if server:
+            knock(server, KNOCK_SECONDS)
+
+    return Engines({"store": store, "vectors": vectors, "jobs": kotae.jobs.waiting, "limits": pace.answers})
 
 
 def queue_of(settings: Settings, name: str = "kotae") -> Huey:

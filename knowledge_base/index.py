@@ -83,6 +83,18 @@ class Server:
     database: str = "default_database"
 
 
+def knock(server: Server, patience: float) -> None:
+    """Raises where it does not answer within so many seconds."""
+    import httpx
+
+    alive = f"{server.address.rstrip('/')}/api/v2/heartbeat"
+    httpx.get(alive, timeout=patience, headers=_shown(server)).raise_for_status()
+
+
+def _shown(server: Server) -> dict[str, str]:
+    return {"X-Chroma-Token": server.token} if server.token else {}
+
+
 class Chroma:
     """ChromaDB in `folder`, or on a server when one is given."""
 
@@ -151,12 +163,10 @@ class Chroma:
     def _client_of(self, server: Server) -> Any:
         """A client that does not wait for ever, as ChromaDB's own would for a server that hangs."""
         import chromadb
-        import httpx
         from chromadb.config import Settings
 
-        headers = {"X-Chroma-Token": server.token} if server.token else {}
-        alive = f"{server.address.rstrip('/')}/api/v2/heartbeat"
-        httpx.get(alive, timeout=self._patience, headers=headers).raise_for_status()
+        knock(server, self._patience)
+        headers = _shown(server)
         url = urlsplit(server.address)
         client: Any = chromadb.HttpClient(
             host=url.hostname or "localhost",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app
 from flask.typing import ResponseReturnValue
 
+from web.current import kotae
 from web.security import limiter
 
 bp = Blueprint("health", __name__, url_prefix="/healthz")
@@ -20,6 +21,13 @@ def ready() -> ResponseReturnValue:
         "ready": state.name == "ready",
         "state": state.name,
     }, 200 if state.name == "ready" else 503
+
+
+@bp.get("/engines")
+def engines() -> ResponseReturnValue:
+    """Which of the engines answer: 200 when all of them do, 503 otherwise."""
+    answer = dict(kotae().engines.answer())
+    return {"engines": answer}, 200 if all(answer.values()) else 503
 
 
 @bp.get("/live")

@@ -96,9 +96,14 @@ class Pace:
     """
 
     def __init__(self, conversation: int, client: int, url: str = "") -> None:
-        self._window = MovingWindowRateLimiter(storage_at(url))
+        self._storage = storage_at(url)
+        self._window = MovingWindowRateLimiter(self._storage)
         self._conversation = RateLimitItemPerMinute(conversation)
         self._client = RateLimitItemPerMinute(client)
+
+    def answers(self) -> bool:
+        """Whether what counts does."""
+        return bool(self._storage.check())
 
     def allows(self, conversation_id: str, client: str) -> bool:
         """Count a question, unless it comes too fast."""

@@ -167,17 +167,27 @@ def test_a_locked_database_is_a_sentence_and_nothing_is_lost(
     ]
 
 
-def test_a_database_that_does_not_answer_is_a_page_that_says_so(operator: Operator, kotae: Kotae) -> None:
+def test_a_database_that_does_not_answer_is_a_page_that_says_so(
+    operator: Operator, kotae: Kotae, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def gone(_connection: sa.Connection) -> None:
         raise sa.exc.OperationalError("", {}, Exception("connection refused"))
 
+    client = operator.client
+    assert client.get("/healthz/engines").json == {
+        "engines": {"store": True, "vectors": True, "jobs": True, "limits": True}
+    }
+    monkeypatch.setattr("bot.engines.KEPT_SECONDS", 0.0)
     sa.event.listen(kotae.engine, "begin", gone)
+    watched = client.get("/healthz/engines")
+    assert (watched.status_code, watched.json["engines"]["store"]) == (503, False)
     response = operator.opens("/console/conversations")
     assert response.status_code == 503
     assert "does not answer: connection refused" in response.text
     assert "Try again" in response.text
     sa.event.remove(kotae.engine, "begin", gone)
     assert operator.opens("/console/conversations").status_code == 200
+    assert client.get("/healthz/engines").status_code == 200
 
 
 def test_errors_are_told_in_japanese_to_who_reads_japanese(app: APIFlask) -> None:

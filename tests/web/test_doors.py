@@ -22,6 +22,7 @@ FOR_EVERYBODY = {
     "chat.loader_at_its_long_name",
     "chat.stylesheet",
     "chat_api.open_conversation",
+    "health.engines",
     "health.live",
     "health.ready",
     "openapi.spec",
