@@ -30,7 +30,8 @@ from strategies.streams import stream_of
 
 Floats = NDArray[np.float32]
 
-NOT_WHOLE = frozenset({"the answer was cut off", "stopped"})  # what is decided where an answer ends too early
+# What is decided where an answer ends too early.
+NOT_WHOLE = frozenset({"the answer was cut off", "the answer was stopped", "stopped"})
 
 
 class CachedOptions(Options):

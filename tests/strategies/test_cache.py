@@ -186,7 +186,7 @@ def test_neither_abstention_nor_failure_is_kept(
     assert len(inner.asked) == 2
 
 
-@pytest.mark.parametrize("what", ["the answer was cut off", "stopped"])
+@pytest.mark.parametrize("what", ["the answer was cut off", "the answer was stopped", "stopped"])
 def test_an_answer_that_ended_too_early_is_not_kept(house: House, what: str) -> None:
     inner = Scripted(Token("It lasts"), Decision("model", what))
     cached = house.caches(inner)
