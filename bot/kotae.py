@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -485,7 +487,7 @@ def open_store(settings: Settings) -> sa.Engine:
         raise BadSettings(
             [f"data = {str(settings.data)!r}: the folder cannot be made ({fault.strerror})"]
         ) from fault
-    url = settings.store.url.get_secret_value() or f"sqlite:///{settings.data / 'kotae.db'}"
+    url = settings.store.url.get_secret_value() or _own_database(settings.data)
     try:
         return open_engine(url)
     except (
@@ -493,6 +495,14 @@ def open_store(settings: Settings) -> sa.Engine:
         ModuleNotFoundError,
     ) as fault:  # the URL may hold a password: it is not shown
         raise BadSettings([f"store.url: no database can be opened by this URL ({fault})"]) from fault
+
+
+def _own_database(data: Path) -> str:
+    """Made for its owner alone: it holds what customers said."""
+    file = data / "kotae.db"
+    with suppress(OSError):  # there already; or else the database says what is wrong
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    return f"sqlite:///{file}"
 
 
 def vectors_of(settings: Settings) -> Server | None:

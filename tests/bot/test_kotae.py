@@ -443,6 +443,11 @@ def test_a_newly_configured_embedding_is_prepared_without_being_asked(
 # ---- opening ----
 
 
+def test_what_customers_said_is_read_by_nobody_else_on_the_machine(tmp_path: Path) -> None:
+    Kotae.open(Settings(data=tmp_path / "new")).close()
+    assert (tmp_path / "new" / "kotae.db").stat().st_mode & 0o077 == 0
+
+
 def test_a_new_installation_opens_answers_and_opens_again(tmp_path: Path) -> None:
     settings = Settings(
         data=tmp_path / "a" / "b", strategies={"parrot": {"use": "echo"}}, chat={"strategy": "parrot"}
