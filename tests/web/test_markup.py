@@ -40,10 +40,9 @@ def types_everywhere(admin: Admin, customer: Customer, kotae: Kotae) -> None:
 
 def test_what_anybody_types_is_text_on_every_page(admin: Admin, customer: Customer, kotae: Kotae) -> None:
     types_everywhere(admin, customer, kotae)
-    rules = [str(rule) for rule in admin.client.application.url_map.iter_rules() if "GET" in rule.methods]
-    pages = [
-        rule for rule in rules if rule.startswith("/console/") and "<" not in rule and "events" not in rule
-    ]
+    gets = [str(rule) for rule in admin.client.application.url_map.iter_rules() if "GET" in rule.methods]
+    whole = (rule for rule in gets if rule.startswith("/console/") and "<" not in rule)
+    pages = [rule for rule in whole if rule != "/console/inbox/events"]  # which has no end
     pages += [f"/console/{page}?q={MARKUP}" for page in ("search", "conversations", "documents", "audit")]
     seen: set[str] = set()
     kinds: Counter[str] = Counter()
@@ -61,5 +60,4 @@ def test_what_anybody_types_is_text_on_every_page(admin: Admin, customer: Custom
                 assert not RAW.search(response.text), path
                 shown += "onerror=alert(1)" in unescape(response.text)
                 pages += [link for link in map(unescape, LINKS.findall(response.text)) if link not in seen]
-    print(shown, len(seen), sorted(kinds))
     assert shown > 20
