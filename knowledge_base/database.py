@@ -29,7 +29,8 @@ def open_engine(url: str, *, wait: float = WAIT_SECONDS) -> sa.Engine:
     """
     many: dict[str, Any] = {"pool_size": CONNECTIONS, "max_overflow": CONNECTIONS}
     if sa.make_url(url).get_backend_name() == "postgresql":  # which may have been started anew meanwhile
-        many |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": int(wait)}}
+        patience = {"connect_timeout": int(wait), "tcp_user_timeout": int(wait * 1000)}  # a host that is gone
+        many |= {"pool_pre_ping": True, "connect_args": patience}
     engine = sa.create_engine(url, **({} if ":memory:" in url else many))
     if engine.dialect.name == "postgresql":
         sa.event.listen(engine, "connect", _do_not_compile)

@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 @here
 def serve(installation: Installation, host: str | None, port: int | None, processes: int, demo: bool) -> None:
     """Start the server: widget, console and API. The first start makes an admin and prints their password."""
-    from web import logs, server
+    from web import logs, security, server
 
     settings = installation.settings()
-    logs.begin(settings.log.level, settings.log.format)
     if processes > 1 and not settings.vectors.url:
         raise Sentence(
             "more than one process needs a Chroma server: set vectors.url, or leave --processes at 1",
@@ -39,12 +38,15 @@ def serve(installation: Installation, host: str | None, port: int | None, proces
         raise Sentence(str(error), CANNOT_BEGIN) from error
     _may_own(settings)
     password, unprepared = _prepare(installation, demo=demo)
+    if not settings.web.secret.get_secret_value():
+        security.secret(settings.data)  # here, where one that is not to be had is a sentence
     if unprepared:
         _ingest_demo(installation)
     installation.show(
         {"address": door.address, "console": f"{door.address}/console", **password},
         _welcome(door.address, password),
     )
+    logs.begin(settings.log.level, settings.log.format)
     status = server.serve(settings, door, processes=processes, ready=_say_ready)
     raise click.exceptions.Exit(status)
 
