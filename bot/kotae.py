@@ -54,6 +54,7 @@ from bot.jobs import Jobs, Progress, Task, Work, WorkFailed, open_queue
 from bot.notices.deliveries import KIND as DELIVER
 from bot.notices.deliveries import Deliveries
 from bot.notices.transcripts import Transcripts
+from bot.reports.measures import Measures
 from bot.reports.overview import Traffic
 from bot.reports.unanswered import UnansweredQuestions
 from bot.reports.uses import Uses
@@ -161,6 +162,7 @@ class Kotae:
         # What takes longer, and what is made of it
         self.jobs = self._jobs(queue)
         self.engines = engines_of(self, self._pace)
+        self.measures = Measures(engine, self.engines.answer)
         self.question_sets = QuestionSets(engine)
         self.training = self._training()
         self.outdated = OutdatedAnswers(self.shelf, library.search_for(()), library.version)

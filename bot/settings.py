@@ -84,6 +84,10 @@ class Web(Section):
         SecretStr(""),
         description="Signs sessions and tokens; empty: made once and kept in the data directory.",
     )
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        description="What a program that collects `/metrics` shows as its bearer token; empty: nobody does.",
+    )
     identity_secret: SecretStr = Field(
         SecretStr(""),
         description="Your site signs with it who its customer is (docs/embedding.md); "

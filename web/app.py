@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bot.conversations.limits import patience
 from bot.kotae import Kotae
-from web import admin, auth, errors, health, languages, markdown, operator, security, shop
+from web import admin, auth, errors, health, languages, markdown, metrics, operator, security, shop
 from web.chat import api, pages, people, schemas  # noqa: F401 - people adds its views to api's
 from web.chat.running import Running
 from web.current import KEY
@@ -53,7 +53,8 @@ def create_app(kotae: Kotae, readiness: Readiness | None = None) -> APIFlask:
     security.protect(app)
     errors.answer_errors(app)
     auth.know_people(app)
-    for blueprint in (health.bp, api.bp, pages.bp, shop.bp, operator.bp, admin.bp, programs.bp, reference.bp):
+    for_people = (pages.bp, shop.bp, operator.bp, admin.bp)
+    for blueprint in (health.bp, metrics.bp, api.bp, *for_people, programs.bp, reference.bp):
         app.register_blueprint(blueprint)
     app.spec_processor(_with_required_bodies)
     return app
