@@ -79,7 +79,6 @@ def configured(prices: Prices, chat: str, longest: int, reader: str) -> dict[str
     """
     strategies: dict[str, dict[str, Any]] = {
         **({"reader": {"use": "lora", "adapter": reader}, "both": {"inner": "reader"}} if reader else {}),
-        "always-two": {"use": "first_of", "of": ["both", "manuals"], "surest": True, "within": 1.0},
         "chat": {"use": "llm", "model": chat, "max_tokens": longest, "first_token_seconds": 600},
         "written": {"use": "rag", "inner": "chat", "k": RAG_PASSAGES},
     }
@@ -91,6 +90,8 @@ def configured(prices: Prices, chat: str, longest: int, reader: str) -> dict[str
         for option, value in options.items()
     }
     charged = {name: asdict(prices) for name in (*STRATEGIES[1:], "chat", "written")}
+    always_two = {"use": "first_of", "of": ["both", "manuals"], "surest": True, "within": 1.0}
+    told["KOTAE_STRATEGIES"] = json.dumps({"always-two": always_two})
     return {**told, "KOTAE_PRICES": json.dumps(charged), "KOTAE_LIMITS__ANSWER_SECONDS": "600"}
 
 
