@@ -5,10 +5,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from knowledge_base.testing import HashEmbedder
+from tests.loopback import served
 
 Vectors = list[list[Any]]
 
@@ -48,24 +49,10 @@ class EmbeddingServer:
 
 @contextmanager
 def embedding_server(**known: Any) -> Iterator[EmbeddingServer]:
-    http = _Quiet(("127.0.0.1", 0), _Handler)
-    http.daemon_threads = True
-    server = EmbeddingServer(f"http://127.0.0.1:{http.server_port}/v1", **known)
-    http.told = server  # type: ignore[attr-defined]
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.over.set()
-        http.shutdown()
-        http.server_close()
-        thread.join()
-
-
-class _Quiet(ThreadingHTTPServer):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is what the tests are about."""
+    over = threading.Event()
+    with served(_Handler, over) as http:
+        http.told = EmbeddingServer(f"http://127.0.0.1:{http.server_port}/v1", over=over, **known)
+        yield http.told
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.loopback import served
 
 
 @dataclass
@@ -44,24 +46,12 @@ class ModelServer:
 @contextmanager
 def model_server(*replies: Reply) -> Iterator[ModelServer]:
     """A server on the loopback. The greeting of warm_up takes no reply: it is always answered."""
-    http = _Quiet(("127.0.0.1", 0), _Handler)
-    http.daemon_threads = True
-    server = ModelServer(f"http://127.0.0.1:{http.server_port}/v1", list(replies or [Reply()]))
-    http.model_server = server  # type: ignore[attr-defined]
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.over.set()
-        http.shutdown()
-        http.server_close()
-        thread.join()
-
-
-class _Quiet(ThreadingHTTPServer):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is what the tests are about."""
+    over = threading.Event()
+    with served(_Handler, over) as http:
+        http.told = ModelServer(
+            f"http://127.0.0.1:{http.server_port}/v1", list(replies or [Reply()]), over=over
+        )
+        yield http.told
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -71,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
     def do_POST(self) -> None:
-        server: ModelServer = self.server.model_server  # type: ignore[attr-defined]
+        server: ModelServer = self.server.told  # type: ignore[attr-defined]
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         greeting = body.get("max_tokens") == 1
         reply = (
@@ -88,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
             server.left.set()
 
     def _answer(self, reply: Reply) -> None:
-        over = self.server.model_server.over  # type: ignore[attr-defined]
+        over = self.server.told.over  # type: ignore[attr-defined]
         over.wait(reply.silent)
         if reply.status != 200:
             return self._whole(reply.status, json.dumps({"error": {"message": reply.error, "type": "x"}}))
