@@ -13,7 +13,6 @@ that still hold: the same strategies, adapters and documents. Held-out questions
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,10 +104,9 @@ class Routers:
         if (head := routing.head) is None:
             return known
         right = head.evidence.right
-        refuse = routing.refusing.refuse if routing.refusing else math.inf
         return replace(
             known,
-            curve=tuple(curve(head, routing.tried, spend, refuse)),
+            curve=tuple(curve(head, routing.tried, spend)),
             singles=tuple(singles(head, spend)),
             knowing=float(right.max(axis=1).mean()),
             questions=len(right),

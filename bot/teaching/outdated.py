@@ -48,12 +48,12 @@ class OutdatedAnswers:
     def due(self) -> Sequence[Task]:
         """Whether documents or the adapter that speaks have changed since they were looked at."""
         adapter = self._speaks()
-        if adapter is None or not self._witnesses(adapter).of:
+        if adapter is None:
             return []
         kept = self._kept()
         if (kept.get("adapter"), kept.get("version")) == (adapter.hash, self._version()):
             return []
-        return [(KIND, {})]
+        return [(KIND, {})] if self._witnesses(adapter).of else []
 
     def work(self, _arguments: Mapping[str, Any], progress: Progress) -> None:
         adapter, version = self._speaks(), self._version()

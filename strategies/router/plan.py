@@ -133,16 +133,16 @@ def tried_out(
     )
 
 
-def within(
-    head: Head, tried: Sequence[Plan], unit: Spend, budget: float | None, refuse: float = math.inf
-) -> Plan:
-    """The best plan that spends no more than the budget on average; else the cheapest strategy alone."""
+def within(head: Head, tried: Sequence[Plan], unit: Spend, budget: float | None) -> Plan:
+    """The best plan that spends no more than the budget on average; else the cheapest strategy alone, which
+    refuses what the plans that were tried refuse.
+    """
     limit = math.inf if budget is None else budget
     single = best_single(head, unit, limit)
     affordable = [plan for plan in tried if plan.fallback == single and plan.spend <= limit]
     if affordable:
         return max(affordable, key=lambda plan: (plan.quality, -plan.spend))
-    alone = tried_out(head, unit, 0.0, single, math.inf, refuse)
+    alone = tried_out(head, unit, 0.0, single, math.inf, tried[0].refuse)
     return replace(alone, within=alone.spend <= limit)
 
 
@@ -162,14 +162,14 @@ def singles(head: Head, unit: Spend) -> list[Single]:
     ]
 
 
-def curve(head: Head, tried: Sequence[Plan], unit: Spend, refuse: float = math.inf) -> list[Plan]:
+def curve(head: Head, tried: Sequence[Plan], unit: Spend) -> list[Plan]:
     """What each budget buys, cheapest first; only where more money buys a better answer."""
     spends = sorted({plan.spend for plan in tried} | {one.spend for one in singles(head, unit)})
     if len(spends) > POINTS:
         spends = [spends[round(at)] for at in np.linspace(0, len(spends) - 1, POINTS)]
     found: list[Plan] = []
     for budget in spends:
-        plan = within(head, tried, unit, budget, refuse)
+        plan = within(head, tried, unit, budget)
         if not found or plan.quality > found[-1].quality:
             found.append(plan)
     return found

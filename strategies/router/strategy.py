@@ -202,7 +202,7 @@ class Router:
         spend, found = self.options.spend, refusing(head, self.options.refuse)
         refuse = found.refuse if found else math.inf
         tried = tuple(plans(head, spend, self.options.margin, refuse))
-        return Routing(head, budget, within(head, tried, spend, budget, refuse), tried, "", found)
+        return Routing(head, budget, within(head, tried, spend, budget), tried, "", found)
 
     def _stale(self, head: Head) -> str:
         """What is no longer as it was when the head was trained; `""` when all is."""

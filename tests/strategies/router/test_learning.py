@@ -133,7 +133,7 @@ def test_refusing_what_nobody_answers_makes_a_plan_better_and_cheaper() -> None:
     found = refusing(head, 0.05)
     assert found is not None
     speaks = within(head, plans(head, "tokens", 0.05), "tokens", None)
-    refuses = within(head, plans(head, "tokens", 0.05, found.refuse), "tokens", None, found.refuse)
+    refuses = within(head, plans(head, "tokens", 0.05, found.refuse), "tokens", None)
     assert speaks.refused == 0
     assert refuses.refused == pytest.approx(0.25, abs=0.05)
     assert refuses.quality > speaks.quality + 0.15
