@@ -34,7 +34,7 @@ from strategies.router import Attempt, Example, Learnt, Router, TooFew
 from strategies.router.examples import Spend
 from strategies.router.fitting import fit
 from strategies.router.head import Conditions, Head, file_of, save
-from strategies.router.plan import Foretold, Plan, Single, curve, reliability, singles
+from strategies.router.plan import Foretold, Plan, Single, curve, knowing, reliability, singles
 from strategies.router.strategy import Routing, budget_file
 
 KIND = "router"
@@ -103,13 +103,12 @@ class Routers:
         known = Standing(name, tuple(router.options.of), spend, routing, refuses=bool(router.options.refuse))
         if (head := routing.head) is None:
             return known
-        right = head.evidence.right
         return replace(
             known,
             curve=tuple(curve(head, routing.tried, spend)),
             singles=tuple(singles(head, spend)),
-            knowing=float(right.max(axis=1).mean()),
-            questions=len(right),
+            knowing=knowing(head, refuses=routing.refusing is not None),
+            questions=len(head.evidence.right),
             reliability=tuple(reliability(head)),
         )
 

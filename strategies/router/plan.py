@@ -162,6 +162,12 @@ def singles(head: Head, unit: Spend) -> list[Single]:
     ]
 
 
+def knowing(head: Head, *, refuses: bool) -> float:
+    """How often somebody would be right who always chose rightly, and refused rightly where that may be."""
+    right = head.evidence.right.max(axis=1)
+    return float((np.maximum(right, head.evidence.unanswerable) if refuses else right).mean())
+
+
 def curve(head: Head, tried: Sequence[Plan], unit: Spend) -> list[Plan]:
     """What each budget buys, cheapest first; only where more money buys a better answer."""
     spends = sorted({plan.spend for plan in tried} | {one.spend for one in singles(head, unit)})

@@ -10,7 +10,7 @@ from strategies.lora.pairs.splits import HeldOutRead
 from strategies.router import Attempt, Example, Learnt, TooFew, fitting
 from strategies.router.fitting import folded, regression
 from strategies.router.head import BrokenHead, Conditions, load, save, sigmoid
-from strategies.router.plan import curve, interval, plans, refusing, reliability, singles, within
+from strategies.router.plan import curve, interval, knowing, plans, refusing, reliability, singles, within
 from strategies.testing import WordVectors
 from strategies.wording import bare
 from tests.strategies.router.world import about_rockets, examples, trained
@@ -139,6 +139,7 @@ def test_refusing_what_nobody_answers_makes_a_plan_better_and_cheaper() -> None:
     assert refuses.quality > speaks.quality + 0.15
     assert refuses.spend < speaks.spend
     assert sum(refuses.shares) + refuses.refused == pytest.approx(1)
+    assert speaks.quality <= knowing(head, refuses=False) < refuses.quality <= knowing(head, refuses=True)
 
 
 def test_of_many_questions_some_are_landmarks_and_it_learns_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
