@@ -72,6 +72,9 @@ claim: $(TESTABLE)  ## documents in the prompt, a tuned model, or both? measured
 base: $(TESTABLE)  ## train the base that ships again, on BASE_DATA=folder of public data (hours on two cores)
 	@$(BIN)/python -m strategies.lora.bases.pretrain --data $(BASE_DATA) --folder build/base --ship strategies/lora/bases/shipped
 
+reader: $(TESTABLE)  ## train the cross-encoder that ships again, on its desks and BASE_DATA (an hour on two cores)
+	@$(BIN)/python -m strategies.cross_encoder.training --data $(BASE_DATA)
+
 screenshots: $(TESTABLE)  ## take the pictures of docs/images anew (minutes)
 	@$(BIN)/python docs/images/take.py
 
@@ -91,4 +94,4 @@ constraints: $(TESTABLE)  ## pin what is installed now, all extras included
 clean:  ## remove the environment and what tools left behind (the data directory stays)
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 
-.PHONY: help setup run test lint format bench claim base screenshots docs translations constraints clean
+.PHONY: help setup run test lint format bench claim base reader screenshots docs translations constraints clean

@@ -1,4 +1,5 @@
-"""Fit the evidence behind `quotes` anew: which sentence answers, and when to say that none does.
+"""Fit the evidence behind `quotes` anew: which sentence answers, and when to say that none does; by words and
+vectors, and with what the cross-encoder sees where it reads a question.
 
 `python -m benchmarks.calibrate` writes strategies/quoting.json. It reads the demo's calibration questions
 and, when the folder of public sets is there, questions out of its `train/`. It never reads the demo's test
@@ -14,8 +15,8 @@ A public question counts little beside one of the demo's: encyclopedias are not 
 import argparse
 import json
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,17 @@ from knowledge_base.library import Library
 from knowledge_base.passages import Passage
 from strategies import quoting
 from strategies.base import Question, Turn
+from strategies.cross_encoder.reading import shipped
 from strategies.followups import standalone
+from strategies.lora.trust.calibration import UNTAUGHT
+from strategies.quotes import QuotesOptions, choose
 
 K = 8  # passages, as kotae.toml has `rag` find them for `quotes`
 FALSE_REFUSALS = 0.04  # of the answerable questions that the threshold is set on; the goal on others is 5 %
 # What a question of the demo weighs, the same in a library of one document, a public one about its own
 # article, a public one asked about the demo.
 OURS, ALONE, THEIRS, STRANGERS = 1.0, 0.3, 0.02, 0.1
+READ = QuotesOptions().read  # passages
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,11 @@ class Example:
     vectors: tuple[Any, ...]
     facts: tuple[tuple[str, ...], ...]  # empty: it has no answer
     weight: float
+
+    @property
+    def read(self) -> bool:
+        """Whether passages are read beside it."""
+        return shipped().reads(self.asked.text)
 
 
 def example(library: Library, asking: Asking, weight: float) -> Example:
@@ -102,9 +112,31 @@ def gather(limit: int, first: int) -> tuple[list[Example], list[Example], list[s
     return found, others_of_ours, names
 
 
-def fit(
-    rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, names: Sequence[str], c: float
-) -> dict[str, Any]:
+Fit = dict[str, Any]  # what `Regression.of` reads
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Regressions that belong together; without `read_sentence` nothing is known of reading."""
+
+    sentence: Fit
+    read_sentence: Fit | None
+    answerable: Fit
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Whether a question has an answer, whether what would be quoted tells it, whether passages were read,
+    and the log odds by the evidence.
+    """
+
+    has: bool
+    told: bool
+    read: bool
+    odds: float
+
+
+def fit(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, names: Sequence[str], c: float) -> Fit:
     """A logistic regression as the JSON that `Regression.of` reads."""
     scaler = StandardScaler().fit(rows, sample_weight=weights)
     model = LogisticRegression(C=c, max_iter=5000).fit(scaler.transform(rows), labels, sample_weight=weights)
@@ -116,11 +148,11 @@ def fit(
     return {"bias": round(float(model.intercept_[0]), 4), "evidence": evidence}
 
 
-def fit_sentence(examples: Sequence[Example]) -> dict[str, Any]:
+def fit_sentence(examples: Sequence[Example]) -> Fit:
     rows, labels, weights = [], [], []
     for one in examples:
         evidence, where = quoting.evidence(one.asked, one.passages, one.vectors)
-        right = [any(proves(p.text[a:b], [fact]) for fact in one.facts) for p, _, a, b in where]
+        right = [holds(one, p.text[a:b]) for p, _, a, b in where]
         if any(right):
             rows.append(evidence)
             labels += right
@@ -128,53 +160,138 @@ def fit_sentence(examples: Sequence[Example]) -> dict[str, Any]:
     return fit(np.vstack(rows), np.array(labels), np.array(weights), quoting.OF_A_SENTENCE, 0.3)
 
 
-def certainties(
-    examples: Sequence[Example], sentence: dict[str, Any]
-) -> Iterator[tuple[np.ndarray, Example]]:
+def fit_read_sentence(examples: Sequence[Example], sentence: Fit) -> Fit:
+    """On what was read alone: an odds of its own goes in, so that what was not read compares with it."""
+    rows, labels, weights = [], [], []
+    for one in learned_from(examples):
+        found = looked_at(one, sentence)
+        seen = seen_of(one, found)
+        read = [
+            (row, holds(one, each.text))
+            for each in found
+            if (row := quoting.of_a_read_sentence(each, seen)) is not None
+        ]
+        right = [good for _, good in read]
+        if any(right):
+            rows += [row for row, _ in read]
+            labels += right
+            weights += [one.weight] * len(right)
+    return fit(np.vstack(rows), np.array(labels), np.array(weights), quoting.OF_A_READ_SENTENCE, 0.3)
+
+
+def holds(one: Example, text: str) -> bool:
+    return any(proves(text, [fact]) for fact in one.facts)
+
+
+def holds_all(one: Example, fitted: Fits) -> bool:
+    """Whether what would be quoted tells every fact."""
+    found = looked_at(one, fitted.sentence)
+    if fitted.read_sentence:
+        regression = quoting.Regression.of(fitted.read_sentence, quoting.OF_A_READ_SENTENCE)
+        found = quoting.looked_again(found, seen_of(one, found), regression)
+    usual = QuotesOptions()
+    quoted = "\n".join(each.text for each in choose(found, usual.sentences, usual.share))
+    return bool(one.facts) and proves(quoted, one.facts)
+
+
+def looked_at(one: Example, sentence: Fit) -> list[quoting.Candidate]:
     regression = quoting.Regression.of(sentence, quoting.OF_A_SENTENCE)
+    return quoting.candidates(one.asked, one.passages, one.vectors, regression)
+
+
+def seen_of(one: Example, found: Sequence[quoting.Candidate]) -> Mapping[str, quoting.Seen]:
+    """What a customer's question shows: some of what the best sentences are from is read then."""
+    these = quoting.worth_reading(found, READ)
+    key = (one.asked.text, *((each.passage.id, each.place) for each in these))
+    if key not in _seen:
+        _seen[key] = quoting.look(one.asked.text, these)
+    return _seen[key]
+
+
+_seen: dict[Any, Mapping[str, quoting.Seen]] = {}  # reading takes the time; each fit asks anew
+
+
+def learned_from(examples: Sequence[Example]) -> list[Example]:
+    """Those that were read, without public ones: the cross-encoder has learned from some of these."""
+    return [one for one in examples if one.read and one.weight != THEIRS]
+
+
+def certainties(examples: Sequence[Example], fitted: Fits) -> Iterator[tuple[np.ndarray, Example]]:
+    """The evidence that the documents answer, with what was read where `fitted` knows it."""
     for one in examples:
-        found = quoting.candidates(one.asked, one.passages, one.vectors, regression)
+        found = looked_at(one, fitted.sentence)
         if found:
-            yield quoting.certainty(one.asked, found, one.passages, one.vectors), one
+            row = quoting.certainty(one.asked, found, one.passages, one.vectors)
+            if fitted.read_sentence:
+                row = np.concatenate([row, quoting.of_what_was_seen(seen_of(one, found), found[0])])
+            yield row, one
 
 
-def fit_answerable(examples: Sequence[Example], sentence: dict[str, Any]) -> dict[str, Any]:
+def fit_answerable(examples: Sequence[Example], fitted: Fits, names: Sequence[str]) -> Fit:
     """Half of the weight on questions with an answer, half on those without."""
-    pairs = list(certainties(examples, sentence))
+    pairs = list(certainties(examples, fitted))
     labels = np.array([bool(one.facts) for _, one in pairs])
     weights = np.array([one.weight for _, one in pairs])
     weights[labels] *= weights[~labels].sum() / weights[labels].sum()
-    return fit(np.vstack([row for row, _ in pairs]), labels, weights, quoting.OF_THE_QUESTION, 0.1)
+    return fit(np.vstack([row for row, _ in pairs]), labels, weights, names, 0.1)
 
 
-def judged(
-    examples: Sequence[Example], sentence: dict[str, Any], answerable: dict[str, Any]
-) -> list[tuple[bool, float]]:
-    """Of each question whether it has an answer, and the likelihood that it has."""
-    regression = quoting.Regression.of(answerable, quoting.OF_THE_QUESTION)
-    return [
-        (bool(one.facts), quoting.likelihood(float(regression.odds(row))))
-        for row, one in certainties(examples, sentence)
-    ]
+def fit_all(examples: Sequence[Example]) -> tuple[Fits, Fits]:
+    """By words and vectors, and with what was read."""
+    sentence = fit_sentence(examples)
+    apart = Fits(sentence, None, {})
+    apart = replace(apart, answerable=fit_answerable(examples, apart, quoting.OF_THE_QUESTION))
+    read = Fits(sentence, fit_read_sentence(examples, sentence), {})
+    return apart, replace(read, answerable=fit_answerable(learned_from(examples), read, quoting.ALL_EVIDENCE))
 
 
-def cross_validated(examples: Sequence[Example], folds: int = 5) -> list[tuple[bool, float]]:
+def judged(examples: Sequence[Example], fitted: tuple[Fits, Fits]) -> list[Judged]:
+    """Each by what it is judged with when a customer asks."""
+    found = []
+    for fits, names, some in (
+        (fitted[0], quoting.OF_THE_QUESTION, [one for one in examples if not one.read]),
+        (
+            fitted[1],
+            (*quoting.OF_THE_QUESTION, *quoting.OF_A_READING),
+            [one for one in examples if one.read],
+        ),
+    ):
+        regression = quoting.Regression.of(fits.answerable, names)
+        found += [
+            Judged(bool(one.facts), holds_all(one, fits), one.read, float(regression.odds(row)))
+            for row, one in certainties(some, fits)
+        ]
+    return found
+
+
+def cross_validated(examples: Sequence[Example], folds: int = 5) -> list[Judged]:
     """Our questions, each judged by regressions that were fitted without it."""
     ours = [one for one in examples if one.weight == OURS]
     public_ones = [one for one in examples if one.weight != OURS]
     random.Random(1).shuffle(ours)
-    found: list[tuple[bool, float]] = []
+    found: list[Judged] = []
     for fold in range(folds):
         rest = [one for n, one in enumerate(ours) if n % folds != fold] + public_ones
-        sentence = fit_sentence(rest)
-        found += judged(ours[fold::folds], sentence, fit_answerable(rest, sentence))
+        found += judged(ours[fold::folds], fit_all(rest))
     return found
 
 
-def threshold(questions_judged: Sequence[tuple[bool, float]]) -> tuple[float, float, float]:
+def to_be_right(these: Sequence[Judged]) -> tuple[float, float]:
+    """By what to multiply the odds, and what to add, so that they are the odds that what is quoted tells the
+    facts where UNTAUGHT of the questions have no answer: Platt's scaling. So the likelihood means what that
+    of the product model means, and whoever is surer may speak.
+    """
+    odds, told = np.array([[one.odds] for one in these]), np.array([one.told for one in these])
+    has = np.array([one.has for one in these])
+    weights = np.where(has, (1 - UNTAUGHT) / has.mean(), UNTAUGHT / (~has).mean())
+    model = LogisticRegression(C=1e6).fit(odds, told, sample_weight=weights)
+    return float(model.coef_[0][0]), float(model.intercept_[0])
+
+
+def threshold(these: Sequence[Judged], times: float, more: float) -> tuple[float, float, float]:
     """From which likelihood on to answer, with the false refusals and refusals that it costs and brings."""
-    with_answer = np.array([sure for has, sure in questions_judged if has])
-    without = np.array([sure for has, sure in questions_judged if not has])
+    with_answer = np.array([quoting.likelihood(times * one.odds + more) for one in these if one.has])
+    without = np.array([quoting.likelihood(times * one.odds + more) for one in these if not one.has])
     enough = float(np.quantile(with_answer, FALSE_REFUSALS))
     return enough, float(np.mean(with_answer < enough)), float(np.mean(without < enough))
 
@@ -186,26 +303,43 @@ def main() -> None:
     parser.add_argument("--write", type=Path, default=quoting.FITTED)
     options = parser.parse_args()
     examples, others, names = gather(options.limit, options.first)
-    sentence = fit_sentence(examples)
-    answerable = fit_answerable(examples, sentence)
-    enough, false_refusals, refusals = threshold(
-        judged(others, sentence, answerable) if others else cross_validated(examples)
-    )
+    apart, read = fit_all(examples)
+    held = judged(others, (apart, read)) if others else cross_validated(examples)
     how = f"the {len(others)} others" if others else "cross-validated"
     content = {
         "fitted on": names,
         "with": "python -m benchmarks.calibrate",
         "threshold set on": f"demo/questions/calibration.jsonl, {how}",
+        **written(apart, [one for one in held if not one.read]),
+        "read": written(read, [one for one in held if one.read]),
+    }
+    options.write.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    for part in (content, content["read"]):
+        print(json.dumps({key: part[key] for key in ("there", "enough")}, indent=2, ensure_ascii=False))
+
+
+def written(fits: Fits, held: Sequence[Judged]) -> dict[str, Any]:
+    """As `quoting.fitted` reads it, with the threshold that these set."""
+    times, more = to_be_right(held)
+    enough, false_refusals, refusals = threshold(held, times, more)
+    return {
         "there": {
+            "questions": len(held),
             "refused of those without an answer": round(refusals, 3),
             "refused of those with one": round(false_refusals, 3),
         },
         "enough": round(enough, 4),
-        "sentence": sentence,
-        "answerable": answerable,
+        "sentence": fits.read_sentence or fits.sentence,
+        "answerable": scaled(fits.answerable, times, more),
     }
-    options.write.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    print(json.dumps({key: content[key] for key in list(content)[:5]}, indent=2, ensure_ascii=False))
+
+
+def scaled(fit: Fit, times: float, more: float) -> Fit:
+    """A regression whose odds are multiplied and added to."""
+    evidence = {
+        name: {**row, "weight": round(times * row["weight"], 4)} for name, row in fit["evidence"].items()
+    }
+    return {"bias": round(times * fit["bias"] + more, 4), "evidence": evidence}
 
 
 if __name__ == "__main__":

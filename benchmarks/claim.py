@@ -58,7 +58,7 @@ WRITTEN = 48  # tokens of an answer, as the desk's are long; the stand-in stops 
 LONGEST = 96  # … and a chat model here
 TIMED = 8  # questions that the stand-in answers
 KINDS = ("known", "untaught", "changed", "foreign")
-STRATEGIES = ("manuals", "product", "both", "best", "together", "always-two")
+STRATEGIES = ("manuals", "product", "both", "best", "together")
 Told = dict[str, Figure | float]
 
 
@@ -75,7 +75,7 @@ class Prices:
 
 def configured(prices: Prices, chat: str, longest: int, reader: str) -> dict[str, str]:
     """What kotae.toml does not say, as the environment does: `written` is RAG with a chat model, `chat` that
-    model alone; `always-two` is `together` without a limit to how much surer one may be.
+    model alone.
     """
     strategies: dict[str, dict[str, Any]] = {
         **({"reader": {"use": "lora", "adapter": reader}, "both": {"inner": "reader"}} if reader else {}),
@@ -90,8 +90,6 @@ def configured(prices: Prices, chat: str, longest: int, reader: str) -> dict[str
         for option, value in options.items()
     }
     charged = {name: asdict(prices) for name in (*STRATEGIES[1:], "chat", "written")}
-    always_two = {"use": "first_of", "of": ["both", "manuals"], "surest": True, "within": 1.0}
-    told["KOTAE_STRATEGIES"] = json.dumps({"always-two": always_two})
     return {**told, "KOTAE_PRICES": json.dumps(charged), "KOTAE_LIMITS__ANSWER_SECONDS": "600"}
 
 

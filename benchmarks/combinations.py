@@ -49,6 +49,7 @@ from strategies.router.fitting import fit
 from strategies.router.head import file_of, save
 from strategies.router.plan import curve, singles
 from strategies.streams import stream_of
+from strategies.wording import as_asked
 
 OF = ("manuals", "both", "cascade")
 RAG_PASSAGES = 6  # what `rag` finds where nothing else is configured
@@ -357,7 +358,7 @@ def foretell(kotae: Kotae, alone: Mapping[str, Sequence[Outcome]]) -> None:
     embed = kotae.library.embedder.embed_query
     asked = [one.question for one in alone[OF[0]]]
     likely = np.array(
-        [head.foretold(np.array(embed(one.text)), router.signs(put(one))).likely for one in asked]
+        [head.foretold(np.array(embed(as_asked(one.text))), router.signs(put(one))).likely for one in asked]
     )
     print(f"\nlearned from {standing.questions} questions; foretold → right, of so many")
     for at, name in enumerate(head.strategies):

@@ -28,7 +28,8 @@ from bot.evaluation.facts import proves
 from bot.evaluation.statistics import Figure, share
 from bot.kotae import Kotae
 from demo.pairs import DemoPair, keys_of, pairs, states, unanswerable
-from strategies.base import Embedder, Question
+from strategies.base import Embedder, Question, Strategy
+from strategies.first_of import FirstOf
 from strategies.llm.prompt import prompt as chat_prompt
 from strategies.lora.bases import SHIPPED, Base, template
 from strategies.lora.engine.speaking import Engine, Piece
@@ -228,7 +229,7 @@ def measure(installed: Desk, base: str, limit: int, taught: int) -> Measured:
     product = table["product"]["prompt tokens"]
     return Measured(
         table,
-        {name: reading.figures(kotae.strategies.get(name), pages) for name in ("product", "quotes")},
+        {name: reading.figures(inner, pages) for name, inner in readers(kotae).items()},
         {
             "training, s": installed.seconds or float("nan"),
             "pairs for training": taught,
@@ -238,6 +239,12 @@ def measure(installed: Desk, base: str, limit: int, taught: int) -> Measured:
             "prompt tokens, product to RAG": float(product) / tokens if isinstance(product, float) else 0.0,
         },
     )
+
+
+def readers(kotae: Kotae) -> dict[str, Strategy]:
+    """Who is given the same passages: each alone, and whoever is surer, as in `best`."""
+    alone = {name: kotae.strategies.get(name) for name in ("product", "quotes")}
+    return {**alone, "product or quotes, the surer": FirstOf(list(alone.items()), surest=True)}
 
 
 def ways(kotae: Kotae, engine: Engine) -> dict[str, Way]:

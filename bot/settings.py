@@ -443,7 +443,7 @@ class Settings(BaseSettings):
             "product": {"use": "lora"},
             "both": {"use": "rag", "inner": "product", "k": 8},
             "best": {"use": "first_of", "of": ["both", "manuals"], "surest": True},
-            "together": {"use": "first_of", "of": ["both", "manuals"], "surest": True, "within": 0.3},
+            "together": {"use": "first_of", "of": ["both", "manuals"], "surest": True, "within": 1.0},
             "echo": {"use": "echo"},
         },
         min_length=1,

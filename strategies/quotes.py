@@ -1,13 +1,15 @@
 """Answers in the documents' own words: the sentences that answer the question, each with its citation.
 
 No language model: what to say is chosen by the evidence of `strategies.quoting`, and it abstains when that
-evidence is not enough. What it says is a substring of a passage, but for a table row, which is read out with
-its column heads.
+evidence is not enough. The first passages are read together with the question (`strategies.cross_encoder`),
+where that is in a script which whoever reads them knows. What it says is a substring of a passage, but for a
+table row, which is read out with its column heads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, ClassVar
 
@@ -16,17 +18,22 @@ from pydantic import Field
 
 from knowledge_base.passages import Passage
 from strategies.base import Embedder, Kit, Options, Question, Weigh, alike
+from strategies.cross_encoder.reading import shipped
 from strategies.errors import NoAnswer
 from strategies.events import Citation, Decision, Event, Token
 from strategies.quoting import (
-    OF_THE_QUESTION,
+    ALL_EVIDENCE,
     Asked,
     Candidate,
     candidates,
     certainty,
     fitted,
     likelihood,
+    look,
+    looked_again,
+    of_what_was_seen,
     words,
+    worth_reading,
 )
 from strategies.rows import column_heads, is_row, row_as_words
 
@@ -49,6 +56,13 @@ class QuotesOptions(Options):
         ge=0,
         le=1,
         description="From which likelihood on it answers; unset: as calibrated. Higher refuses more.",
+    )
+    read: int = Field(
+        default=2,
+        ge=0,
+        le=8,
+        description="How many passages are read together with the question, to see whether they answer it. "
+        "Each takes some milliseconds; 0 judges by words and vectors alone.",
     )
 
 
@@ -78,45 +92,75 @@ class Quotes:
     def warm_up(self) -> None:
         """The embedder is the index's, and warm."""
         fitted()
+        if self._options.read:
+            shipped().warm_up()
 
     def stream(self, question: Question) -> Iterator[Event]:
-        asked = self._asked(question.query or question.text)
         if not question.passages:
             raise NoAnswer("nothing was found to quote")
-        vectors = self._sentences(question.passages)
-        found = candidates(asked, question.passages, vectors, fitted().sentence)
-        if not found:
+        judged = self._judged(question)
+        if not judged:
             raise NoAnswer("what was found holds no sentence to quote")
-        sure = likelihood(
-            float(fitted().answerable.odds(certainty(asked, found, question.passages, vectors)))
-        )
-        enough = fitted().enough if self._options.enough is None else self._options.enough
-        detail = {"likelihood": round(sure, 4), "enough": round(enough, 4), "sentences": len(found)}
+        sure = likelihood(judged.odds)
+        enough = judged.enough if self._options.enough is None else self._options.enough
+        detail = {
+            "likelihood": round(sure, 4),
+            "enough": round(enough, 4),
+            "sentences": len(judged.found),
+            "read": judged.read,
+        }
         if sure < enough:
             decided = Decision(self._named, "abstained", "the evidence is not enough", detail)
             raise NoAnswer(f"the documents answer with likelihood {sure:.2f}, below {enough:.2f}", (decided,))
-        chosen = choose(found, self._options.sentences, self._options.share)
-        yield Decision(self._named, f"quoted {len(chosen)} of {len(found)} sentences", "", detail)
+        chosen = choose(judged.found, self._options.sentences, self._options.share)
+        yield Decision(self._named, f"quoted {len(chosen)} of {len(judged.found)} sentences", "", detail)
         yield from told(chosen)
 
     def signs(self, question: Question) -> Mapping[str, float]:
         """The evidence that the passages answer, what follows from it, and how much would be quoted."""
-        asked = self._asked(question.query or question.text)
-        vectors = self._sentences(question.passages)
-        found = candidates(asked, question.passages, vectors, fitted().sentence)
-        if not found:
+        judged = self._judged(question)
+        if not judged:
             return {}
-        evidence = certainty(asked, found, question.passages, vectors)
-        odds = float(fitted().answerable.odds(evidence))
-        quoted = len(choose(found, self._options.sentences, self._options.share))
-        return {
-            "odds": odds,
-            "sentences": float(quoted),
-            **dict(zip(OF_THE_QUESTION, map(float, evidence), strict=True)),
-        }
+        quoted = len(choose(judged.found, self._options.sentences, self._options.share))
+        return {"odds": judged.odds, "sentences": float(quoted), **judged.evidence}
 
-    def _asked(self, text: str) -> Asked:
-        return Asked(text, np.asarray(self._embedder.embed_query(text), np.float32), self._weigh(text))
+    def forget(self) -> None:
+        """Drop what is remembered of questions that were asked."""
+        shipped().forget()
+
+    def _judged(self, question: Question) -> Judged | None:
+        """None where there is no sentence."""
+        text = question.query or question.text
+        asked = Asked(text, np.asarray(self._embedder.embed_query(text), np.float32), self._weigh(text))
+        vectors = self._sentences(question.passages)
+        return judge(asked, question.passages, vectors, self._options.read)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What there is to quote, best first, and how sure it is that it answers."""
+
+    found: Sequence[Candidate]
+    odds: float
+    enough: float  # likelihood from which on to answer
+    evidence: Mapping[str, float]
+    read: int  # passages
+
+
+def judge(asked: Asked, passages: Sequence[Passage], vectors: Sequence[Any], read: int) -> Judged | None:
+    """All evidence together, with so many passages read; None where they have no sentence."""
+    found = candidates(asked, passages, vectors, fitted().sentence)
+    if not found:
+        return None
+    row, by, enough = certainty(asked, found, passages, vectors), fitted().answerable, fitted().enough
+    if seen := look(asked.text, worth_reading(found, read)):
+        row = np.concatenate([row, of_what_was_seen(seen, found[0])])
+        found = looked_again(found, seen, fitted().read.sentence)
+        by, enough = fitted().read.answerable, fitted().read.enough
+    evidence = dict(
+        zip(ALL_EVIDENCE, map(float, row), strict=False)
+    )  # without what reading shows, if none was
+    return Judged(found, float(by.odds(row)), enough, evidence, len(seen))
 
 
 def choose(found: Sequence[Candidate], most: int, share: float) -> list[Candidate]:

@@ -3,8 +3,9 @@
 No language model. A sentence is a candidate with a row of evidence: how near its meaning is to the
 question's, which of the question's telling words, or of words akin to them, it and its headings hold, where
 the search put its passage, whether it has a number when one is asked for. Two logistic regressions turn
-evidence into odds: one that a sentence holds the answer, one that the documents do at all.
-`python -m benchmarks.calibrate` fits both, on questions that no published figure is measured with.
+evidence into odds: one that a sentence holds the answer, one that the documents do at all. Where the first
+passages were read together with the question (`strategies.cross_encoder`), two more know what was seen there.
+`python -m benchmarks.calibrate` fits them, on questions that no published figure is measured with.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from numpy.typing import NDArray
 
 from knowledge_base.passages import Passage
 from knowledge_base.words import GRAMMATICAL, kindred, terms
+from strategies.cross_encoder.reading import Reading, shipped
+from strategies.cross_encoder.windows import text_of
 from strategies.rows import column_heads, is_row
 
 Floats = NDArray[np.float64]
@@ -65,6 +68,20 @@ OF_THE_QUESTION = (
     "order",  # largest share of neighbouring words that stand side by side
     "Japanese",
 )
+OF_A_READ_SENTENCE = (
+    "odds",  # log odds by the evidence above
+    "read",  # … by who read it beside the question
+    "passage read",  # … that its passage answers
+)
+OF_A_READING = (
+    "answers",  # largest log odds that a passage answers
+    "answers next",  # … of another one
+    "best passage answers",  # … of the one that the best sentence is from
+    "sentence answers",  # largest log odds that a sentence does
+    "best sentence answers",  # … of the sentence that is best by all evidence
+    "any answers",  # log of the passages' summed odds
+)
+ALL_EVIDENCE = (*OF_THE_QUESTION, *OF_A_READING)
 ASKS_FOR_A_NUMBER = re.compile(
     r"\bhow (?:many|much|long|far|often|big|large|tall|heavy|hot|old|wide|fast|loud|high|deep|soon|late)\b"
     r"|\b(?:price|cost|temperature|weight|capacity|voltage|wattage|percentage)\b|\bwhen\b"
@@ -73,6 +90,9 @@ ASKS_FOR_A_NUMBER = re.compile(
 )
 DIGIT = re.compile(r"\d")
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+
+BESIDE = 2  # sentences on each side of one that is read
+UNREAD = 3.0  # by how much less likely one is taken to answer that was not read than the least of those read
 
 Kindred = Mapping[str, Mapping[str, float]]  # of a question's word, words akin to it, and how near each is
 
@@ -160,22 +180,35 @@ class Regression:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """What calibration found: both regressions, and from which likelihood on to answer."""
+class Judging:
+    """Two regressions, and from which likelihood on to answer."""
 
     sentence: Regression
     answerable: Regression
     enough: float
 
 
+@dataclass(frozen=True)
+class Fitted(Judging):
+    """What calibration found. `read` goes on from there where passages were read."""
+
+    read: Judging
+
+
 @lru_cache(maxsize=1)
 def fitted() -> Fitted:
     """The calibration that ships."""
     content = json.loads(FITTED.read_text("utf-8"))
+    read = content["read"]
     return Fitted(
         Regression.of(content["sentence"], OF_A_SENTENCE),
         Regression.of(content["answerable"], OF_THE_QUESTION),
         float(content["enough"]),
+        Judging(
+            Regression.of(read["sentence"], OF_A_READ_SENTENCE),
+            Regression.of(read["answerable"], ALL_EVIDENCE),
+            float(read["enough"]),
+        ),
     )
 
 
@@ -275,6 +308,82 @@ def certainty(
             max((passage.evidence.get("strength", 0.0) for passage in passages), default=0.0),
             max((passage.evidence.get("order", 0.0) for passage in passages), default=0.0),
             float(in_japanese(asked.text)),
+        ],
+        float,
+    )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What it shows to read sentences of a passage together with the question; `first` is the place of the
+    first of them.
+    """
+
+    first: int
+    reading: Reading
+
+    def sentence(self, place: int) -> float | None:
+        """Log odds that the sentence there answers; None of one that was not read."""
+        at = place - self.first
+        return self.reading.sentences[at] if 0 <= at < len(self.reading.sentences) else None
+
+
+def worth_reading(found: Sequence[Candidate], count: int) -> list[Candidate]:
+    """The best sentence of each of so many passages, best first."""
+    best: dict[str, Candidate] = {}
+    for candidate in found:
+        best.setdefault(candidate.passage.id, candidate)
+    return list(best.values())[:count]
+
+
+def look(asked: str, these: Sequence[Candidate]) -> dict[str, Seen]:
+    """Each of these sentences read in its place among its neighbours, by passage; nothing where the question
+    is in a script that is not read.
+    """
+    if not these or not shipped().reads(asked):
+        return {}
+    firsts = [max(0, each.place - BESIDE) for each in these]
+    texts = [
+        text_of(each.passage, first, each.place + BESIDE + 1)
+        for each, first in zip(these, firsts, strict=True)
+    ]
+    readings = zip(these, firsts, shipped().read(asked, texts), strict=True)
+    return {each.passage.id: Seen(first, reading) for each, first, reading in readings}
+
+
+def looked_again(
+    found: Sequence[Candidate], seen: Mapping[str, Seen], regression: Regression
+) -> list[Candidate]:
+    """The candidates with their odds after reading, best first; those that were not read keep theirs."""
+    again = []
+    for each in found:
+        row = of_a_read_sentence(each, seen)
+        again.append(replace(each, odds=float(regression.odds(row))) if row is not None else each)
+    return sorted(again, key=lambda candidate: -candidate.odds)
+
+
+def of_a_read_sentence(candidate: Candidate, seen: Mapping[str, Seen]) -> Floats | None:
+    """The row OF_A_READ_SENTENCE, (evidence,); None of one that was not read."""
+    there = seen.get(candidate.passage.id)
+    odds = there.sentence(candidate.place) if there else None
+    if there is None or odds is None:
+        return None
+    return np.array([candidate.odds, odds, there.reading.answers], float)
+
+
+def of_what_was_seen(seen: Mapping[str, Seen], best: Candidate) -> Floats:
+    """The row OF_A_READING, (evidence,), of at least one passage; `best` was read."""
+    readings = [each.reading for each in seen.values()]
+    answers = [reading.answers for reading in readings]
+    least = min(answers) - UNREAD
+    return np.array(
+        [
+            max(answers),
+            sorted(answers)[-2] if len(answers) > 1 else least,
+            answers[0],
+            max(max(reading.sentences, default=least) for reading in readings),
+            seen[best.passage.id].sentence(best.place),
+            float(np.logaddexp.reduce(answers)),
         ],
         float,
     )

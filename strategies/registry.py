@@ -187,7 +187,7 @@ class Strategies:
         return all(self._unconcerned(each, draft, (*above, name)) for each in behind)
 
     def forget(self) -> None:
-        """Empty the caches of answers, of those strategies that have one."""
+        """Drop what strategies remember of questions and answers."""
         with self._lock:
             made = list(self._made.values())
         for strategy in made:

@@ -11,6 +11,8 @@ from strategies.evidence import content
 # Little words that turn a question around: "on" and "off" are two questions.
 TURNING = frozenset(terms("not no without on off in out up down before after over under more less"))
 
+ENDINGS = " ?!.…？！。"
+
 
 def folded(text: str) -> str:
     """Capitals, full-width letters and runs of white space make no difference."""
@@ -25,3 +27,10 @@ def bare(text: str) -> str:
 def telling(text: str) -> frozenset[str]:
     """The words that carry a text's meaning, with the little ones that turn it around."""
     return content(text) | (TURNING & frozenset(terms(text)))
+
+
+def as_asked(text: str) -> str:
+    """A question with one question mark: whether a customer types it tells nothing, and a set of questions in
+    which only some have it would teach that it does.
+    """
+    return f"{text.rstrip(ENDINGS)}?"

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from knowledge_base.errors import KnowledgeError
 from strategies.base import Embedder, Kit, Options, Question
+from strategies.cross_encoder.reading import shipped
 from strategies.errors import Misconfigured, NoAnswer, Unavailable
 from strategies.events import Decision, Event, Token, Usage
 from strategies.followups import standalone
@@ -157,6 +158,10 @@ class Lora:
             )
         self._watch.begin()
 
+    def forget(self) -> None:
+        """Drop what is remembered of questions that were asked."""
+        shipped().forget()
+
     def speaker(self) -> str:
         """The adapter that speaks just now."""
         return self._watch.hash()
@@ -207,6 +212,7 @@ class Lora:
         self._shared.hold(adapter)
         judge = None
         if lessons is not None and (embedder := self._embedder(lessons)) is not None:
+            shipped().warm_up()
             judge = Judge(lessons, self._shared.engine, adapter.hash, embedder.embed_query)
         return Adapted(adapter, self._shared, judge, fitted, Witnesses.load(adapter.path))
 

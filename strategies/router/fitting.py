@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from strategies.router.examples import Learnt
 from strategies.router.head import UNITS, Conditions, Evidence, Head, Likeness, Scale, kernel, sigmoid
+from strategies.wording import as_asked
 
 Floats = NDArray[np.float64]
 
@@ -57,7 +58,7 @@ def fit(
     from, for the reader.
     """
     strategies = learnt.strategies
-    vectors = np.asarray(embed([example.text for example in learnt]), np.float64)
+    vectors = np.asarray(embed([as_asked(example.text) for example in learnt]), np.float64)
     attempts = [[example.attempts[name] for name in strategies] for example in learnt]
     right = np.array([[attempt.right for attempt in row] for row in attempts], np.float64)
     unanswerable = np.array([not example.answerable for example in learnt])

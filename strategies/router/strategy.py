@@ -38,6 +38,7 @@ from strategies.router.head import BrokenHead, Conditions, Head, file_of, load
 from strategies.router.plan import REFUSED, Plan, Refusing, plans, refusing, within
 from strategies.signs import signs_of_all
 from strategies.streams import stream_of
+from strategies.wording import as_asked
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +160,9 @@ class Router:
 
     def signs(self, question: Question) -> Mapping[str, float]:
         """What its strategies tell of the question before anybody speaks."""
-        return signs_of_all(self._of.items(), question)
+        query = as_asked(question.query) if question.query else ""
+        asked = replace(question, text=as_asked(question.text), query=query)
+        return signs_of_all(self._of.items(), asked)
 
     # ---- how it stands ----
 
@@ -236,7 +239,7 @@ class Router:
         if routing.fault:
             name = fallback if fallback in self._of else first
             return name, f"it is stale: {routing.fault}", {"fallback": name}
-        asked = question.query or standalone(question).query
+        asked = as_asked(question.query or standalone(question).query)
         vector = np.asarray(self._kit.embedder.embed_query(asked), np.float64)
         told = self.signs(replace(question, text=asked, history=(), query=asked))
         foretold, near = head.foretold(vector, told), head.nearest(vector)

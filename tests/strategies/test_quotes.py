@@ -182,3 +182,47 @@ def test_the_calibration_that_ships_covers_all_the_evidence_and_says_where_it_co
 def test_any_text_can_be_weighed(text: str, question: str) -> None:
     asked = Asked(question, np.zeros(3, np.float32), dict.fromkeys(words(question), 1.0))
     assert 0 <= asked.share(words(text)) <= 1
+
+
+# ---- what is read together with the question ----
+
+LAMP = passage(
+    "The battery lasts nine hours at half brightness. It is full again after two hours at the charger. "
+    "The lamp weighs 640 g with its battery.",
+    id="lamp",
+    title="Lumo 3 desk lamp",
+)
+
+
+def likely(text: str, **options: object) -> float:
+    said = answer(text, LAMP, *EVERYTHING, **options)
+    return float(said.decisions[0].detail["likelihood"])
+
+
+@pytest.mark.parametrize(
+    ("answered", "near_miss"),
+    [
+        ("How heavy is the desk lamp?", "How tall is the desk lamp?"),
+        ("How long does the lamp run on battery?", "How long is the lamp's battery guaranteed?"),
+    ],
+)
+def test_what_only_sounds_answered_is_less_likely_once_it_was_read(answered: str, near_miss: str) -> None:
+    apart = likely(answered) - likely(near_miss)
+    assert apart > 0
+    assert apart > likely(answered, read=0) - likely(near_miss, read=0)
+
+
+def test_the_record_says_how_many_passages_were_read() -> None:
+    def read(text: str, **options: object) -> object:
+        return answer(text, **options).decisions[0].detail["read"]
+
+    assert read("How long does the warranty last?") == 2
+    assert read("How long does the warranty last?", read=1) == 1
+    assert read("How long does the warranty last?", read=0) == 0
+    assert read("保証期間はどのくらいですか？") == 0  # it knows English
+
+
+def test_a_sentence_far_from_what_was_read_keeps_its_odds() -> None:
+    long = passage(" ".join(f"Part {n} is number {n}." for n in range(20)), id="long", title="Parts")
+    said = answer("What number is part 17?", long, read=1)
+    assert said.text.startswith("Part 17 is number 17.")

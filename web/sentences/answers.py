@@ -12,6 +12,10 @@ SENTENCES = (
     _l("the evidence is not enough"),
     _l("what was found holds no sentence to quote"),
     _l("nothing was found to quote"),
+    _l(
+        "the cross-encoder's weights cannot be read: %(why)s; "
+        "install Kotae again, or let quotes read no passages"
+    ),
     _l("the documents answer with likelihood %(sure)s, below %(enough)s"),
     _l("its answer is right with likelihood %(sure)s, below %(enough)s"),
     _l("chose '%(name)s'"),

@@ -10,6 +10,10 @@ SENTENCES = (
     _l("How many sentences an answer has at most."),
     _l("How likely a further sentence must be, as a share of the best one's likelihood."),
     _l("From which likelihood on it answers; unset: as calibrated. Higher refuses more."),
+    _l(
+        "How many passages are read together with the question, to see whether they answer it. "
+        "Each takes some milliseconds; 0 judges by words and vectors alone."
+    ),
     _l("The model's name at the server, or a folder, a GGUF file, or its name on the hub."),
     _l("Your own words for the model, after our rules."),
     _l("0 says the likeliest word."),

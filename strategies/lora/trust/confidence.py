@@ -4,7 +4,7 @@ A tuned model answers every question in the desk's manner, also those it was nev
 likelihood hardly tells: it is as sure of an invented number as of a true one. So a logistic regression judges
 by more. Of the facts whose questions are nearest, one is what it is about to say; was that fact asked for in
 such words? Everything is known before the first word is shown; it costs a few passes of the model over
-answers it knows, and a few tokens that are held back.
+answers it knows, a reading of one of them beside the question, and a few tokens that are held back.
 
     token by token   it says what it makes of the question's words; the fact is the one whose answer it would
                      give, word by word
@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from strategies.cross_encoder.reading import shipped
+from strategies.cross_encoder.windows import Text
 from strategies.evidence import content, covered, numbers
 from strategies.lora.bases import template
 from strategies.lora.engine.speaking import Begun
@@ -60,12 +62,13 @@ EVIDENCE = (
     "heard near",  # as the adapter itself hears it: cosine to the fact's meaning
     "heard ahead",  # … less that to the nearest other one
     "of one mind",  # the first words that it would say to the question as it stands are the fact's
+    "answers",  # log odds that the fact's answer settles the question, to who reads both together
 )
 WORDING = EVIDENCE[8:12]
 HEARD = EVIDENCE[13:15]
 # What one that hears a question as one is judged by. What calibration makes of taught questions lies nearer
 # to them than customers' wordings do; the more evidence is weighed, the more of that is learned.
-AS_ONE = ("agrees", "agrees ahead", "heard near", "heard ahead")
+AS_ONE = ("agrees", "agrees ahead", "heard near", "heard ahead", "answers")
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class Considered:
     refuses: float  # log-likelihood that it begins with the refusal
     meant: tuple[float, ...]  # the unit vector that it takes the question for; () where it hears by token
     draft: Agreed  # what it says, perhaps: an answer that was taught, as it takes it there
+    answers: float  # log odds that the answer of the fact that it is about to say settles the question
 
     @property
     def begun(self) -> Begun:
@@ -162,6 +166,7 @@ class Judge:
         if heard:
             told |= zip(HEARD, self._ahead(heard, fact), strict=True)
         told |= zip(WORDING, self._wording(question, fact, ""), strict=True)
+        told["answers"] = self._settles(question, fact)
         return told, self.lessons.answer_to(fact)
 
     def verdict(self, fitted: Fitted, considered: Considered, opening: Opening) -> Verdict:
@@ -188,7 +193,9 @@ class Judge:
         else:
             agreed.sort(key=lambda one: -np.mean(one.scored.logprobs))
             draft = max(agreed, key=lambda one: one.scored.own)
-        return Considered(question, leave, near, heard, agreed, max(refuses.logprobs[0], LEAST), meant, draft)
+        refused = max(refuses.logprobs[0], LEAST)
+        settled = self._settles(question, agreed[0].fact)
+        return Considered(question, leave, near, heard, agreed, refused, meant, draft, settled)
 
     def evidence(self, considered: Considered, opening: Opening) -> NDArray[np.float64]:
         """The row EVIDENCE."""
@@ -208,6 +215,7 @@ class Judge:
                 float(script(question) in ("latin", "")),
                 *(self._ahead(considered.heard, first.fact) if considered.heard else (0.0, 0.0)),
                 float(first.scored.own >= min(len(first.ids), HELD_BACK)),
+                considered.answers,
             ],
             float,
         )
@@ -220,6 +228,14 @@ class Judge:
             return []
         vector = self._engine.meaning(prompt, self._adapter)
         return self.lessons.meanings_near(np.asarray(vector, np.float32), leave)
+
+    def _settles(self, question: str, fact: str) -> float:
+        """Log odds that the answer that was taught there settles the question, to who reads both together; 0
+        where the question is in a script that is not read.
+        """
+        if not shipped().reads(question):
+            return 0.0
+        return shipped().read(question, [Text("", (self.lessons.answer_to(fact),))])[0].answers
 
     def _ahead(self, near: Sequence[Near], fact: str) -> tuple[float, float]:
         """How near that fact is, and by how much nearer than the nearest other one."""

@@ -68,6 +68,13 @@ def test_it_says_why_and_by_what(house: House) -> None:
     assert decision.detail["fallback"] == "model", "the best single one that the budget allows"
 
 
+def test_a_question_mark_tells_nothing(house: House) -> None:
+    router = house.router()
+    house.trains(router)
+    typed = [answered(router, Question(text))[1].detail for text in ("boil spout lid", "boil spout lid ?!")]
+    assert typed[0] == typed[1]
+
+
 def test_a_follow_up_is_judged_by_what_it_leans_on(house: House) -> None:
     router = house.router()
     house.trains(router)

@@ -1,0 +1,162 @@
+"""The cross-encoder at work: all-MiniLM-L6-v2's own network with weights that were taught to judge."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge_base.embedding import latin, minilm_folder
+from strategies.cross_encoder.windows import Text, Window, tokenizer, window
+from strategies.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from knowledge_base.minilm import Network
+
+Floats = NDArray[np.float32]
+SHIPPED = Path(__file__).with_name("shipped") / "weights.safetensors"
+FAMILIAR = 0.8  # share of Latin letters from which on it can read a question: it learned English
+REMEMBERED = 256  # readings: a router asks before the strategy does
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was seen in one text."""
+
+    answers: float  # log odds that the text answers the question
+    sentences: tuple[float, ...]  # … that each sentence does; NEVER where it was not read
+
+
+NEVER = -20.0
+
+
+class CrossEncoder:
+    """Reads a question and texts together. Any number of threads may call it; loads at its first call."""
+
+    def __init__(self, weights: Path = SHIPPED) -> None:
+        self._weights = weights
+        self._loading = threading.Lock()
+        self._loaded: tuple[Network, Heads] | None = None
+        self._at_work: set[object] = set()
+        self._recent = lru_cache(maxsize=REMEMBERED)(self._judged)
+
+    def warm_up(self) -> None:
+        """Load the weights, and be ready for texts of the usual lengths."""
+        for words in range(40, 200, 40):
+            self.read("warm", [Text("", ("warm " * words,))])
+
+    def reads(self, question: str) -> bool:
+        """Whether it knows the script of the question."""
+        return latin(question) >= FAMILIAR
+
+    def read(self, question: str, texts: Sequence[Text]) -> list[Reading]:
+        """Of each text what it says to the question. Raises Misconfigured where the weights are not there."""
+        me = object()
+        self._at_work.add(me)
+        try:
+            return [self._recent(window(self._tokenizer, question, text)) for text in texts]
+        finally:
+            self._at_work.discard(me)
+
+    def forget(self) -> None:
+        """Drop what is remembered."""
+        self._recent.cache_clear()
+
+    def _judged(self, given: Window) -> Reading:
+        network, heads = self._ready()
+        alone = len(self._at_work) < 2
+        return network.read([given.ids], lambda _, states: heads.judge(states, given.spans), alone=alone)[0]
+
+    def _ready(self) -> tuple[Network, Heads]:
+        with self._loading:
+            if self._loaded is None:
+                from knowledge_base.minilm import Network, checked
+
+                weights, heads = unpacked(self._weights)
+                embeddings = {
+                    name: tensor
+                    for name, tensor in checked(minilm_folder() / "model.safetensors").items()
+                    if name.startswith("embeddings.")
+                }
+                self._loaded = Network({**embeddings, **weights}), heads
+            return self._loaded
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return tokenizer()
+
+
+@dataclass(frozen=True)
+class Heads:
+    """What turns token states into log odds: of the first token that the text answers, of the mean over a
+    sentence's tokens that the sentence does.
+    """
+
+    answer: Floats  # (dimension,)
+    answer_bias: float
+    sentence: Floats  # (dimension,)
+    sentence_bias: float
+
+    def judge(self, states: Floats, spans: Sequence[tuple[int, int]]) -> Reading:
+        """Of states (tokens, dimension)."""
+        tokens = np.cumsum(states @ self.sentence + np.float32(self.sentence_bias), dtype=np.float64)
+        return Reading(
+            float(states[0] @ self.answer) + self.answer_bias,
+            tuple(
+                float(tokens[end - 1] - tokens[start - 1]) / (end - start) if end else NEVER
+                for start, end in spans
+            ),
+        )
+
+
+def packed(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Weights as they are kept: matrices in eight bits with a scale for each row, the rest in sixteen."""
+    kept: dict[str, NDArray[Any]] = {}
+    for name, tensor in tensors.items():
+        if tensor.ndim == 2 and min(tensor.shape) > 1:
+            scale = np.maximum(np.abs(tensor).max(axis=1, keepdims=True) / 127, 1e-12).astype(np.float32)
+            kept[name] = np.rint(tensor / scale).astype(np.int8)
+            kept[f"{name}.scale"] = scale
+        else:
+            kept[name] = tensor.astype(np.float16)
+    return kept
+
+
+def unpacked(path: Path) -> tuple[dict[str, Floats], Heads]:
+    """The network's weights and its heads, in float32."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        kept = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise Misconfigured(
+            f"the cross-encoder's weights cannot be read: {error}; "
+            "install Kotae again, or let quotes read no passages"
+        ) from error
+    tensors = {
+        name: tensor.astype(np.float32) * kept.get(f"{name}.scale", np.float32(1))
+        for name, tensor in kept.items()
+        if not name.endswith(".scale")
+    }
+    heads = Heads(
+        tensors.pop("answer.weight").reshape(-1),
+        float(tensors.pop("answer.bias")[0]),
+        tensors.pop("sentence.weight").reshape(-1),
+        float(tensors.pop("sentence.bias")[0]),
+    )
+    return tensors, heads
+
+
+@lru_cache(maxsize=1)
+def shipped() -> CrossEncoder:
+    """The one that ships, once in a process."""
+    return CrossEncoder()

@@ -1,0 +1,271 @@
+"""Teach all-MiniLM-L6-v2 to judge: `make reader`, an hour on two cores.
+
+    for each round: every desk's questions with its own and other sections, and public ones     lessons.py
+        for each batch of lessons of like length
+            answered?           cross-entropy of the first token's log odds
+            which sentence?     of each sentence's; where one answers, also against the others
+
+The token embeddings stay as they are, so that they need not be shipped. The rate rises for 60 steps, stays
+for half of the time and falls to nothing by its end. Desks that are held out are never learned from: how
+well their near misses are told from their questions is printed as it learns, and written down at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from torch import Tensor, nn
+
+from knowledge_base.embedding import embedder, minilm_folder
+from strategies.cross_encoder import lessons
+from strategies.cross_encoder.lessons import Desk, Lesson
+from strategies.cross_encoder.reading import SHIPPED, packed
+from strategies.cross_encoder.windows import Window, tokenizer, window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+
+RATE, DECAY, BATCH, WARM = 3e-4, 0.05, 48, 60
+PUBLIC = 0.15  # of the lessons
+ELSEWHERE, OFF_TOPIC = 0.05, 0.04  # beside each lesson of a desk
+SENTENCES, FIRST = 0.5, 0.5  # what the sentences' part of the loss weighs; the choice among them within it
+FALSE_REFUSALS = 0.05
+
+
+@dataclass(frozen=True)
+class Row:
+    """A lesson as numbers."""
+
+    window: Window
+    evidence: tuple[int, ...]
+    weight: float
+
+
+class Judge(nn.Module):
+    """MiniLM with two heads: log odds of the text, from the first token, and of each token."""
+
+    def __init__(self) -> None:
+        from transformers import BertModel
+
+        super().__init__()
+        self.bert = BertModel.from_pretrained(minilm_folder(), add_pooling_layer=False)
+        self.bert.embeddings.requires_grad_(requires_grad=False)
+        self.answer = nn.Linear(self.bert.config.hidden_size, 1)
+        self.sentence = nn.Linear(self.bert.config.hidden_size, 1)
+        for head in (self.answer, self.sentence):
+            nn.init.normal_(head.weight, std=0.02)
+            nn.init.zeros_(head.bias)
+
+    def forward(self, windows: Sequence[Window]) -> tuple[Tensor, list[Tensor]]:
+        """Log odds of each text (texts,), and of each text's sentences that fitted."""
+        longest = max(len(each.ids) for each in windows)
+        ids = torch.tensor([[*each.ids, *[0] * (longest - len(each.ids))] for each in windows])
+        there = torch.tensor([[1] * len(each.ids) + [0] * (longest - len(each.ids)) for each in windows])
+        states = self.bert(input_ids=ids, attention_mask=there).last_hidden_state  # (texts, tokens, width)
+        tokens = self.sentence(states)[..., 0].float()
+        sums = nn.functional.pad(tokens.cumsum(1), (1, 0))
+        sentences = [
+            torch.stack([(sums[n, end] - sums[n, start]) / (end - start) for start, end in each.spans if end])
+            for n, each in enumerate(windows)
+        ]
+        return self.answer(states[:, 0])[:, 0].float(), sentences
+
+
+def loss_of(judge: Judge, batch: Sequence[Row]) -> Tensor:
+    answers, sentences = judge([row.window for row in batch])
+    weights = torch.tensor([row.weight for row in batch])
+    answered = torch.tensor([float(bool(row.evidence)) for row in batch])
+    entropy = nn.functional.binary_cross_entropy_with_logits
+    whole = (entropy(answers, answered, reduction="none") * weights).sum()
+    parts = torch.zeros(())
+    for row, odds in zip(batch, sentences, strict=True):
+        these = torch.zeros(len(odds))
+        these[list(row.evidence)] = 1
+        parts = parts + row.weight * entropy(odds, these)
+        if row.evidence:
+            parts = parts - row.weight * FIRST * torch.log_softmax(odds, 0)[list(row.evidence)].mean()
+    return (whole + SENTENCES * parts) / weights.sum()
+
+
+# --- What is learned from, round after round -----------------------------------------------------------
+
+
+class Course:
+    """Rounds of lessons. `data` is the folder of public sets; without it, desks alone."""
+
+    def __init__(self, desks: Sequence[Desk], data: Path, seed: int) -> None:
+        self._desks = [desk for desk in desks if not desk.held_out]
+        self._chance = random.Random(seed)
+        self._near = Nearness()
+        self._public = lessons.squad(data, self._chance)
+        self._chance.shuffle(self._public)
+        self._anything = lessons.about_anything(data)
+        self._tokenizer = tokenizer()
+
+    def batches(self) -> Iterator[list[Row]]:
+        """Without end."""
+        while True:
+            rows = [row for lesson in self._round() if (row := self._row(lesson))]
+            rows.sort(key=lambda row: len(row.window.ids) + 20 * self._chance.random())
+            starts = list(range(0, len(rows), BATCH))
+            self._chance.shuffle(starts)
+            log.info("a round of %d lessons", len(rows))
+            yield from (rows[start : start + BATCH] for start in starts)
+
+    def _round(self) -> list[Lesson]:
+        chance = self._chance
+        found = [
+            one
+            for desk in self._desks
+            for some in (lessons.own, lessons.beside)
+            for one in some(desk, self._near.to(desk), chance)
+        ]
+        found, ours = lessons.evened(found), len(found)
+        found += lessons.elsewhere(self._desks, int(ELSEWHERE * ours), chance)
+        found += lessons.off_topic(self._anything, self._desks, int(OFF_TOPIC * ours), chance)
+        for _ in range(min(len(self._public), int(len(found) * PUBLIC / (1 - PUBLIC)))):
+            self._public.append(self._public.pop(0))  # those that were not read come first
+            found.append(self._public[-1])
+        return [lessons.varied(one, chance) for one in found]
+
+    def _row(self, lesson: Lesson) -> Row | None:
+        """None where what answers does not fit."""
+        made = window(self._tokenizer, lesson.question, lesson.text)
+        there = [number for number, (_, end) in enumerate(made.spans) if end]
+        if not there or not set(lesson.evidence) <= set(there):
+            return None
+        return Row(made, tuple(there.index(each) for each in lesson.evidence), lesson.weight)
+
+
+class Nearness:
+    """Which sentences of a desk are most like a question, by the embedder."""
+
+    def __init__(self) -> None:
+        self._embedder = embedder()
+        self._known: dict[str, lessons.Near] = {}
+
+    def to(self, desk: Desk) -> lessons.Near:
+        if desk.name not in self._known:
+            places = [(of, at) for of, each in enumerate(desk.sections) for at in range(len(each.sentences))]
+            sentences = [sentence for each in desk.sections for sentence in each.sentences]
+            asked = [each.question for section in desk.sections for each in section.asked]
+            likeness = self._vectors(asked) @ self._vectors(sentences).T
+            self._known[desk.name] = {
+                question: [places[at] for at in order]
+                for question, order in zip(asked, np.argsort(-likeness, axis=1).tolist(), strict=True)
+            }.__getitem__
+        return self._known[desk.name]
+
+    def _vectors(self, texts: list[str]) -> NDArray[np.float32]:
+        return np.asarray(self._embedder.embed_documents(texts), np.float32)
+
+
+# --- Learning ------------------------------------------------------------------------------------------
+
+
+def learn(judge: Judge, course: Course, minutes: float, desks: Sequence[Desk]) -> None:
+    """For so long. Raises FloatingPointError where the loss is no number any more."""
+    learning = [(name, each) for name, each in judge.named_parameters() if each.requires_grad]
+    groups = [
+        {"params": [each for _, each in learning if each.ndim > 1], "weight_decay": DECAY},
+        {"params": [each for _, each in learning if each.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98))
+    began, told = time.monotonic(), 0.0
+    for step, batch in enumerate(course.batches(), 1):
+        gone = (time.monotonic() - began) / (60 * minutes)
+        if gone >= 1:
+            return
+        rate = RATE * min(1, step / WARM) * min(1, 2 * (1 - gone))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = loss_of(judge, batch)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"the loss of step {step} is {loss.item()}")
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_([each for _, each in learning], 1.0)
+        optimizer.step()
+        if gone - told > 0.1:
+            told = gone
+            log.info(
+                "%3.0f %%, step %d, loss %.3f, %s", 100 * gone, step, loss.item(), figures(judge, desks, 4)
+            )
+
+
+@torch.no_grad()
+def figures(judge: Judge, desks: Sequence[Desk], every: int = 1) -> dict[str, float]:
+    """On the desks that are held out, or one in `every` of their questions: the area under the curve of
+    questions against near misses, how many of those are refused where FALSE_REFUSALS of the questions are,
+    and how often the likeliest sentence answers.
+    """
+    from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
+
+    numbers, near, chance = tokenizer(), Nearness(), random.Random(1)
+    held = [one for desk in desks if desk.held_out for one in lessons.own(desk, near.to(desk), chance)][
+        ::every
+    ]
+    windows = [window(numbers, one.question, one.text) for one in held]
+    odds, places = [], []
+    judge.eval()
+    for start in range(0, len(windows), BATCH):
+        with torch.autocast("cpu", torch.bfloat16):
+            answers, sentences = judge(windows[start : start + BATCH])
+        odds += answers.tolist()
+        places += [int(each.argmax()) for each in sentences]
+    judge.train()
+    of, has = np.array(odds), np.array([bool(one.evidence) for one in held])
+    enough = np.quantile(of[has], FALSE_REFUSALS)
+    found = [place in one.evidence for one, place in zip(held, places, strict=True) if one.evidence]
+    return {
+        "questions": len(held),
+        "area under the curve": round(float(roc_auc_score(has, of)), 3),
+        "near misses refused": round(float(np.mean(of[~has] < enough)), 3),
+        "sentence found": round(float(np.mean(found)), 3),
+    }
+
+
+def tensors(judge: Judge) -> dict[str, NDArray[Any]]:
+    """What was learned, by the names that MiniLM's own file has."""
+    kept = {
+        name.removeprefix("bert."): each.detach().float().numpy()
+        for name, each in judge.named_parameters()
+        if each.requires_grad
+    }
+    return packed(kept)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("data/public"), help="the folder of public sets")
+    parser.add_argument("--minutes", type=float, default=55)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--write", type=Path, default=SHIPPED, help="where the weights go")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.manual_seed(options.seed)
+    desks, judge = lessons.desks(), Judge()
+    judge.train()
+    learn(judge, Course(desks, options.data, options.seed), options.minutes, desks)
+    judge.eval()
+    options.write.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors(judge), options.write)
+    print(json.dumps({"written": str(options.write), **figures(judge, desks)}, indent=2))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

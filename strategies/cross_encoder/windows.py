@@ -1,0 +1,82 @@
+"""How a question and a text are put before the network: one row of tokens, and where each sentence lies.
+
+[CLS] question [SEP] headings [SEP] sentence sentence sentence [SEP]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from knowledge_base.embedding import minilm_tokenizer
+from knowledge_base.passages import Passage
+from strategies.rows import column_heads, is_row, row_as_words
+from strategies.wording import as_asked
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+CLS, SEP = 101, 102  # of MiniLM's vocabulary
+LONGEST = 256  # tokens of a row; what does not fit is not read
+LONGEST_QUESTION = 56
+LONGEST_HEADINGS = 32  # the last of them are kept: they are the nearest
+
+
+@dataclass(frozen=True)
+class Text:
+    """What may answer: sentences in their order, below headings."""
+
+    headings: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Token numbers, and of each sentence the first and the one behind its last; (0, 0) of one that no longer
+    fits.
+    """
+
+    ids: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+
+
+def text_of(passage: Passage, first: int = 0, end: int | None = None) -> Text:
+    """A passage's sentences from the first to the one before `end` as they are read: rows of a table with
+    their column heads.
+    """
+    above = " › ".join(dict.fromkeys([passage.title, *passage.headings]))
+    return Text(above, tuple(_sentence(passage, *span) for span in passage.sentences[first:end]))
+
+
+def tokenizer() -> Tokenizer:
+    """MiniLM's, to which a "[SEP]" that somebody types is text like any other."""
+    made = minilm_tokenizer()
+    made.encode_special_tokens = True
+    return made
+
+
+def window(numbers: Tokenizer, question: str, text: Text) -> Window:
+    """The row for a question and a text. Sentences that do not fit whole are left out, but for the first."""
+    asked, above, *rest = _numbered(numbers, (as_asked(question), text.headings, *text.sentences))
+    ids = [CLS, *asked[:LONGEST_QUESTION], SEP, *above[-LONGEST_HEADINGS:], SEP]
+    spans: list[tuple[int, int]] = []
+    for number, sentence in enumerate(rest):
+        room = LONGEST - len(ids) - 1
+        fitting = sentence[:room] if number == 0 else sentence if len(sentence) <= room else []
+        spans.append((len(ids), len(ids) + len(fitting)) if fitting else (0, 0))
+        ids += fitting
+    return Window((*ids, SEP), tuple(spans))
+
+
+def _sentence(passage: Passage, start: int, end: int) -> str:
+    lines = passage.text[start:end].strip().splitlines()
+    if not any(map(is_row, lines)):
+        return " ".join(lines)
+    heads = column_heads(passage.text, end)
+    return "; ".join(spoken for line in lines if (spoken := row_as_words(line, heads)))
+
+
+def _numbered(numbers: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+    return [each.ids for each in numbers.encode_batch(readable, add_special_tokens=False)]
