@@ -101,15 +101,14 @@ class Quotes:
         judged = self._judged(question)
         if not judged:
             raise NoAnswer("what was found holds no sentence to quote")
-        sure = likelihood(judged.odds)
-        enough = judged.enough if self._options.enough is None else self._options.enough
+        sure, enough = likelihood(judged.odds), self._least(judged)
         detail = {
             "likelihood": round(sure, 4),
             "enough": round(enough, 4),
             "sentences": len(judged.found),
             "read": judged.read,
         }
-        if sure < enough:
+        if not self._enough(judged):
             decided = Decision(self._named, "abstained", "the evidence is not enough", detail)
             raise NoAnswer(f"the documents answer with likelihood {sure:.2f}, below {enough:.2f}", (decided,))
         chosen = choose(judged.found, self._options.sentences, self._options.share)
@@ -129,11 +128,26 @@ class Quotes:
         shipped().forget()
 
     def _judged(self, question: Question) -> Judged | None:
-        """None where there is no sentence."""
-        text = question.query or question.text
-        asked = Asked(text, np.asarray(self._embedder.embed_query(text), np.float32), self._weigh(text))
-        vectors = self._sentences(question.passages)
-        return judge(asked, question.passages, vectors, self._options.read)
+        """None where there is no sentence. A question that was taken to lean on what was said before may
+        stand alone after all.
+        """
+        judged = self._by(question.query or question.text, question.passages)
+        if judged and question.query not in ("", question.text) and not self._enough(judged):
+            alone = self._by(question.text, question.passages)
+            return alone if alone and alone.odds > judged.odds else judged
+        return judged
+
+    def _by(self, text: str, passages: Sequence[Passage]) -> Judged | None:
+        vector = np.asarray(self._embedder.embed_query(text), np.float32)
+        asked = Asked(text, vector, self._weigh(text))
+        return judge(asked, passages, self._sentences(passages), self._options.read)
+
+    def _enough(self, judged: Judged) -> bool:
+        return likelihood(judged.odds) >= self._least(judged)
+
+    def _least(self, judged: Judged) -> float:
+        """The likelihood from which on it answers."""
+        return judged.enough if self._options.enough is None else self._options.enough
 
 
 @dataclass(frozen=True)
@@ -142,7 +156,7 @@ class Judged:
 
     found: Sequence[Candidate]
     odds: float
-    enough: float  # likelihood from which on to answer
+    enough: float  # likelihood from which on to answer, as calibrated
     evidence: Mapping[str, float]
     read: int  # passages
 

@@ -184,8 +184,9 @@ def learn(judge: Judge, course: Course, minutes: float, desks: Sequence[Desk]) -
         {"params": [each for _, each in learning if each.ndim <= 1], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98))
-    began, told = time.monotonic(), 0.0
+    began, told = 0.0, 0.0
     for step, batch in enumerate(course.batches(), 1):
+        began = began or time.monotonic()  # the first round takes a while to prepare
         gone = (time.monotonic() - began) / (60 * minutes)
         if gone >= 1:
             return
@@ -252,7 +253,7 @@ def tensors(judge: Judge) -> dict[str, NDArray[Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("data/public"), help="the folder of public sets")
-    parser.add_argument("--minutes", type=float, default=55)
+    parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", type=Path, default=SHIPPED, help="where the weights go")
     options = parser.parse_args()

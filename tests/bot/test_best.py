@@ -61,7 +61,7 @@ def settings(tmp_path: Path, base: Path, enough: float | None) -> Settings:
     product = {"use": "lora", "base": str(base), "max_tokens": 16, "enough": enough}
     return Settings(
         data=tmp_path / "data",
-        strategies={**shipped, "product": product, "anyhow": {**shipped["together"], "within": 1.0}},
+        strategies={**shipped, "product": product},
         chat={"strategy": "best"},  # type: ignore[arg-type]
     )
 
@@ -117,13 +117,13 @@ def test_a_model_that_is_less_sure_than_the_documents_leaves_it_to_them(
 
 
 @pytest.mark.parametrize("enough", [0.0])
-def test_where_neither_is_much_surer_both_are_heard(
+def test_both_are_heard_the_surer_one_first(
     admin: Admin, kotae: Kotae, calibrated: Path, settings: Settings
 ) -> None:
-    assert settings.strategies["together"] == {**settings.strategies["best"], "within": 0.3}
+    assert settings.strategies["together"] == {**settings.strategies["best"], "within": 1.0}
     admin.uploads(("warranty.md", WARRANTY))
     kotae.shelf.promote(kotae.shelf.put(calibrated).hash, "ada", lambda _: Proof())
-    *_, ended = kotae.try_out(ASKED, strategy="anyhow")
+    *_, ended = kotae.try_out(ASKED, strategy="together")
     assert isinstance(ended, Ended)
     first, _, second = ended.answer.text.partition("\n\nThis may help, too:\n\n")
     assert "30 months" in first

@@ -226,3 +226,10 @@ def test_a_sentence_far_from_what_was_read_keeps_its_odds() -> None:
     long = passage(" ".join(f"Part {n} is number {n}." for n in range(20)), id="long", title="Parts")
     said = answer("What number is part 17?", long, read=1)
     assert said.text.startswith("Part 17 is number 17.")
+
+
+def test_a_question_that_was_wrongly_taken_for_a_follow_up_is_answered_for_itself() -> None:
+    asked = "How long does the warranty last?"
+    leaning = Question(asked, passages=tuple(EVERYTHING), query=f"What is the margin for dealers?\n{asked}")
+    said = collect(quotes(enough=0.2).stream(leaning))
+    assert said.text.startswith("The warranty lasts 24 months")

@@ -149,6 +149,7 @@ SILENT = {  # what goes wrong inside, or is told in other words: settings to who
     "HeldOutRead", "Superseded", "InUse", "AlreadyRunning", "Ungrounded", "Gated", "TooFew", "Taken",
     "UnknownConversation", "UnknownJob", "UnknownDelivery", "UnknownKey", "UnknownMessage", "UnknownSet",
     "UnknownRun", "UnknownCandidate", "UnknownPair", "Nothing", "TooLong", "TooMany", "Busy", "Unkept",
+    "BadDesk", "FloatingPointError",
 }  # fmt: skip
 PUT_TOGETHER = ("x is no strategy 'x'; x",)  # it begins otherwise each time
 TOLD = {"Decision": (1, 2), "Fault": (1,), "note": (0,)}  # which of its arguments people read
