@@ -113,9 +113,7 @@ def environment(told: Mapping[str, str]) -> Iterator[None]:
 def asking(kotae: Kotae) -> Asking:
     """As the console's evaluation asks: by the way of a customer's turn, greedy, caches cold."""
     library = kotae.library
-    return Asking(
-        kotae.try_out, library.by_id, library.version, library.embedder.forget, kotae.settings.prices
-    )
+    return Asking(kotae.try_out, library.by_id, library.version, kotae.cool, kotae.settings.prices)
 
 
 def ask(kotae: Kotae, asked: Sequence[AskedQuestion], names: Sequence[str], what: str) -> list[Answered]:

@@ -3,7 +3,7 @@
 `python -m benchmarks.refusing` lets a router of one strategy learn from the demo's calibration questions,
 from some of them and from all, and asks it the test questions, by the way of a customer's turn. The strategy
 is `manuals` that never refuses by itself, so that one threshold decides: the one at which, of questions that
-the regressions had not seen, at most 4 in 100 that can be answered are refused. Beside it stands `manuals` as
+the regressions had not seen, at most 5 in 100 that can be answered are refused. Beside it stands `manuals` as
 it is, whose threshold ships.
 
 Calibration and test questions were written for the same invented products by the same hand, none with the
@@ -31,7 +31,7 @@ from strategies.router import Attempt, Example, Learnt, Router
 from strategies.router.fitting import fit
 from strategies.router.head import file_of, save
 
-FALSELY = 0.04  # of what can be answered may be refused
+FALSELY = 0.05  # of what can be answered may be refused
 COUNTS = (100, 200, 400, 0)  # questions that are learned from; 0 is all
 SEED = 20261129
 K = 8

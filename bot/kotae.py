@@ -239,7 +239,7 @@ class Kotae:
             self.jobs,
             self.audit,
             self.question_sets,
-            ask=Asking(self.try_out, library.by_id, library.version, self._cool, self.settings.prices),
+            ask=Asking(self.try_out, library.by_id, library.version, self.cool, self.settings.prices),
             warm=self.switch.ready,
             strategies=self.strategies.names,
             conditions=self._conditions,
@@ -358,12 +358,12 @@ class Kotae:
 
     def _forget_erased(self) -> None:
         """What was erased is in no memory of this process, and the pairs that are found are written anew."""
-        self._cool()
+        self.cool()
         self.nearby.forget()
         for kind, arguments in self.pair_documents.due():
             self.jobs.enqueue(kind, **arguments)
 
-    def _cool(self) -> None:
+    def cool(self) -> None:
         """Forget what makes a second question faster than the first."""
         self.library.embedder.forget()
         self.strategies.forget()

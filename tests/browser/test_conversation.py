@@ -114,6 +114,7 @@ def test_what_an_older_look_brings_late_is_not_shown(visitor: Visitor, stage: St
     more = Event()
     stage.says("First. ", more, "Last.")
     answer = visitor.asks("Hello")
+    expect(answer).to_contain_text("First.")  # so the question is kept
     until(other.page, lambda: len(looks) >= 1)
     before = looks[0].fetch()
     assert [message["role"] for message in before.json()["messages"]] == ["customer"]
