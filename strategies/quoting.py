@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from knowledge_base.passages import Passage
 from knowledge_base.words import GRAMMATICAL, kindred, terms
-from strategies.cross_encoder.reading import Reading, shipped
+from strategies.cross_encoder.reading import NEVER, Reading, shipped
 from strategies.cross_encoder.windows import text_of
 from strategies.rows import column_heads, is_row
 
@@ -325,7 +325,8 @@ class Seen:
     def sentence(self, place: int) -> float | None:
         """Log odds that the sentence there answers; None of one that was not read."""
         at = place - self.first
-        return self.reading.sentences[at] if 0 <= at < len(self.reading.sentences) else None
+        odds = self.reading.sentences[at] if 0 <= at < len(self.reading.sentences) else NEVER
+        return odds if odds > NEVER else None
 
 
 def worth_reading(found: Sequence[Candidate], count: int) -> list[Candidate]:
@@ -372,17 +373,18 @@ def of_a_read_sentence(candidate: Candidate, seen: Mapping[str, Seen]) -> Floats
 
 
 def of_what_was_seen(seen: Mapping[str, Seen], best: Candidate) -> Floats:
-    """The row OF_A_READING, (evidence,), of at least one passage; `best` was read."""
+    """The row OF_A_READING, (evidence,), of at least one passage; that of `best` is among them."""
     readings = [each.reading for each in seen.values()]
     answers = [reading.answers for reading in readings]
     least = min(answers) - UNREAD
+    at_best = seen[best.passage.id].sentence(best.place)
     return np.array(
         [
             max(answers),
             sorted(answers)[-2] if len(answers) > 1 else least,
             answers[0],
             max(max(reading.sentences, default=least) for reading in readings),
-            seen[best.passage.id].sentence(best.place),
+            least if at_best is None else at_best,
             float(np.logaddexp.reduce(answers)),
         ],
         float,

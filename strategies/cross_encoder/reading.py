@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 SHIPPED = Path(__file__).with_name("shipped") / "weights.safetensors"
 FAMILIAR = 0.8  # share of Latin letters from which on it can read a question: it learned English
+NEVER = -20.0  # log odds of a sentence that was not read
 REMEMBERED = 256  # readings: a router asks before the strategy does
 
 
@@ -33,9 +34,6 @@ class Reading:
 
     answers: float  # log odds that the text answers the question
     sentences: tuple[float, ...]  # … that each sentence does; NEVER where it was not read
-
-
-NEVER = -20.0
 
 
 class CrossEncoder:

@@ -233,3 +233,9 @@ def test_a_question_that_was_wrongly_taken_for_a_follow_up_is_answered_for_itsel
     leaning = Question(asked, passages=tuple(EVERYTHING), query=f"What is the margin for dealers?\n{asked}")
     said = collect(quotes(enough=0.2).stream(leaning))
     assert said.text.startswith("The warranty lasts 24 months")
+
+
+def test_a_sentence_that_no_longer_fits_is_judged_by_the_rest() -> None:
+    crowded = passage(f"{'long ' * 200}. {'wide ' * 200}. The lamp weighs 640 g.", id="crowded", title="Lamp")
+    said = answer("How much does the lamp weigh in grams?", crowded)
+    assert "640 g" in said.text
