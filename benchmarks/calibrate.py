@@ -16,7 +16,7 @@ import argparse
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -216,50 +216,50 @@ def learned_from(examples: Sequence[Example]) -> list[Example]:
     return [one for one in examples if one.read and one.weight != THEIRS]
 
 
-def certainties(examples: Sequence[Example], fitted: Fits) -> Iterator[tuple[np.ndarray, Example]]:
-    """The evidence that the documents answer, with what was read where `fitted` knows it."""
+def certainties(
+    examples: Sequence[Example], sentence: Fit, *, read: bool
+) -> Iterator[tuple[np.ndarray, Example]]:
+    """The evidence that the documents answer; with what was seen, where they are `read`."""
     for one in examples:
-        found = looked_at(one, fitted.sentence)
+        found = looked_at(one, sentence)
         if found:
             row = quoting.certainty(one.asked, found, one.passages, one.vectors)
-            if fitted.read_sentence:
+            if read:
                 row = np.concatenate([row, quoting.of_what_was_seen(seen_of(one, found), found[0])])
             yield row, one
 
 
-def fit_answerable(examples: Sequence[Example], fitted: Fits, names: Sequence[str]) -> Fit:
+def fit_answerable(examples: Sequence[Example], sentence: Fit, *, read: bool = False) -> Fit:
     """Half of the weight on questions with an answer, half on those without."""
-    pairs = list(certainties(examples, fitted))
+    pairs = list(certainties(examples, sentence, read=read))
     labels = np.array([bool(one.facts) for _, one in pairs])
     weights = np.array([one.weight for _, one in pairs])
     weights[labels] *= weights[~labels].sum() / weights[labels].sum()
-    return fit(np.vstack([row for row, _ in pairs]), labels, weights, names, 0.1)
+    return fit(np.vstack([row for row, _ in pairs]), labels, weights, of_the_question(read), 0.1)
+
+
+def of_the_question(read: bool) -> tuple[str, ...]:
+    """The evidence that there is."""
+    return quoting.ALL_EVIDENCE if read else quoting.OF_THE_QUESTION
 
 
 def fit_all(examples: Sequence[Example]) -> tuple[Fits, Fits]:
     """By words and vectors, and with what was read."""
     sentence = fit_sentence(examples)
-    apart = Fits(sentence, None, {})
-    apart = replace(apart, answerable=fit_answerable(examples, apart, quoting.OF_THE_QUESTION))
-    read = Fits(sentence, fit_read_sentence(examples, sentence), {})
-    return apart, replace(read, answerable=fit_answerable(learned_from(examples), read, quoting.ALL_EVIDENCE))
+    apart = Fits(sentence, None, fit_answerable(examples, sentence))
+    seen = fit_answerable(learned_from(examples), sentence, read=True)
+    return apart, Fits(sentence, fit_read_sentence(examples, sentence), seen)
 
 
 def judged(examples: Sequence[Example], fitted: tuple[Fits, Fits]) -> list[Judged]:
     """Each by what it is judged with when a customer asks."""
     found = []
-    for fits, names, some in (
-        (fitted[0], quoting.OF_THE_QUESTION, [one for one in examples if not one.read]),
-        (
-            fitted[1],
-            (*quoting.OF_THE_QUESTION, *quoting.OF_A_READING),
-            [one for one in examples if one.read],
-        ),
-    ):
-        regression = quoting.Regression.of(fits.answerable, names)
+    for fits, read in zip(fitted, (False, True), strict=True):
+        regression = quoting.Regression.of(fits.answerable, of_the_question(read))
+        some = [one for one in examples if one.read is read]
         found += [
-            Judged(bool(one.facts), holds_all(one, fits), one.read, float(regression.odds(row)))
-            for row, one in certainties(some, fits)
+            Judged(bool(one.facts), holds_all(one, fits), read, float(regression.odds(row)))
+            for row, one in certainties(some, fits.sentence, read=read)
         ]
     return found
 

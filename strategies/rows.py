@@ -40,6 +40,15 @@ def row_as_words(line: str, heads: Sequence[str]) -> str:
     return f"- {first} – {'; '.join(named)}" if named else f"- {first}"
 
 
+def read_out(text: str, start: int, end: int) -> str:
+    """text[start:end] as it is read: rows of a table with their column heads, the rest as it stands."""
+    lines = text[start:end].strip().splitlines()
+    if not any(map(is_row, lines)):
+        return text[start:end].strip()
+    heads = column_heads(text, end)
+    return "\n".join(spoken for line in lines if (spoken := row_as_words(line, heads)))
+
+
 def cells(line: str) -> list[str]:
     """The cells of a Markdown table row."""
     found = ROW.match(line)

@@ -1,8 +1,8 @@
 """What the cross-encoder learns from: whether a text settles a question, and which sentence does.
 
 A desk is a file of `desks/`: help pages of an invented company, with questions that one sentence of a section
-answers and questions that sound as if it did. Nothing of Kotae's demo, its subjects or its questions is in
-them.
+answers and questions that sound as if it did. Kotae's demo and its subjects are not among them; four of its
+wordings are, by chance, asked of other companies.
 
     ## Halden Networks, home routers
     # Halden R2 › Wi-Fi

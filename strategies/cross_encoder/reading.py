@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge_base.embedding import latin, minilm_folder
-from strategies.cross_encoder.windows import Text, Window, tokenizer, window
+from knowledge_base.embedding import latin, minilm_folder, minilm_tokenizer
+from strategies.cross_encoder.windows import Text, Window, window
 from strategies.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class CrossEncoder:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        return tokenizer()
+        return minilm_tokenizer(marks_are_text=True)
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,11 @@ import torch
 from safetensors.numpy import save_file
 from torch import Tensor, nn
 
-from knowledge_base.embedding import embedder, minilm_folder
+from knowledge_base.embedding import embedder, minilm_folder, minilm_tokenizer
 from strategies.cross_encoder import lessons
 from strategies.cross_encoder.lessons import Desk, Lesson
 from strategies.cross_encoder.reading import SHIPPED, packed
-from strategies.cross_encoder.windows import Window, tokenizer, window
+from strategies.cross_encoder.windows import Window, window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,6 +43,7 @@ PUBLIC = 0.15  # of the lessons
 ELSEWHERE, OFF_TOPIC = 0.05, 0.04  # beside each lesson of a desk
 SENTENCES, FIRST = 0.5, 0.5  # what the sentences' part of the loss weighs; the choice among them within it
 FALSE_REFUSALS = 0.05
+TOLD = 4  # one in so many held-out questions is asked while it learns
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Course:
         self._public = lessons.squad(data, self._chance)
         self._chance.shuffle(self._public)
         self._anything = lessons.about_anything(data)
-        self._tokenizer = tokenizer()
+        self._tokenizer = minilm_tokenizer(marks_are_text=True)
 
     def batches(self) -> Iterator[list[Row]]:
         """Without end."""
@@ -176,8 +177,10 @@ class Nearness:
 # --- Learning ------------------------------------------------------------------------------------------
 
 
-def learn(judge: Judge, course: Course, minutes: float, desks: Sequence[Desk]) -> None:
-    """For so long. Raises FloatingPointError where the loss is no number any more."""
+def learn(judge: Judge, course: Course, minutes: float, held: Sequence[Lesson]) -> None:
+    """For so long; how well it does on `held` is told on the way. Raises FloatingPointError where the loss is
+    no number any more.
+    """
     learning = [(name, each) for name, each in judge.named_parameters() if each.requires_grad]
     groups = [
         {"params": [each for _, each in learning if each.ndim > 1], "weight_decay": DECAY},
@@ -203,23 +206,23 @@ def learn(judge: Judge, course: Course, minutes: float, desks: Sequence[Desk]) -
         optimizer.step()
         if gone - told > 0.1:
             told = gone
-            log.info(
-                "%3.0f %%, step %d, loss %.3f, %s", 100 * gone, step, loss.item(), figures(judge, desks, 4)
-            )
+            log.info("%3.0f %%, step %d, loss %.3f, %s", 100 * gone, step, loss.item(), figures(judge, held))
+
+
+def held_out(desks: Sequence[Desk]) -> list[Lesson]:
+    """The questions of the desks that are held out, each with its own section."""
+    near, chance = Nearness(), random.Random(1)
+    return [one for desk in desks if desk.held_out for one in lessons.own(desk, near.to(desk), chance)]
 
 
 @torch.no_grad()
-def figures(judge: Judge, desks: Sequence[Desk], every: int = 1) -> dict[str, float]:
-    """On the desks that are held out, or one in `every` of their questions: the area under the curve of
-    questions against near misses, how many of those are refused where FALSE_REFUSALS of the questions are,
-    and how often the likeliest sentence answers.
+def figures(judge: Judge, held: Sequence[Lesson]) -> dict[str, float]:
+    """The area under the curve of questions against near misses, how many of those are refused where
+    FALSE_REFUSALS of the questions are, and how often the likeliest sentence answers.
     """
     from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
-    numbers, near, chance = tokenizer(), Nearness(), random.Random(1)
-    held = [one for desk in desks if desk.held_out for one in lessons.own(desk, near.to(desk), chance)][
-        ::every
-    ]
+    numbers = minilm_tokenizer(marks_are_text=True)
     windows = [window(numbers, one.question, one.text) for one in held]
     odds, places = [], []
     judge.eval()
@@ -260,12 +263,13 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.manual_seed(options.seed)
     desks, judge = lessons.desks(), Judge()
+    held = held_out(desks)
     judge.train()
-    learn(judge, Course(desks, options.data, options.seed), options.minutes, desks)
+    learn(judge, Course(desks, options.data, options.seed), options.minutes, held[::TOLD])
     judge.eval()
     options.write.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors(judge), options.write)
-    print(json.dumps({"written": str(options.write), **figures(judge, desks)}, indent=2))  # noqa: T201
+    print(json.dumps({"written": str(options.write), **figures(judge, held)}, indent=2))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from knowledge_base.embedding import minilm_tokenizer
 from knowledge_base.passages import Passage
-from strategies.rows import column_heads, is_row, row_as_words
+from strategies.rows import read_out
 from strategies.wording import as_asked
 
 if TYPE_CHECKING:
@@ -46,14 +45,7 @@ def text_of(passage: Passage, first: int = 0, end: int | None = None) -> Text:
     their column heads.
     """
     above = " › ".join(dict.fromkeys([passage.title, *passage.headings]))
-    return Text(above, tuple(_sentence(passage, *span) for span in passage.sentences[first:end]))
-
-
-def tokenizer() -> Tokenizer:
-    """MiniLM's, to which a "[SEP]" that somebody types is text like any other."""
-    made = minilm_tokenizer()
-    made.encode_special_tokens = True
-    return made
+    return Text(above, tuple(read_out(passage.text, *span) for span in passage.sentences[first:end]))
 
 
 def window(numbers: Tokenizer, question: str, text: Text) -> Window:
@@ -67,14 +59,6 @@ def window(numbers: Tokenizer, question: str, text: Text) -> Window:
         spans.append((len(ids), len(ids) + len(fitting)) if fitting else (0, 0))
         ids += fitting
     return Window((*ids, SEP), tuple(spans))
-
-
-def _sentence(passage: Passage, start: int, end: int) -> str:
-    lines = passage.text[start:end].strip().splitlines()
-    if not any(map(is_row, lines)):
-        return " ".join(lines)
-    heads = column_heads(passage.text, end)
-    return "; ".join(spoken for line in lines if (spoken := row_as_words(line, heads)))
 
 
 def _numbered(numbers: Tokenizer, texts: Sequence[str]) -> list[list[int]]:

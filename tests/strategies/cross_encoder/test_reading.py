@@ -12,6 +12,8 @@ import pytest
 from strategies.cross_encoder.reading import NEVER, SHIPPED, CrossEncoder, packed, shipped, unpacked
 from strategies.cross_encoder.windows import Text
 from strategies.errors import Misconfigured
+from strategies.registry import Strategies
+from strategies.testing import kit
 
 LAMP = Text(
     "Lumo 3 desk lamp › Battery",
@@ -64,6 +66,13 @@ def test_many_at_once_see_what_one_alone_sees() -> None:
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda question: shipped().read(question, [LAMP])[0], questions))
     assert together == alone
+
+
+def test_what_was_asked_is_forgotten_with_all_else_that_strategies_remember() -> None:
+    shipped().read("How heavy is the lamp?", [LAMP])
+    assert shipped()._recent.cache_info().currsize
+    Strategies({"echo": {"use": "echo"}}, kit()).forget()
+    assert not shipped()._recent.cache_info().currsize
 
 
 def test_weights_that_are_not_there_are_advice(tmp_path: Path) -> None:

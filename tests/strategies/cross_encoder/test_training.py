@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import save_file
 
+from knowledge_base.embedding import minilm_tokenizer
 from strategies.cross_encoder import lessons
 from strategies.cross_encoder.lessons import Desk
 from strategies.cross_encoder.reading import CrossEncoder
-from strategies.cross_encoder.windows import tokenizer, window
+from strategies.cross_encoder.windows import window
 
 torch = pytest.importorskip("torch")
 
@@ -29,18 +30,18 @@ def some() -> list[Desk]:
 def test_a_network_that_was_just_taught_says_the_same_where_it_serves(
     some: list[Desk], tmp_path: Path
 ) -> None:
-    from strategies.cross_encoder.training import Course, Judge, learn, tensors
+    from strategies.cross_encoder.training import Course, Judge, held_out, learn, tensors
 
     torch.manual_seed(1)
     judge = Judge()
     before = judge.answer.weight.detach().clone()
-    learn(judge, Course(some, tmp_path, 1), minutes=0.03, desks=some)
+    learn(judge, Course(some, tmp_path, 1), minutes=0.03, held=held_out(some))
     assert not torch.equal(before, judge.answer.weight)
     judge.eval()
     save_file(tensors(judge), tmp_path / "weights.safetensors")
     served = CrossEncoder(tmp_path / "weights.safetensors").read("How heavy is it?", [TEXT])[0]
     with torch.no_grad():
-        answers, sentences = judge([window(tokenizer(), "How heavy is it?", TEXT)])
+        answers, sentences = judge([window(minilm_tokenizer(marks_are_text=True), "How heavy is it?", TEXT)])
     assert served.answers == pytest.approx(answers.item(), abs=0.05)
     assert list(served.sentences) == pytest.approx(sentences[0].tolist(), abs=0.05)
 
@@ -56,10 +57,10 @@ def test_desks_that_are_held_out_are_never_learned_from(some: list[Desk], tmp_pa
 
 
 def test_a_loss_that_is_no_number_ends_the_training(some: list[Desk], tmp_path: Path) -> None:
-    from strategies.cross_encoder.training import Course, Judge, learn
+    from strategies.cross_encoder.training import Course, Judge, held_out, learn
 
     judge = Judge()
     with torch.no_grad():
         judge.answer.weight.fill_(float("nan"))
     with pytest.raises(FloatingPointError, match="step 1"):
-        learn(judge, Course(some, tmp_path, 1), minutes=1, desks=some)
+        learn(judge, Course(some, tmp_path, 1), minutes=1, held=held_out(some))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategies.cross_encoder.windows import LONGEST, SEP, Text, text_of, tokenizer, window
+from knowledge_base.embedding import minilm_tokenizer
+from strategies.cross_encoder.windows import LONGEST, SEP, Text, text_of, window
 from tests.strategies.passages import WARRANTY, passage
 
-NUMBERS = tokenizer()
+NUMBERS = minilm_tokenizer(marks_are_text=True)
 
 
 def read(ids: tuple[int, ...], span: tuple[int, int]) -> str:
