@@ -141,7 +141,7 @@ def sign_in() -> ResponseReturnValue:
         return redirect(_next())
     form = SignIn()
     if form.validate_on_submit():
-        user = kotae().users.check(form.email.data.strip(), form.password.data)
+        user = kotae().users.sign_in(form.email.data.strip(), form.password.data)
         if user is not None:
             login_user(_person(user, kotae().users.seal(user.id)))
             log.info("signed in: %r (%s) from %s", user.email, user.role, request.remote_addr)
@@ -154,6 +154,7 @@ def sign_in() -> ResponseReturnValue:
 @bp.post("/sign-out")
 @login_required  # type: ignore[untyped-decorator]
 def sign_out() -> ResponseReturnValue:
+    kotae().users.sign_out(current_user.email)
     logout_user()
     flash(_("You are signed out."))
     return redirect(url_for("auth.sign_in"))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from flask import Blueprint, Response, abort, request
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
-from bot.reports.measures import Labels, Measure
+from bot.reports.measures import Measures
 from web.current import kotae
 from web.security import limiter
 
@@ -23,25 +27,21 @@ def metrics() -> Response:
     shown = request.headers.get("Authorization", "").partition("Bearer ")[2]
     if not hmac.compare_digest(shown.encode(), token.encode()):
         abort(401)
-    return Response(
-        "".join(f"{line}\n" for line in lines(kotae().measures.read())),
-        content_type="text/plain; version=0.0.4; charset=utf-8",
-    )
+    registry = CollectorRegistry()
+    registry.register(Measured(kotae().measures))
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return Response(encode(registry), content_type=content_type)
 
 
-def lines(measures: Iterable[Measure]) -> Iterator[str]:
-    for measure in measures:
-        yield f"# HELP {measure.name} {measure.about}"
-        yield f"# TYPE {measure.name} {measure.kind}"
-        for labels, value in measure.samples.items():
-            yield f"{measure.name}{_told(labels)} {value!r}"
+@dataclass(frozen=True)
+class Measured(Collector):
+    """What is measured, read anew each time it is collected."""
 
+    measures: Measures
 
-def _told(labels: Labels) -> str:
-    """Names of strategies are an operator's: they may hold a quote."""
-    quoted = (f'{name}="{_escaped(value)}"' for name, value in labels)
-    return f"{{{','.join(quoted)}}}" if labels else ""
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    def collect(self) -> Iterator[Metric]:
+        for measure in self.measures.read():
+            metric = Metric(measure.name.removesuffix("_total"), measure.about, measure.kind)
+            for labels, value in measure.samples.items():
+                metric.add_sample(measure.name, dict(labels), value)
+            yield metric

@@ -1,11 +1,11 @@
-"""Who did what: switches, uploads, removals, new users. Written once, never changed. (Sign-ins: the log.)"""
+"""Who did what: switches, uploads, removals, new users, sign-ins. Written once, never changed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from bot.store import reading, writing
 from bot.store.tables import AuditRow
 from knowledge_base.database import now
+
+ITSELF: Final = "kotae"  # whose name stands where nobody asked for it
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,12 @@ class Audit:
             who = session.scalars(sa.select(AuditRow.who).distinct().order_by(AuditRow.who))
             what = session.scalars(sa.select(AuditRow.what).distinct().order_by(AuditRow.what))
             return list(who), list(what)
+
+
+def noted(session: Session, what: str, subject: str, since: datetime) -> bool:
+    """Whether there is such a line since then."""
+    line = sa.exists().where(AuditRow.what == what, AuditRow.subject == subject, AuditRow.at > since)
+    return bool(session.scalar(sa.select(line)))
 
 
 def note(session: Session, who: str, what: str, subject: str = "", **detail: Any) -> None:

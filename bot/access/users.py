@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Literal, cast
 from uuid import uuid4
@@ -17,13 +18,15 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import Session
 
 from bot.access import audit
-from bot.store import reading, writing
+from bot.store import claim, reading, writing
 from bot.store.tables import HandoffRow, UserRow
 from knowledge_base.database import now
+from knowledge_base.errors import Unavailable
 
 UserRole = Literal["operator", "admin"]
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1000  # argon2 would take any length, and its time
+REFUSED_EVERY = timedelta(minutes=1)  # the lines of those who guess at one account
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that looks like something else
 
 
@@ -52,10 +55,9 @@ class Users:
             raise UserRefused(f"there is no role {role!r}; roles are 'operator' and 'admin'")
         hashed = self._hasher.hash(password)
         with writing(self._engine) as session:
-            if session.scalar(sa.select(UserRow.id).where(UserRow.email == email)) is not None:
-                raise UserRefused(f"there is a user {email!r} already")
             row = UserRow(id=uuid4().hex, email=email, password=hashed, role=role, created_at=now())
             session.add(row)
+            claim(session, UserRefused(f"there is a user {email!r} already"))
             audit.note(session, by, "add user", email, role=role)
             return _user(row)
 
@@ -110,6 +112,24 @@ class Users:
             self._keep(known.id, self._hasher.hash(password))
         return known
 
+    def sign_in(self, email: str, password: str) -> User | None:
+        """`check`, with a line in the audit where there is such a user; of those refused, one a minute.
+
+        Whether anybody can write just now or not, whoever knows their password comes in: the log tells of it.
+        """
+        user = self.check(email, password)
+        with suppress(Unavailable), writing(self._engine) as session:
+            if user:
+                audit.note(session, user.email, "sign in", user.email, role=user.role)
+            elif at := _guessed_at(session, email):
+                audit.note(session, "", "sign-in refused", at)
+        return user
+
+    def sign_out(self, email: str) -> None:
+        """A line in the audit."""
+        with suppress(Unavailable), writing(self._engine) as session:
+            audit.note(session, email, "sign out", email)
+
     def list(self) -> Sequence[User]:
         with reading(self._engine) as session:
             return [_user(row) for row in session.scalars(sa.select(UserRow).order_by(UserRow.email))]
@@ -146,6 +166,17 @@ def _row(session: Session, email: str) -> UserRow:
     if row is None:
         raise UserRefused(f"there is no user {email!r}")
     return row
+
+
+def _guessed_at(session: Session, email: str) -> str:
+    """Whose password was guessed at; "" for nobody's, or when there is a line of it lately.
+
+    Both are looked for in any case, so that an unknown email takes as long.
+    """
+    email = _normalised(email)
+    known = session.scalar(sa.select(UserRow.email).where(UserRow.email == email).with_for_update())
+    lately = audit.noted(session, "sign-in refused", email, now() - REFUSED_EVERY)
+    return "" if lately else known or ""
 
 
 def _seal(row: UserRow) -> str:

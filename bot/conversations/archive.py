@@ -26,7 +26,7 @@ from bot.reports.spreadsheet import csv_lines
 from bot.store import reading, writing
 from bot.store.tables import ConversationRow, FeedbackRow, HandoffRow, MessageRow, ViewRow
 from bot.teaching.candidates import Candidate, Candidates
-from knowledge_base.database import now
+from knowledge_base.database import insert_new, now
 from strategies.base import Turn
 
 Form = Literal["jsonl", "csv"]
@@ -203,12 +203,11 @@ class Archive:
         if not name:
             raise ValueError("a view needs a name")
         with writing(self._engine) as session:
-            row = session.scalar(sa.select(ViewRow).where(ViewRow.name == name))
-            if row is None:
-                row = ViewRow(id=uuid4().hex, name=name)
-                session.add(row)
-            row.query, row.by, row.at = wanted.as_dict(), by, now()
-            return _view(row)
+            values = {"query": wanted.as_dict(), "by": by, "at": now()}
+            new = {"id": uuid4().hex, "name": name, **values}
+            insert_new(session.connection(), ViewRow.__table__, [new])  # type: ignore[arg-type]
+            replaced = sa.update(ViewRow).where(ViewRow.name == name).values(values).returning(ViewRow)
+            return _view(session.scalars(replaced).one())
 
     def remove_view(self, view_id: str) -> None:
         with writing(self._engine) as session:

@@ -147,7 +147,7 @@ class Rehearsals:
     def _keep(self, name: str, asked: QuestionSet, alike: float, found: Repeats) -> None:
         ids = {question.text: question.id for question in reversed(asked.questions)}
         with writing(self._engine) as session:
-            if session.get(QuestionSetRow, asked.id) is None:
+            if session.get(QuestionSetRow, asked.id, with_for_update=True) is None:  # one after the other
                 return
             mine = RehearsalRow.strategy == name, RehearsalRow.set_id == asked.id
             session.execute(sa.delete(RehearsalRow).where(*mine))

@@ -30,9 +30,9 @@ from bot.evaluation.files import (
     write,
 )
 from bot.evaluation.values import AskedQuestion, Part
-from bot.store import reading, writing
+from bot.store import claim, reading, writing
 from bot.store.tables import AuditRow, EvaluationRunRow, QuestionSetRow, SetQuestionRow, SetVersionRow
-from knowledge_base.database import now
+from knowledge_base.database import insert_new, now
 from knowledge_base.readers.text import line
 from strategies.lora.pairs import HeldOutRead, Pair
 from strategies.wording import bare
@@ -234,9 +234,8 @@ class QuestionSets:
         """An empty set, to be written into. SetRefused when the name is taken."""
         name = _checked(name)
         with writing(self._engine) as session:
-            if session.scalar(sa.select(QuestionSetRow.id).where(QuestionSetRow.name == name)):
-                raise SetRefused(f"there is a question set {name!r} already")
-            _made(session, name)
+            session.add(QuestionSetRow(**_empty(name)))
+            claim(session, SetRefused(f"there is a question set {name!r} already"))
             audit.note(session, by, "make question set", name)
         return name
 
@@ -248,7 +247,7 @@ class QuestionSets:
         """
         question = read_question(entry)
         with writing(self._engine) as session:
-            row = _found(session, name)
+            row = _found(session, name, changing=True)
             live = _live_rows(session, row)
             if question.id in live:
                 raise SetRefused(f"{row.name!r} has a question {question.id!r} already")
@@ -269,7 +268,7 @@ class QuestionSets:
         """Change a question; its id stays. What is held out cannot be opened."""
         question = replace(read_question({**entry, "id": question_id}), id=question_id)
         with writing(self._engine) as session:
-            row = _found(session, name)
+            row = _found(session, name, changing=True)
             before = _live(session, row, question_id)
             if before.part == "held-out" != question.part:
                 raise SetRefused(
@@ -283,7 +282,7 @@ class QuestionSets:
     def drop(self, name: str, question_id: str, *, by: str) -> None:
         """Take a question out of the set; earlier versions keep it."""
         with writing(self._engine) as session:
-            row = _found(session, name)
+            row = _found(session, name, changing=True)
             _live(session, row, question_id)
             _next(session, row, [], gone=[question_id], by=by, note=f"took out {question_id}")
             audit.note(session, by, "drop question", row.name, question=question_id)
@@ -291,7 +290,7 @@ class QuestionSets:
     def remove(self, name: str, *, by: str) -> None:
         """Delete a set with all of its versions, runs and answers."""
         with writing(self._engine) as session:
-            row = _found(session, name)
+            row = _found(session, name, changing=True)
             audit.note(session, by, REMOVED, row.name, version=row.version)
             session.execute(sa.delete(QuestionSetRow).where(QuestionSetRow.id == row.id))
 
@@ -329,21 +328,25 @@ def _check_room(questions: int) -> None:
         raise SetRefused(f"that would be {questions:,} questions; a set has at most {QUESTIONS:,}")
 
 
-def _found(session: Session, name: str) -> QuestionSetRow:
-    wanted = sa.or_(QuestionSetRow.name == name, QuestionSetRow.id == name)
-    row = session.scalar(sa.select(QuestionSetRow).where(wanted))
+def _found(session: Session, name: str, *, changing: bool = False) -> QuestionSetRow:
+    """`changing` makes every other process wait that would change it: versions follow one another."""
+    wanted = sa.select(QuestionSetRow).where(sa.or_(QuestionSetRow.name == name, QuestionSetRow.id == name))
+    row = session.scalar(wanted.with_for_update() if changing else wanted)
     if row is None:
         raise UnknownSet(f"there is no question set {name!r}")
     return row
 
 
 def _made(session: Session, name: str) -> QuestionSetRow:
-    row = session.scalar(sa.select(QuestionSetRow).where(QuestionSetRow.name == name))
-    if row is None:
-        row = QuestionSetRow(id=uuid4().hex, name=name, version=0, created_at=now(), updated_at=now())
-        session.add(row)
-        session.flush()
-    return row
+    """The set of this name, made if there is none."""
+    insert_new(session.connection(), QuestionSetRow.__table__, [_empty(name)])  # type: ignore[arg-type]
+    rows = sa.select(QuestionSetRow).where(QuestionSetRow.name == name)
+    return session.scalars(rows.with_for_update()).one()
+
+
+def _empty(name: str) -> dict[str, Any]:
+    moment = now()
+    return {"id": uuid4().hex, "name": name, "version": 0, "created_at": moment, "updated_at": moment}
 
 
 def _live_rows(session: Session, row: QuestionSetRow) -> dict[str, SetQuestionRow]:

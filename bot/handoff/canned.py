@@ -10,7 +10,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from bot.conversations.question import clean
-from bot.store import reading, writing
+from bot.store import claim, reading, writing
 from bot.store.tables import CannedRow
 from knowledge_base.database import now
 
@@ -65,14 +65,12 @@ class CannedAnswers:
         if not text:
             raise NoText("it has no text")
         with writing(self._engine) as session:
-            other = session.scalar(sa.select(CannedRow.id).where(CannedRow.name == name))
-            if other not in (None, canned_id):
-                raise NameTaken(f"there is a canned answer {name!r} already")
             row = session.get(CannedRow, canned_id) if canned_id else None
             if row is None:
                 row = CannedRow(id=uuid4().hex)
                 session.add(row)
             row.name, row.text, row.by, row.updated_at = name, text, by, now()
+            claim(session, NameTaken(f"there is a canned answer {name!r} already"))
 
     def remove(self, canned_id: str) -> None:
         with writing(self._engine) as session:

@@ -39,6 +39,17 @@ def writing(engine: sa.Engine) -> Iterator[Session]:
         session.flush()
 
 
+def claim(session: Session, taken: Exception) -> None:
+    """Write what is new in the session, or raise `taken`: another row has its name.
+
+    The database is asked by writing: between a look and a write another process may take the name.
+    """
+    try:
+        session.flush()
+    except sa.exc.IntegrityError as clash:
+        raise taken from clash
+
+
 @contextmanager
 def changing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """The same without a session, for what is done at every turn with statements that are made once."""

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bot.access import audit
-from bot.store import reading, writing
+from bot.store import claim, reading, writing
 from bot.store.tables import PairRow
 from knowledge_base.database import now
 from knowledge_base.embedding import Embedder
@@ -191,6 +191,12 @@ class Pairs:
         """Keep what was previewed."""
         if preview.reading.faults and not despite_faults:
             raise BadPairs(preview.reading.faults)
+        try:
+            return self._keep(preview, by)
+        except sa.exc.IntegrityError:  # another import brought the same pair meanwhile: now it is known
+            return self._keep(preview, by)
+
+    def _keep(self, preview: Preview, by: str) -> Imported:
         added = changed = 0
         with writing(self._engine) as session:
             rows = {row.key: row for row in session.scalars(sa.select(PairRow))}
@@ -316,8 +322,8 @@ class Pairs:
         self._check_room(self.list(limit=1).total + 1)
         pair, redacted = self._read(entry, keep)
         with writing(self._engine) as session:
-            _check_new(session, pair)
             row = _add(session, self._with_fact(session, pair), by)
+            claim(session, _known(pair))
             _part(session)
             audit.note(session, by, "add pair", row.id, redacted=redacted)
             return _kept(row)
@@ -333,9 +339,8 @@ class Pairs:
                 raise PairRefused(
                     "this pair is held out and stays so: a model that was taught it proves nothing"
                 )
-            if pair.key != row.key:
-                _check_new(session, pair)
             _write(row, self._with_fact(session, pair), by)
+            claim(session, _known(pair))
             _part(session)
             audit.note(session, by, "edit pair", pair_id, redacted=redacted)
             return _kept(row)
@@ -407,9 +412,8 @@ def _part(session: Session) -> None:
     session.flush()
 
 
-def _check_new(session: Session, pair: Pair) -> None:
-    if session.scalar(sa.select(PairRow.id).where(PairRow.key == pair.key)) is not None:
-        raise PairRefused(f"the question {pair.question!r} is there already with this answer")
+def _known(pair: Pair) -> PairRefused:
+    return PairRefused(f"the question {pair.question!r} is there already with this answer")
 
 
 def _found(session: Session, pair_id: str) -> PairRow:

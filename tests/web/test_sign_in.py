@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 from io import BytesIO
+from typing import NoReturn
 from urllib.parse import parse_qsl
 
 import pytest
@@ -12,6 +14,7 @@ from apiflask import APIFlask
 
 from bot.access.users import UserRefused
 from bot.kotae import Kotae
+from knowledge_base.errors import Unavailable
 from tests.people import PASSWORD, Admin, Colleague, Customer, Operator
 
 PAGES = ["/console/", "/console/strategy", "/console/search", "/console/conversations", "/console/documents"]
@@ -82,6 +85,53 @@ def test_guessing_passwords_is_slowed_down(stranger: Colleague) -> None:
     refused = stranger.sends("/console/sign-in", email=stranger.email, password=PASSWORD)
     assert refused.status_code == 429
     assert "too often" in refused.text
+
+
+def test_an_admin_reads_who_signed_in_and_out_and_whose_password_was_guessed_at(
+    stranger: Colleague, admin: Admin, kotae: Kotae
+) -> None:
+    for _ in range(3):
+        stranger.sends("/console/sign-in", email=f" {stranger.email.upper()} ", password="guess")
+        stranger.sends("/console/sign-in", email="nobody@example.com", password="guess")
+    stranger.signs_in()
+    stranger.sends("/console/sign-out")
+    lines = kotae.audit.page(subject=stranger.email)
+    assert [(line.who, line.what, line.detail) for line in lines] == [
+        (stranger.email, "sign out", {}),
+        (stranger.email, "sign in", {"role": "operator"}),
+        ("", "sign-in refused", {}),  # one a minute
+        (stranger.email, "sign out", {}),
+        (stranger.email, "sign in", {"role": "operator"}),
+        ("", "add user", {"role": "operator"}),
+    ]
+    assert kotae.audit.page(subject="nobody") == []
+    page = admin.opens("/console/audit?what=sign-in+refused").text
+    assert f"{stranger.email}</td>" in page
+    assert '<option value="sign-in refused" selected>' in page
+    assert "127.0.0.1" not in admin.opens("/console/audit").text
+
+
+def test_who_guesses_for_longer_makes_a_line_every_minute(
+    stranger: Colleague, kotae: Kotae, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger.signs_in("guess")
+    monkeypatch.setattr("bot.access.users.REFUSED_EVERY", timedelta())
+    stranger.signs_in("another guess")
+    assert len(kotae.audit.page(what="sign-in refused", subject=stranger.email)) == 2
+
+
+def test_who_signs_in_and_out_while_nothing_can_be_written_is_not_kept_waiting_at_the_door(
+    stranger: Colleague, kotae: Kotae, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> NoReturn:
+        raise Unavailable("the disk of the database is full")
+
+    monkeypatch.setattr("bot.access.audit.note", full)
+    assert stranger.signs_in("guess").status_code == 400
+    assert stranger.signs_in().status_code == 302
+    assert stranger.opens("/console/strategy").status_code == 200
+    assert stranger.sends("/console/sign-out").status_code == 302
+    assert stranger.opens("/console/strategy").status_code == 302
 
 
 def test_signing_out_ends_the_session(operator: Operator) -> None:
