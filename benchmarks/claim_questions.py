@@ -12,9 +12,10 @@ from benchmarks.desk import never_shown
 from benchmarks.libraries import DEMO
 from bot.evaluation import facts
 from bot.evaluation.values import AskedQuestion
+from bot.evaluation.values import Part as EvaluationPart
 from bot.kotae import Kotae
-from demo.pairs import DemoPair, keys_of, pairs, unanswerable
-from demo.questions import questions
+from demo.pairs import DemoPair, Part, Unanswerable, keys_of, pairs, unanswerable
+from demo.questions import DemoQuestion, questions
 from strategies.base import Turn
 
 EDITABLE = (".md", ".html", ".txt", ".csv")  # manuals that are changed as text
@@ -54,27 +55,56 @@ def rivals(pair: DemoPair) -> tuple[tuple[str, ...], ...]:
 
 
 def untaught() -> list[AskedQuestion]:
-    """The demo's test questions whose facts no pair tells."""
+    """What no pair tells and a manual does: of the demo's test questions, and of the pairs' near misses."""
     taught = [pair for pair in pairs("train") if pair.language == "en"]
     return [
-        AskedQuestion(
-            one.id,
-            one.question,
-            "en",
-            history=tuple(Turn(said.role, said.text) for said in one.history),
-            facts=one.facts,
-            sources=one.sources,
-            tags=("untaught", *one.tags),
-            part="held-out",
-        )
+        *(told_by_a_manual(one, "untaught", "held-out") for one in near_misses("test") if one.keys),
+        *tests_that_no_pair_tells(taught),
+    ]
+
+
+def told_by_a_manual(one: Unanswerable, tag: str, part: EvaluationPart) -> AskedQuestion:
+    return AskedQuestion(
+        one.id,
+        one.question,
+        one.language,
+        facts=(one.keys,),
+        sources=(one.document,),
+        tags=(tag, *one.tags),
+        part=part,
+    )
+
+
+def near_misses(part: Part) -> list[Unanswerable]:
+    """English questions that no pair answers."""
+    return [one for one in unanswerable(part) if one.language == "en"]
+
+
+def tests_that_no_pair_tells(taught: Sequence[DemoPair]) -> list[AskedQuestion]:
+    return [
+        of_the_demo(one, "held-out", "untaught")
         for one in questions("test")
         if one.answerable and one.language == "en" and not any(reading.says(pair, one) for pair in taught)
     ]
 
 
+def of_the_demo(one: DemoQuestion, part: EvaluationPart, *tags: str) -> AskedQuestion:
+    return AskedQuestion(
+        one.id,
+        one.question,
+        one.language,
+        history=tuple(Turn(said.role, said.text) for said in one.history),
+        facts=one.facts,
+        sources=one.sources,
+        answerable=one.answerable,
+        tags=(*tags, *one.tags),
+        part=part,
+    )
+
+
 def foreign() -> list[AskedQuestion]:
-    """Near misses and other things, of the pairs' test and the manuals'."""
-    asked = [(one.id, one.question, one.tags) for one in unanswerable("test") if one.language == "en"]
+    """Near misses and other things, of the pairs' test and the manuals', that neither answer."""
+    asked = [(one.id, one.question, one.tags) for one in near_misses("test") if not one.keys]
     asked += [
         (one.id, one.question, one.tags)
         for one in questions("test")

@@ -6,7 +6,8 @@ of each that is trained on, and the one that the training's thresholds were chos
 that are kept for calibration, and asks everybody what `benchmarks.claim` asks: held-out wordings of what the
 desk answered, what only the manuals tell, what nobody answers. Nothing is chosen by these. The router is
 asked for its choice under each budget; what comes of it is that strategy's answer, for two runs of a strategy
-differ by nothing. `cascade` is `both` with the manuals behind it.
+differ by nothing. Where it may refuse, whoever answers behind it is told that it did not, so that router is
+asked to the end. `cascade` is `both` with the manuals behind it.
 
 Prompt tokens are those that a language model would read: the product model's are its own; where the manuals
 answer, they are those of the prompt that RAG makes for a chat model, for the documents' own words need none.
@@ -26,7 +27,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.claim import ask, environment, group
-from benchmarks.claim_questions import foreign, known, rivals, some, untaught
+from benchmarks.claim_questions import (
+    foreign,
+    known,
+    near_misses,
+    of_the_demo,
+    rivals,
+    some,
+    told_by_a_manual,
+    untaught,
+)
 from benchmarks.desk import chosen_by, desk
 from benchmarks.libraries import ROOT
 from bot.answering.routing import examples_of
@@ -34,11 +44,10 @@ from bot.evaluation.metrics import Verdict, judge
 from bot.evaluation.statistics import Figure, figure
 from bot.evaluation.values import Answered, AskedQuestion
 from bot.kotae import Kotae
-from demo.pairs import DemoPair, pairs, unanswerable
+from demo.pairs import DemoPair, pairs
 from demo.questions import questions
 from knowledge_base.database import now
-from strategies.base import Question, Turn
-from strategies.errors import NoAnswer
+from strategies.base import Question
 from strategies.events import Decision
 from strategies.llm.prompt import prompt as chat_prompt
 from strategies.lora.bases.model import SHIPPED, load
@@ -52,6 +61,7 @@ from strategies.streams import stream_of
 from strategies.wording import as_asked
 
 OF = ("manuals", "both", "cascade")
+ALONE = (*OF, "together")  # each also refusing as it learned
 RAG_PASSAGES = 6  # what `rag` finds where nothing else is configured
 SHARES = (1.0, 0.5, 0.4, 0.3, 0.2, 0.1)  # of what the manuals' prompts take: the budgets
 REFUSED = 0.05  # of what can be answered may be refused, to refuse what nobody answers
@@ -67,7 +77,7 @@ def careful(name: str) -> str:
     return f"{CAREFUL}-{name}"
 
 
-ROUTERS = ("router", CAREFUL, *map(careful, OF))
+ROUTERS = ("router", CAREFUL, *map(careful, ALONE))
 ROUTER = {
     "KOTAE_STRATEGIES": json.dumps(
         {
@@ -76,7 +86,7 @@ ROUTER = {
             CAREFUL: {"use": "router", "of": OF, "spend": "tokens", "refuse": REFUSED},
             **{
                 careful(name): {"use": "router", "of": [name], "spend": "tokens", "refuse": REFUSED}
-                for name in OF
+                for name in ALONE
             },
         }
     ),
@@ -113,21 +123,8 @@ class Measured:
 
 def learned_from() -> list[AskedQuestion]:
     """Calibration questions and other wordings of what was taught; nothing that a figure comes from."""
-    calibration = [
-        AskedQuestion(
-            one.id,
-            one.question,
-            one.language,
-            history=tuple(Turn(said.role, said.text) for said in one.history),
-            facts=one.facts,
-            sources=one.sources,
-            answerable=one.answerable,
-            tags=one.tags,
-        )
-        for one in questions("calibration")
-        if one.language == "en"
-    ]
-    return [*calibration, *other_wordings(), *wordings_that_chose(), *near_misses()]
+    calibration = [of_the_demo(one, "open") for one in questions("calibration") if one.language == "en"]
+    return [*calibration, *other_wordings(), *wordings_that_chose(), *missed_by_pairs()]
 
 
 def wordings_that_chose() -> list[AskedQuestion]:
@@ -146,12 +143,13 @@ def wordings_that_chose() -> list[AskedQuestion]:
     ]
 
 
-def near_misses() -> list[AskedQuestion]:
-    """What no pair answers, however near it comes to one."""
+def missed_by_pairs() -> list[AskedQuestion]:
+    """What no pair answers, however near it comes to one; some of it is in the manuals."""
     return [
-        AskedQuestion(f"miss/{one.id}", one.question, "en", answerable=False, tags=("foreign", *one.tags))
-        for one in unanswerable("calibration")
-        if one.language == "en"
+        told_by_a_manual(one, "untaught", "open")
+        if one.keys
+        else AskedQuestion(one.id, one.question, "en", answerable=False, tags=("foreign", *one.tags))
+        for one in near_misses("calibration")
     ]
 
 
@@ -250,7 +248,7 @@ def train(kotae: Kotae, count: Count, limit: int) -> None:
     """By the way of an operator: a question set, an evaluation, a training; the tokens are put in here."""
     asked = some(learned_from(), LEARNED * limit)
     kotae.question_sets.put("learned", asked, by="bench", note="written")
-    started = kotae.evaluations.start("learned", ["manuals", "both"], by="bench")
+    started = kotae.evaluations.start("learned", ["manuals", "both", "together"], by="bench")
     kotae.jobs.run(started.job.id)
     run = kotae.evaluations.run(started.id)
     if run.job.state != "done":
@@ -298,19 +296,33 @@ def measure(kotae: Kotae, limit: int) -> Measured:
     count = rag_prompt(kotae)
     train(kotae, count, limit)
     asked = [*some(known(), limit), *some(untaught(), limit), *some(foreign(), limit)]
-    alone = outcomes(asked, ask(kotae, asked, OF, "each alone"), count)
+    alone = heard(kotae, asked, ALONE, count)
     rag = float(np.mean([one.tokens for one in alone["manuals"]]))
-    table = {name: row(alone[name], rag) for name in OF}
-    for name in OF:
-        table[f"`{name}`, {REFUSING}"] = row(routed(router_of(kotae, careful(name)), asked, alone), rag)
-    for who, added in (("router", ""), (CAREFUL, f", {REFUSING}")):
-        for share in SHARES if who == "router" else CAREFUL_SHARES:
-            kotae.routers.spend(who, None if share == 1 else share * rag, by="bench")
-            limit = "no limit" if share == 1 else f"{share:.0%} of RAG's"
-            table[f"router, {limit}{added}"] = row(routed(router_of(kotae, who), asked, alone), rag)
+    table = {name: row(alone[name], rag) for name in ALONE}
+    refusing = heard(kotae, asked, list(map(careful, ALONE)), count)
+    table |= {f"`{name}`, {REFUSING}": row(refusing[careful(name)], rag) for name in ALONE}
+    for share in SHARES:
+        table[f"router, {budget(kotae, 'router', share, rag)}"] = row(
+            routed(router_of(kotae, "router"), asked, alone), rag
+        )
+    for share in CAREFUL_SHARES:
+        name = f"router, {budget(kotae, CAREFUL, share, rag)}, {REFUSING}"
+        table[name] = row(heard(kotae, asked, [CAREFUL], count)[CAREFUL], rag)
     table[KNEW] = row(always_knew(alone), rag)
     foretell(kotae, alone)
     return Measured(table, kotae.routers.standing("router").questions, rag)
+
+
+def heard(
+    kotae: Kotae, asked: Sequence[AskedQuestion], names: Sequence[str], count: Count
+) -> dict[str, list[Outcome]]:
+    return outcomes(asked, ask(kotae, asked, names, ", ".join(names)), count)
+
+
+def budget(kotae: Kotae, router: str, share: float, rag: float) -> str:
+    """Set it, and say what it is."""
+    kotae.routers.spend(router, None if share == 1 else share * rag, by="bench")
+    return "no limit" if share == 1 else f"{share:.0%} of RAG's"
 
 
 def routed(
@@ -318,23 +330,15 @@ def routed(
 ) -> list[Outcome]:
     """What comes of the router's choices."""
     who = [chosen(router, question) for question in asked]
-    return [alone[name][at] if name else silent(asked[at]) for at, name in enumerate(who)]
+    return [alone[name][at] for at, name in enumerate(who)]
 
 
 def chosen(router: Router, question: AskedQuestion) -> str:
-    """Whom the router chooses, which is the first thing that it tells; "" where nobody shall answer."""
+    """Whom the router chooses, which is the first thing that it tells."""
     with closing(stream_of(router, put(question))) as told:
-        try:
-            decision = next(told)
-        except NoAnswer:
-            return ""
+        decision = next(told)
     assert isinstance(decision, Decision)
     return next(name for name in OF if decision.what == f"chose {name!r}")
-
-
-def silent(question: AskedQuestion) -> Outcome:
-    refusal = Answered(question.id, "nobody", abstained=True)
-    return Outcome(question, judge(question, refusal), 0.0)
 
 
 def put(question: AskedQuestion) -> Question:
@@ -345,7 +349,7 @@ def always_knew(alone: Mapping[str, Sequence[Outcome]]) -> list[Outcome]:
     """Of those who are right the one that reads least; of those who are wrong, too."""
     return [
         min(each, key=lambda one: (not one.verdict.right, one.tokens))
-        for each in zip(*alone.values(), strict=True)
+        for each in zip(*(alone[name] for name in OF), strict=True)
     ]
 
 
@@ -387,7 +391,7 @@ def show(measured: Measured) -> str:
     lines = [f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
     for name, told in table.items():
         cells = " | ".join(cell(column, told[column], best(table, column)) for column in columns)
-        lines.append(f"| {f'`{name}`' if name in OF else name} | {cells} |")
+        lines.append(f"| {f'`{name}`' if name in ALONE else name} | {cells} |")
     return "\n".join(lines)
 
 

@@ -1,10 +1,10 @@
 """How much better what nobody answers is refused when a router has learned it from judged questions.
 
-`python -m benchmarks.refusing` lets a router of one strategy learn from the demo's calibration questions,
-from some of them and from all, and asks it the test questions, by the way of a customer's turn. The strategy
-is `manuals` that never refuses by itself, so that one threshold decides: the one at which, of questions that
-the regressions had not seen, at most 5 in 100 that can be answered are refused. Beside it stands `manuals` as
-it is, whose threshold ships.
+`python -m benchmarks.refusing` evaluates `manuals` on the demo's calibration questions, on some of them and
+on all, lets a router of this one strategy learn from that (`careful` in kotae.toml), and asks it the test
+questions, by the way of a customer's turn. It refuses where, of questions that the regressions had not seen,
+at most 5 in 100 that can be answered would be refused. Beside it stands `manuals` as it is, whose threshold
+ships.
 
 Calibration and test questions were written for the same invented products by the same hand, none with the
 fact or the wording of another; a desk's own questions will be as like or as unlike to one another as they
@@ -14,33 +14,28 @@ are.
 import argparse
 import json
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.claim import environment
+from benchmarks.claim_questions import of_the_demo
 from benchmarks.libraries import demo_documents, kotae_of
 from benchmarks.quotes import Said, mean, turns
 from bot.conversations.turn import Ended
+from bot.evaluation.values import AskedQuestion
 from bot.kotae import Kotae
 from demo.questions import DemoQuestion, questions
-from knowledge_base.database import now
-from strategies.base import Question
-from strategies.followups import standalone
-from strategies.router import Attempt, Example, Learnt, Router
-from strategies.router.fitting import fit
-from strategies.router.head import file_of, save
 
 FALSELY = 0.05  # of what can be answered may be refused
 COUNTS = (100, 200, 400, 0)  # questions that are learned from; 0 is all
 SEED = 20261129
+BY = "benchmark"
 K = 8
 STRATEGIES = json.dumps(
     {
         "manuals": {"use": "rag", "inner": "quotes", "k": K},
-        "frank-quotes": {"use": "quotes", "enough": 0.0},
-        "frank": {"use": "rag", "inner": "frank-quotes", "k": K},
-        "careful": {"use": "router", "of": ["frank"], "refuse": FALSELY},
+        "careful": {"use": "router", "of": ["manuals"], "refuse": FALSELY},
     }
 )
 
@@ -52,26 +47,13 @@ def asked(kotae: Kotae, strategy: str, question: DemoQuestion) -> Said:
     return Said(question, ended.answer.text, ended.abstained, ended.ms)
 
 
-def examples(router: Router, of: Iterable[DemoQuestion]) -> Iterator[Example]:
-    """Judged by nobody but the set: who answers rightly is not asked, for there is one to choose."""
-    for one in of:
-        text = standalone(Question(one.question, turns(one))).query
-        signs = router.signs(Question(text, language=one.language, query=text))
-        about = " ".join("|".join(fact) for fact in one.facts) or text
-        yield Example(text, {"frank": Attempt(one.answerable)}, "open", about, signs, one.answerable)
-
-
-def learn(kotae: Kotae, learned: Sequence[Example]) -> None:
-    router = router_of(kotae)
-    head = fit(Learnt(learned), kotae.library.embedder.embed_documents, router.conditions(), now())
-    save(head, file_of(kotae.settings.data, "careful"))
-    router.look()
-
-
-def router_of(kotae: Kotae) -> Router:
-    router = kotae.strategies.get("careful")
-    assert isinstance(router, Router)
-    return router
+def learn(kotae: Kotae, judged: Sequence[AskedQuestion]) -> None:
+    """As an operator has it learn."""
+    name = f"{len(judged)} questions"
+    kotae.question_sets.put(name, judged, by=BY, note="")
+    run = kotae.evaluations.start(name, ["manuals"], by=BY)
+    kotae.jobs.run(run.job.id)
+    kotae.routers.train("careful", by=BY, run_id=run.id)
 
 
 @contextmanager
@@ -97,11 +79,8 @@ def measure() -> dict[str, dict[str, float]]:
     test = questions("test")
     with installed() as kotae:
         kotae.warm_up()
-        table = {
-            "manuals, as calibrated": figures([asked(kotae, "manuals", one) for one in test]),
-            "… that never refuses": figures([asked(kotae, "frank", one) for one in test]),
-        }
-        known = list(examples(router_of(kotae), questions("calibration")))
+        table = {"manuals, as calibrated": figures([asked(kotae, "manuals", one) for one in test])}
+        known = [of_the_demo(one, "open") for one in questions("calibration")]
         random.Random(SEED).shuffle(known)
         for count in COUNTS:
             learn(kotae, known[: count or None])

@@ -21,6 +21,7 @@ from bot.access.audit import Audit
 from bot.access.keys import Keys
 from bot.access.users import Users
 from bot.answering import routing
+from bot.answering.relearning import Relearning
 from bot.answering.routing import Routers
 from bot.answering.shadow import Shadows, Wish
 from bot.answering.shelf import Shelf
@@ -186,6 +187,7 @@ class Kotae:
         self.routers = Routers(
             settings.data, strategies, self.evaluations, library.embedder, self.audit, self.jobs
         )
+        self.relearning = Relearning(self.routers, self.evaluations, self.question_sets)
 
     def _jobs(self, queue: Huey) -> Jobs:
         """The queue with every kind of work; parts that are made after it are asked for when they work."""
@@ -372,12 +374,14 @@ class Kotae:
         """What a minute's tick begins."""
         if self.writings:
             self.writings.tidy()
+        self.switch.lay_over()
         return [
             *looking.due(self.watches),
             *self.pair_documents.due(),
             *self.retention.due(),
             *self.proposals.due(),
             *self.outdated.due(),
+            *self.relearning.due(),
         ]
 
     def remove(self, document_id: str) -> None:

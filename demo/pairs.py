@@ -38,13 +38,17 @@ class DemoPair:
 
 @dataclass(frozen=True)
 class Unanswerable:
-    """A question that no pair answers, however near it comes to one."""
+    """A question that no pair answers, however near it comes to one. Where a manual does, `keys` prove its
+    answer and `document` is the manual; else nobody answers it.
+    """
 
     id: str
     question: str
     language: Literal["en", "ja"]
     part: Part
     tags: tuple[str, ...]
+    keys: Fact = ()
+    document: str = ""
 
 
 def pairs(split: Split | None = None) -> list[DemoPair]:
@@ -57,8 +61,13 @@ def pairs(split: Split | None = None) -> list[DemoPair]:
 
 
 def unanswerable(part: Part) -> list[Unanswerable]:
-    """Questions that must be refused; thresholds are set with one part and judged with the other."""
-    found = [Unanswerable(**{**row, "tags": tuple(row["tags"])}) for row in rows("pairs_unanswerable.jsonl")]
+    """Questions that whoever knows the pairs alone must refuse; thresholds are set with one part and judged
+    with the other.
+    """
+    found = [
+        Unanswerable(**{**row, "tags": tuple(row["tags"]), "keys": tuple(row.get("keys", ()))})
+        for row in rows("pairs_unanswerable.jsonl")
+    ]
     return [one for one in found if one.part == part]
 
 

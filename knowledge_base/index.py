@@ -7,6 +7,7 @@ that knows something.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import threading
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -23,13 +24,22 @@ from numpy.typing import NDArray
 from knowledge_base.errors import Unavailable
 from knowledge_base.nearby import FEW, Nearby
 
+if TYPE_CHECKING:
+    import httpx
+
 Floats = NDArray[np.float32]
-PATIENCE_SECONDS = 20.0  # with a server: between two bytes of an answer
+ASKED_SECONDS = 5.0  # with a server, between two bytes of an answer: to what customers wait for,
+WRITTEN_SECONDS = 20.0  # and to all else, which may take in or give back a thousand vectors
+ASKED = ("/heartbeat", "/collections", "/query")  # whether it is there, and a search in a collection
 AT_ONCE = 1000  # vectors in one request: under ChromaDB's own limit, and 2 MB of body for a server
 
 
 class NoVectors(Unavailable):
     """ChromaDB does not serve; opening it again may help."""
+
+
+class Hangs(NoVectors):
+    """A server takes longer than a customer waits: whoever asks next waits as long."""
 
 
 class Vectors(Protocol):
@@ -98,10 +108,9 @@ def _shown(server: Server) -> dict[str, str]:
 class Chroma:
     """ChromaDB in `folder`, or on a server when one is given."""
 
-    def __init__(
-        self, folder: Path, server: Server | None = None, patience: float = PATIENCE_SECONDS
-    ) -> None:
+    def __init__(self, folder: Path, server: Server | None = None, patience: float = ASKED_SECONDS) -> None:
         self._folder = folder.absolute()
+        self._books = f"{self._folder}/chroma.sqlite3"
         self._at = server
         self._patience = patience
         self._client: Any = None
@@ -177,8 +186,14 @@ class Chroma:
             tenant=server.tenant,
             database=server.database,
         )
-        client._server._session.timeout = self._patience
+        session: httpx.Client = client._server._session
+        session.timeout = max(self._patience, WRITTEN_SECONDS)
+        session.event_hooks = {"request": [self._sooner]}
         return client
+
+    def _sooner(self, request: httpx.Request) -> None:
+        if request.url.path.endswith(ASKED):
+            request.extensions["timeout"] = dict.fromkeys(request.extensions["timeout"], self._patience)
 
     def _sweep(self) -> None:
         """Remove the folders of dropped collections, which ChromaDB leaves behind.
@@ -200,7 +215,7 @@ class Chroma:
     def _identity(self) -> tuple[int, int]:
         """Which file ChromaDB's own database is; another or none when the folder was removed under us."""
         try:
-            found = (self._folder / "chroma.sqlite3").stat()
+            found = os.stat(self._books)  # noqa: PTH116  # before each search: half as long as by a Path
         except OSError:
             return 0, 0
         return found.st_dev, found.st_ino
@@ -322,5 +337,9 @@ def _sentences(place: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        import httpx
+
         what = str(error) or type(error).__name__
-        raise NoVectors(f"ChromaDB at {place!r} does not answer: {what}") from error
+        hangs = isinstance(error, httpx.TimeoutException) and error.request.url.path.endswith(ASKED)
+        kind = Hangs if hangs else NoVectors
+        raise kind(f"ChromaDB at {place!r} does not answer: {what}") from error

@@ -17,13 +17,17 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import pairwise
+from typing import NamedTuple
 
+import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
+from knowledge_base.database import rows
 from knowledge_base.lexical_sql import DIALECTS, Dialect, findable
 from knowledge_base.words import GRAMMATICAL
 from knowledge_base.words import terms as terms
@@ -33,15 +37,13 @@ LONGEST = (
     400  # words of a question that count; what is longer is a letter, and its beginning says what it is about
 )
 EVERY = ""  # no word, and so one that every passage has: how many passages there are
-KEPT = 20_000  # passages whose words stay in memory, about 2 kB each; and words of questions
+KEPT = 20_000  # passages whose words stay in memory, about 3 kB each; and words of questions
+ROWS_KEPT = 1_000_000  # of all words of questions, 16 bytes each
 QUESTIONS_KEPT = 500
 USUAL_LENGTH = 65  # words of a passage and its breadcrumb
 LENGTH_COUNTS = 0.4  # BM25's b: passages are cut to size, so a longer one is hardly less to the point
 SATURATION = 1.2  # BM25's k1
 
-_OCCUR = sa.text("SELECT word, passages FROM passage_vocabulary WHERE word IN :words").bindparams(
-    sa.bindparam("words", expanding=True)
-)
 _APPEAR = sa.text(
     "INSERT INTO passage_vocabulary (word, passages) VALUES (:word, 1) "
     "ON CONFLICT (word) DO UPDATE SET passages = passage_vocabulary.passages + 1"
@@ -57,8 +59,7 @@ _FORGET = sa.text("DELETE FROM passage_rows WHERE row IN :rows").bindparams(
 _EXTINCT = sa.text("DELETE FROM passage_vocabulary WHERE word = :word AND passages <= 0")
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(NamedTuple):
     """How a question's words lie in one passage. Each is 0 to 1, and a rare word counts for more than a
     common one.
     """
@@ -84,6 +85,17 @@ class _Asked:
         return chosen or self.weight
 
     @cached_property
+    def each(self) -> Sequence[tuple[str, float, float, Sequence[tuple[str, float]]]]:
+        """Each word, its weight, that of a telling one, and the words after it with the pair's weight."""
+        followed: dict[str, list[tuple[str, float]]] = {word: [] for word in self.weight}
+        for (one, other), both in self.pairs.items():
+            followed[one].append((other, both))
+        return [
+            (word, weight, self.telling.get(word, 0.0), followed[word])
+            for word, weight in self.weight.items()
+        ]
+
+    @cached_property
     def whole(self) -> float:
         return sum(self.weight.values()) or 1.0
 
@@ -96,7 +108,27 @@ class _Asked:
         return sum(self.pairs.values()) or 1.0
 
 
-Worded = tuple[tuple[str, ...], tuple[str, ...]]  # the words of a passage's breadcrumb, and of its text
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """The words of a passage. Of the places where a word stands each is a bit: those of the breadcrumb, one
+    that is free, those of the text.
+    """
+
+    places: Mapping[str, int]
+    above: int  # all places of the breadcrumb
+    length: int  # words
+
+    @classmethod
+    def of(cls, context: Sequence[str], text: Sequence[str]) -> Worded:
+        places: dict[str, int] = {}
+        for part, start in ((context, 0), (text, len(context) + 1)):
+            for place, word in enumerate(part, start):
+                word = sys.intern(word)  # one object, however many passages have it
+                places[word] = places.get(word, 0) | 1 << place
+        return cls(places, (1 << len(context)) - 1, len(context) + len(text))
+
+
+Scores = tuple[NDArray[np.int64], NDArray[np.float64]]  # rows of the index, and the score of each
 
 
 class Remembered:
@@ -106,6 +138,9 @@ class Remembered:
         self._asked: dict[str, _Asked] = {}
         self._occur: dict[str, int] = {}
         self._words: dict[str, Worded] = {}
+        self._scores: dict[str, Scores] = {}
+        self._rows = 0  # in all of these
+        self._passages: dict[int, str] = {}  # by row
 
     def asked(self, connection: sa.Connection, query: str) -> _Asked:
         """Search and strategy ask for the words of the same question."""
@@ -122,7 +157,8 @@ class Remembered:
         if unknown := [word for word in words if word not in kept]:
             if len(kept) + len(unknown) > KEPT:
                 kept = self._occur = {word: kept[word] for word in words if word in kept}
-            found = {word: int(n) for word, n in connection.execute(_OCCUR, {"words": unknown})}
+            sql = _sql(connection)
+            found = {word: int(n) for word, n in rows(connection, sql.occur, words=sql.several(unknown))}
             kept.update((word, found.get(word, 0)) for word in unknown)
         return {word: kept[word] for word in words}
 
@@ -133,8 +169,41 @@ class Remembered:
             if len(kept) + len(unknown) > KEPT:
                 kept = self._words = {id_: kept[id_] for id_ in passage_ids if id_ in kept}
             read = connection.execute(_sql(connection).read, {"ids": unknown})
-            kept.update((id_, (_words(context), _words(text))) for id_, context, text in read)
+            kept.update((id_, Worded.of(context.split(), text.split())) for id_, context, text in read)
         return {id_: kept[id_] for id_ in passage_ids if id_ in kept}
+
+    def best(self, connection: sa.Connection, weight: Mapping[str, float], k: int) -> list[tuple[str, float]]:
+        """The k passages that score most by these words, best first, those that were indexed first before
+        others; each word's part in the scores is read once.
+        """
+        kept = self._scores
+        if unknown := {word: its for word, its in weight.items() if word not in kept}:
+            if len(kept) + len(unknown) > KEPT or self._rows > ROWS_KEPT:
+                kept = self._scores = {word: kept[word] for word in weight if word in kept}
+                self._rows = sum(len(where) for where, _ in kept.values())
+            kept.update(self._read(connection, unknown))
+        having = np.concatenate([kept[word][0] for word in weight])
+        if not len(having):  # PostgreSQL does not see the end of a passage of many thousands of words
+            return []
+        every = np.sort(having)
+        every = every[np.concatenate(([True], every[1:] != every[:-1]))]  # `np.unique` takes twice as long
+        scores = np.bincount(every.searchsorted(having), np.concatenate([kept[word][1] for word in weight]))
+        first = np.argsort(-scores, kind="stable")[:k]
+        best = zip(every[first].tolist(), scores[first].tolist(), strict=True)
+        return [(self._passages[row], score) for row, score in best]
+
+    def _read(self, connection: sa.Connection, weight: Mapping[str, float]) -> dict[str, Scores]:
+        sql = _sql(connection)
+        found: dict[str, tuple[list[int], list[float]]] = {word: ([], []) for word in weight}
+        for word, row, passage_id, score in rows(connection, sql.search, **sql.wanted(weight)):
+            found[word][0].append(row)
+            found[word][1].append(score)
+            self._passages[row] = passage_id
+            self._rows += 1
+        return {
+            word: (np.array(where, np.int64), np.array(scores, np.float64))
+            for word, (where, scores) in found.items()
+        }
 
 
 class Hits(list[tuple[str, float]]):
@@ -152,7 +221,7 @@ class Hits(list[tuple[str, float]]):
 
     def matches(self, passage_ids: Sequence[str]) -> dict[str, Match]:
         """How the question's words lie in these passages, by id, also in those that another search found."""
-        return {id_: _match(self._asked, *worded) for id_, worded in self._words(passage_ids).items()}
+        return {id_: _match(self._asked, worded) for id_, worded in self._words(passage_ids).items()}
 
 
 def create(connection: sa.Connection) -> None:
@@ -206,10 +275,8 @@ def search(connection: sa.Connection, query: str, k: int, remembered: Remembered
     rarest = list(_within(ROWS, sorted(asked.telling, key=asked.passages.__getitem__), asked.passages))
     if not rarest:
         return Hits([], asked, words)
-    sql = _sql(connection)
-    wanted = sql.wanted({word: asked.telling[word] for word in rarest})
-    found = connection.execute(sql.search, {**wanted, "k": k})
-    return Hits([(passage_id, float(score)) for passage_id, score in found], asked, words)
+    found = remembered.best(connection, {word: asked.telling[word] for word in rarest}, k)
+    return Hits(found, asked, words)
 
 
 def weights(connection: sa.Connection, text: str, remembered: Remembered | None = None) -> dict[str, float]:
@@ -237,43 +304,26 @@ def _within(rows: int, rarest_first: Iterable[str], passages: Mapping[str, int])
             yield word
 
 
-def _words(kept: str) -> tuple[str, ...]:
-    """One object for each word, however many passages have it."""
-    return tuple(map(sys.intern, kept.split()))
-
-
-def _match(asked: _Asked, context: Sequence[str], text: Sequence[str]) -> Match:
-    weight, telling = asked.weight, asked.telling
-    count, beside = _seen(weight, context, text)
-    if not count:
-        return Match()
-    length = (len(context) + len(text)) / USUAL_LENGTH
-    usual = SATURATION * (1 - LENGTH_COUNTS + LENGTH_COUNTS * length)
+def _match(asked: _Asked, worded: Worded) -> Match:
+    places, above = worded.places, worded.above
+    usual = SATURATION * (1 - LENGTH_COUNTS + LENGTH_COUNTS * worded.length / USUAL_LENGTH)
+    strength = coverage = heading = order = 0.0
+    for word, weight, telling, followed in asked.each:
+        if here := places.get(word):
+            n = here.bit_count()
+            strength += weight * n / (n + usual)
+            coverage += telling
+            if here & above:
+                heading += telling
+            for other, both in followed:
+                if here << 1 & places.get(other, 0):
+                    order += both
     return Match(
-        strength=sum(weight[word] * n / (n + usual) for word, n in count.items()) / asked.whole,
-        coverage=sum(telling[word] for word in count if word in telling) / asked.whole_telling,
-        heading=sum(telling[word] for word in telling.keys() & context) / asked.whole_telling,
-        order=sum(asked.pairs[pair] for pair in beside if pair in asked.pairs) / asked.whole_pairs,
+        strength=strength / asked.whole,
+        coverage=coverage / asked.whole_telling,
+        heading=heading / asked.whole_telling,
+        order=order / asked.whole_pairs,
     )
-
-
-def _seen(
-    asked: Container[str], context: Sequence[str], text: Sequence[str]
-) -> tuple[dict[str, int], set[tuple[str, str]]]:
-    """How often each of the words asked for is there, and which of them stand next to each other."""
-    count: dict[str, int] = {}
-    beside = set()
-    for part in (context, text):
-        before = ""
-        for word in part:
-            if word not in asked:
-                before = ""
-                continue
-            count[word] = count.get(word, 0) + 1
-            if before:
-                beside.add((before, word))
-            before = word
-    return count, beside
 
 
 def _forget(connection: sa.Connection, rows: Sequence[int]) -> None:

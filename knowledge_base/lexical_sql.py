@@ -1,13 +1,14 @@
 """What `knowledge_base.lexical` asks of its database, in SQLite's words and in PostgreSQL's.
 
 Both keep the same three tables: which passage a row is (`passage_rows`), its words (`passage_words`), and in
-how many passages each word occurs (`passage_vocabulary`). SQLite finds words by FTS5 and ranks by its BM25;
-PostgreSQL finds them by a GIN index over a `tsvector`, and adds up how telling each is and how often the
-passage has it.
+how many passages each word occurs (`passage_vocabulary`). SQLite finds words by FTS5, and a word's part in
+a passage's score is its BM25; PostgreSQL finds them by a GIN index over a `tsvector`, and the part is how
+telling the word is and how often the passage has it.
 """
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -28,7 +29,8 @@ class Dialect(ABC):
 
     tables: Sequence[str]
     add: sa.TextClause  # :row :context :text, and what `kept` adds
-    search: sa.TextClause  # what `wanted` gives, and :k
+    occur: sa.TextClause  # in how many passages each of :words is, of those that are known
+    search: sa.TextClause  # what `wanted` gives: word, row, passage and score of each that has the word
 
     def __init__(self, row: str) -> None:
         joined = f"passage_rows JOIN passage_words ON passage_words.{row} = passage_rows.row"
@@ -43,12 +45,16 @@ class Dialect(ABC):
         self.forget = _several("rows", f"DELETE FROM passage_words WHERE {row} IN :rows")  # noqa: S608
 
     @abstractmethod
+    def several(self, words: Iterable[str]) -> Any:
+        """Words as the value of a parameter."""
+
+    @abstractmethod
     def kept(self, words: Sequence[str]) -> Mapping[str, Any]:
         """What is kept of a passage's words besides themselves."""
 
     @abstractmethod
     def wanted(self, weight: Mapping[str, float]) -> Mapping[str, Any]:
-        """A search for any of these words."""
+        """A search for each of these words."""
 
 
 def _tables(row: str) -> Sequence[str]:
@@ -69,18 +75,24 @@ class Sqlite(Dialect):
         "USING fts5(context, text, tokenize = \"ascii tokenchars '.,'\")",
     )
     add = sa.text("INSERT INTO passage_words (rowid, context, text) VALUES (:row, :context, :text)")
-    # sorts what was found: FTS5's own `ORDER BY rank` takes a quarter longer
-    search = sa.text(
-        "SELECT passage_id, score FROM (SELECT rowid AS found, -bm25(passage_words) AS score "
-        "FROM passage_words WHERE passage_words MATCH :asked ORDER BY score DESC, found LIMIT :k) "
-        "JOIN passage_rows ON passage_rows.row = found ORDER BY score DESC, found"
+    occur = sa.text(
+        "SELECT word, passages FROM json_each(:words) CROSS JOIN passage_vocabulary ON word = value"
     )
+    # BM25 of several words is the sum of what it is of each
+    search = sa.text(
+        "SELECT value, row, passage_id, -bm25(passage_words) FROM json_each(:asked) "
+        "CROSS JOIN passage_words ON passage_words MATCH '\"' || value || '\"' "
+        "JOIN passage_rows ON passage_rows.row = passage_words.rowid"
+    )
+
+    def several(self, words: Iterable[str]) -> str:
+        return json.dumps(list(words))
 
     def kept(self, words: Sequence[str]) -> Mapping[str, Any]:  # noqa: ARG002
         return {}
 
     def wanted(self, weight: Mapping[str, float]) -> Mapping[str, Any]:
-        return {"asked": " OR ".join(f'"{word}"' for word in weight)}
+        return {"asked": self.several(weight)}
 
 
 class Postgresql(Dialect):
@@ -96,21 +108,28 @@ class Postgresql(Dialect):
         "INSERT INTO passage_words (row, context, text, words) "
         "VALUES (:row, :context, :text, CAST(:words AS tsvector))"
     )
+    occur = sa.text("SELECT word, passages FROM passage_vocabulary WHERE word = ANY(:words)")
     # `ts_rank` of one word grows ever more slowly with its occurrences; 1 divides by the length's logarithm
     search = sa.text(
-        "SELECT passage_id, (SELECT sum(weight * ts_rank(words, word, 1)) FROM unnest("
-        "CAST(:each AS tsquery[]), CAST(:weights AS float8[])) AS asked (word, weight)) AS score "
-        "FROM passage_words JOIN passage_rows ON passage_rows.row = passage_words.row "
-        "WHERE words @@ CAST(:asked AS tsquery) ORDER BY score DESC, passage_words.row LIMIT :k"
+        "SELECT word, passage_words.row, passage_id, weight * ts_rank(words, quoted, 1) "
+        "FROM unnest(CAST(:asked AS text[]), CAST(:quoted AS tsquery[]), CAST(:weights AS float8[])) "
+        "AS asked (word, quoted, weight) JOIN passage_words ON words @@ quoted "
+        "JOIN passage_rows ON passage_rows.row = passage_words.row"
     )
+
+    def several(self, words: Iterable[str]) -> list[str]:
+        return list(words)
 
     def kept(self, words: Sequence[str]) -> Mapping[str, Any]:
         placed = islice(enumerate(map(_quoted, words), 1), LAST_PLACE)
         return {"words": " ".join(f"{word}:{place}" for place, word in placed)}
 
     def wanted(self, weight: Mapping[str, float]) -> Mapping[str, Any]:
-        each = list(map(_quoted, weight))
-        return {"asked": " | ".join(each), "each": each, "weights": list(weight.values())}
+        return {
+            "asked": self.several(weight),
+            "quoted": list(map(_quoted, weight)),
+            "weights": list(weight.values()),
+        }
 
 
 def _quoted(word: str) -> str:

@@ -75,7 +75,11 @@ class Network:
         free = self._alone if alone else self._among_others
         request = free.get()
         try:
-            states = request.infer([ids, mask], share_inputs=True, share_outputs=True)[0]
+            # `infer([ids, mask])[0]` does the same, and takes a tenth of a millisecond more.
+            for number, tensor in enumerate((ids, mask)):
+                request.set_input_tensor(number, ov.Tensor(tensor, shared_memory=True))
+            request.infer(share_outputs=True)
+            states = request.get_output_tensor(0).data
             return [take(number, states[number]) for number in range(len(rows))]
         finally:
             free.put(request)

@@ -6,15 +6,18 @@ back empty, a process killed between two writes) is put right by comparing the t
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
 from typing import TypeVar
 
 from knowledge_base.editions import Edition, Editions
 from knowledge_base.errors import Unavailable
-from knowledge_base.index import Collections, NoVectors, Vectors
+from knowledge_base.index import Collections, Hangs, NoVectors, Vectors
 from knowledge_base.ownership import Ownership
 
 Result = TypeVar("Result")
+AGAIN_SECONDS = 10.0  # until a server that hangs is asked again
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +30,11 @@ class Mirror:
         self._collections = collections
         self._ownership = ownership
         self._opening = threading.RLock()
+        self._turns = threading.Lock()
         self._library = ""
         self._open = False
+        self._hangs: Hangs | None = None  # from when somebody waited in vain until it is opened again
+        self._again_at = 0.0
         self.opened = 0  # how often; vectors that were got at another number are of a closed connection
 
     def open(self) -> None:
@@ -38,7 +44,10 @@ class Mirror:
                 return
             if self._ownership:
                 self._ownership.take()
-            self._collections.connect()
+            self._refuse_most()
+            with self._remembering():
+                self._collections.connect()
+            self._hangs = None
             self._library = self._editions.library_name()
             self._open = True
             self.opened += 1
@@ -51,15 +60,21 @@ class Mirror:
                 self._ownership.give_back()
 
     def using(self, work: Callable[[], Result]) -> Result:
-        """Do it; when ChromaDB was lost or restarted, open it again, refill it, and do it once more."""
-        opened = self.opened
-        if self._collections.lost():
-            self._reopen(opened)
+        """Do it; when ChromaDB was lost or restarted, open it again, refill it, and do it once more.
+
+        While a server hangs, one after the other looks whether it still does, and all others are refused.
+        """
+        opened, hangs = self.opened, self._hangs
+        if hangs:
+            self._refuse_most()
+        if hangs or self._collections.lost():
+            self._reopen(opened, hangs)
         try:
             return work()
         except NoVectors:
-            self._reopen(opened)
-            return work()
+            self._reopen(opened, hangs)
+            with self._remembering():
+                return work()
 
     def vectors(self, edition: Edition) -> Vectors:
         return self._collections.open(self._name(edition.name), edition.identity)
@@ -91,14 +106,36 @@ class Mirror:
             if vectors.ids(document_id):
                 raise Unavailable(f"ChromaDB still holds passages of document {document_id!r}; try again")
 
-    def _reopen(self, opened: int) -> None:
+    def _reopen(self, opened: int, hangs: Hangs | None) -> None:
         with self._opening:
             if self.opened != opened:  # another thread was first
                 return
+            if self._hangs and self._hangs is not hangs:  # it was, and waited in vain
+                raise NoVectors(str(self._hangs))
             log.warning("ChromaDB was lost; it is opened again and refilled from the catalogue")
-            self._collections.connect()
-            self.opened += 1
-            self.match()
+            with self._remembering():
+                self._collections.connect()
+                self.opened += 1
+                self.match()
+            self._hangs = None
+
+    def _refuse_most(self) -> None:
+        """While it hangs: all but one every AGAIN_SECONDS."""
+        with self._turns:
+            if self._hangs and monotonic() < self._again_at:
+                raise NoVectors(str(self._hangs))
+            self._again_at = monotonic() + AGAIN_SECONDS
+
+    @contextmanager
+    def _remembering(self) -> Iterator[None]:
+        try:
+            yield
+        except Hangs as hangs:
+            self._hangs, self._again_at = hangs, monotonic() + AGAIN_SECONDS
+            raise
+        except NoVectors:  # it is gone, which nobody has to wait for
+            self._hangs = None
+            raise
 
     def _refill(self, edition: Edition) -> None:
         """What ChromaDB holds is asked first: a document that becomes ready meanwhile is then added twice,

@@ -17,17 +17,16 @@ from numpy.typing import NDArray
 
 from knowledge_base import lexical
 from knowledge_base.answering import Answering, Chosen, Live
-from knowledge_base.database import reading
+from knowledge_base.database import reading, rows
 from knowledge_base.editions import Edition, live_edition
 from knowledge_base.embedding import Embedder
 from knowledge_base.errors import KnowledgeError
 from knowledge_base.mirror import Mirror
 from knowledge_base.passages import Passage
 from knowledge_base.search import HybridSearch, Nearest
-from knowledge_base.tables import library
 
 Floats = NDArray[np.float32]
-_VERSION = sa.select(library.c.version)
+_VERSION = sa.text("SELECT version FROM library")
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +116,7 @@ class Searching:
         """The telling words of a text, each with its weight: the rarer among the passages, the heavier."""
         with reading(self._engine) as connection:
             now = self._moment
-            current = now is not None and now.version == (connection.scalar(_VERSION) or 0)
+            current = now is not None and now.version == _version(connection)
             return lexical.weights(connection, text, now.words if now and current else None)
 
     def now(self) -> Moment:
@@ -125,7 +124,7 @@ class Searching:
             return self._at(connection)
 
     def _at(self, connection: sa.Connection) -> Moment:
-        version = connection.scalar(_VERSION) or 0
+        version = _version(connection)
         now = self._moment
         if now is None or (now.version, now.opened) != (version, self._mirror.opened):
             now = self._moment = self._look(connection, version)
@@ -159,6 +158,10 @@ class Searching:
     def _made(self, passage: Passage) -> Floats:
         texts = [passage.text[start:end] for start, end in passage.sentences]
         return np.asarray(self._embedder.embed_documents(texts), np.float32)
+
+
+def _version(connection: sa.Connection) -> int:
+    return max((version for (version,) in rows(connection, _VERSION)), default=0)
 
 
 def _among(chosen: Chosen, search: HybridSearch, query: str, k: int) -> list[Passage]:

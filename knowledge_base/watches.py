@@ -22,7 +22,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from knowledge_base import readers
-from knowledge_base.database import now, reading, writing
+from knowledge_base.database import insert_new, now, reading, writing
 from knowledge_base.errors import KnowledgeError, NotFetched, NotFound
 from knowledge_base.fetching.addresses import normalised, origin
 from knowledge_base.fetching.fetcher import Fetched, Fetcher, Gone
@@ -113,15 +113,13 @@ class Watches:
         url, moment = normalised(url), now()
         values = {"below": normalised(below) if below else "", "every": every, "due_at": moment}
         with writing(self._engine) as connection:
-            known = connection.scalar(sa.select(watches.c.id).where(watches.c.url == url))
-            if known:
-                connection.execute(sa.update(watches).where(watches.c.id == known).values(**values))
-                # whoever names a single page wants it, though its document was deleted once
-                self._want_again(connection, known, url)
-            else:
-                row = {"id": uuid4().hex, "url": url, "kind": "", "state": "waiting", "error": "", "by": by}
-                connection.execute(sa.insert(watches).values(**row, **values, created_at=moment))
-            return _watch(connection.execute(sa.select(watches).where(watches.c.url == url)).one())
+            row = {"id": uuid4().hex, "url": url, "kind": "", "state": "waiting", "error": "", "by": by}
+            insert_new(connection, watches, [{**row, **values, "created_at": moment}])
+            mine = sa.update(watches).where(watches.c.url == url).values(**values)
+            watch = _watch(connection.execute(mine.returning(watches)).one())
+            # whoever names a single page wants it, though its document was deleted once
+            self._want_again(connection, watch.id, url)
+            return watch
 
     def list(self) -> Sequence[Watch]:
         """The newest first."""

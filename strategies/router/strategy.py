@@ -2,9 +2,10 @@
 
 The head is trained by `kotae router train` and loaded from the data directory. Without one, the first
 strategy of `of` answers everything. When a strategy, its adapter or the index is no longer what it was at the
-training, the head is stale: the best single strategy answers everything until somebody trains again. It never
-trains by itself. With `refuse` it also keeps silent where nobody answers, as it has learned from questions
-that were judged so.
+training, the head is stale: the best single strategy answers everything until it is trained again, by
+somebody or, with `learn_from`, by a job that anybody sees. With `refuse` it also keeps silent where nobody
+answers, as it has learned from questions that were judged so. Who answers then is told that somebody has
+looked (`Question.vouched`), so that it is not refused twice.
 
 What was chosen has the last word: when it abstains, the router abstains, for a refusal is right where there
 is no answer. Who wants a cascade puts a `first_of` into `of`. Only when it is unavailable, and nothing was
@@ -76,6 +77,12 @@ class RouterOptions(Options):
         "can be answered: a share. 0: it refuses nothing itself.",
     )
 
+    learn_from: str = Field(
+        default="",
+        description="A question set from which it learns by itself, whenever its strategies or the documents "
+        "have changed; that evaluates them each time. Empty: when somebody says so.",
+    )
+
     @model_validator(mode="after")
     def _something_to_do(self) -> RouterOptions:
         if len(self.of) == 1 and not self.refuse:
@@ -145,6 +152,7 @@ class Router:
             decision = Decision(self._named, "abstained", why, detail)
             raise NoAnswer(why, (decision,))
         yield Decision(self._named, f"chose {name!r}", why, detail)
+        question = replace(question, vouched=detail.get("vouched", False))
         if name == fallback:
             yield from stream_of(self._of[name], question)
             return
@@ -251,6 +259,7 @@ class Router:
             "likely": {one: round(float(p), 3) for one, p in likely},
             "nobody": round(foretold.nobody, 3),
             "nearest": round(near, 3),
+            "vouched": known and routing.refusing is not None,
             "budget": routing.budget,
             "head": head.hash[:16],
         }

@@ -34,8 +34,12 @@ def test_without_any_configuration_the_manuals_answer_in_their_own_words() -> No
     assert settings.limits.question_characters == 2000
 
 
-def test_the_shipped_file_says_what_the_defaults_are() -> None:
-    assert Settings.load(ROOT / "kotae.toml").model_dump() == Settings.load().model_dump()
+def test_the_shipped_file_says_what_the_defaults_are_and_adds_who_learns_to_refuse() -> None:
+    shipped, usual = Settings.load(ROOT / "kotae.toml").model_dump(), Settings.load().model_dump()
+    assert shipped["strategies"].pop("careful")["of"] == [usual["chat"]["strategy"]] == ["manuals"]
+    assert shipped["chat"].pop("strategy") == "careful"
+    del usual["chat"]["strategy"]
+    assert shipped == usual
 
 
 def test_whatever_is_commented_out_in_the_shipped_file_is_accepted(
@@ -45,7 +49,7 @@ def test_whatever_is_commented_out_in_the_shipped_file_is_accepted(
     monkeypatch.setenv("DESK_SECRET", "whsec_" + base64.b64encode(bytes(24)).decode())
     shipped = (ROOT / "kotae.toml").read_text("utf-8")
     settings = Settings.load(toml(tmp_path, re.sub(r"(?m)^# (\[|\w+ = )", r"\1", shipped)))
-    shipped_ones = {"manuals", "product", "both", "best", "together", "echo"}
+    shipped_ones = {"manuals", "careful", "product", "both", "best", "together", "echo"}
     assert set(settings.strategies) == shipped_ones | {"router", "quick", "model", "gpt", "surest"}
     assert settings.limits.model_dump(exclude={"url"}) == Settings().limits.model_dump(exclude={"url"})
     assert settings.web.port == Settings().web.port

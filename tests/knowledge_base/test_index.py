@@ -6,18 +6,20 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from knowledge_base import index, nearby
+from knowledge_base import index, mirror, nearby
 from knowledge_base.catalogue import create
 from knowledge_base.database import open_engine
 from knowledge_base.errors import Unavailable
-from knowledge_base.index import AT_ONCE, Chroma, Collections, NoVectors, Server
+from knowledge_base.index import ASKED_SECONDS, AT_ONCE, Chroma, Collections, NoVectors, Server
 from knowledge_base.library import Library
 from knowledge_base.testing import HashEmbedder, MemoryCollections, add
 from tests import servers
@@ -227,11 +229,12 @@ def server(tmp_path: Path) -> Iterator[str]:
         yield address
 
 
-def on_server(data: Path, address: str) -> Library:
+def on_server(data: Path, address: str, patience: float = ASKED_SECONDS) -> Library:
     data.mkdir(exist_ok=True)
     engine = open_engine(f"sqlite:///{data / 'kotae.db'}")
     create(engine)
-    return Library(data, engine, Chroma(data / "chroma", Server(address)), HashEmbedder(), model="hash")
+    chroma = Chroma(data / "chroma", Server(address), patience)
+    return Library(data, engine, chroma, HashEmbedder(), model="hash")
 
 
 OTHER_PROCESS = """
@@ -301,6 +304,69 @@ def test_a_server_that_comes_back_empty_is_refilled(tmp_path: Path, data: Path) 
         assert library.search("litres")[0].dense is not None
         assert library.receive(io.BytesIO(LAMP.encode()), "lamp.md").outcome == "new"
         library.close()
+        library.engine.dispose()
+
+
+CUSTOMERS = 4
+
+
+def told(library: Library) -> tuple[str, float]:
+    """What a search comes to, and after how many seconds."""
+    began = time.monotonic()
+    try:
+        return library.search("litres")[0].source, time.monotonic() - began
+    except NoVectors as error:
+        return str(error), time.monotonic() - began
+
+
+@pytest.mark.server
+def test_a_server_that_hangs_keeps_each_customer_waiting_once_and_is_asked_by_one_now_and_then(
+    server: str, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, asked = threading.Event(), []
+    answers.set()
+
+    def lets_through(request: BaseHTTPRequestHandler) -> bool:
+        asked.append(request.path)
+        return answers.wait(30)
+
+    def all_search() -> list[str]:
+        asked.clear()
+        came_to = list(customers.map(told, [library] * CUSTOMERS))
+        assert max(seconds for _, seconds in came_to) < 3 * patience
+        return [what for what, _ in came_to]
+
+    patience = 1.0
+    with servers.before(server, lets_through) as address, ThreadPoolExecutor(CUSTOMERS) as customers:
+        library = on_server(data, address, patience)
+        add(library, "kettle.md", KETTLE)
+        assert all_search() == ["kettle.md"] * CUSTOMERS
+        answers.clear()
+        sentence = f"ChromaDB at {address!r} does not answer: timed out"
+        assert all_search() == [sentence] * CUSTOMERS
+        assert asked.count("/api/v2/heartbeat") == 1
+        assert all_search() == [sentence] * CUSTOMERS
+        assert asked == []
+        for later in (11, 22):
+            monkeypatch.setattr(mirror, "monotonic", lambda later=later: time.monotonic() + later)
+            assert all_search() == [sentence] * CUSTOMERS
+            assert asked == ["/api/v2/heartbeat"]
+        answers.set()
+        monkeypatch.setattr(mirror, "monotonic", lambda: time.monotonic() + 40)
+        assert "kettle.md" in all_search()
+        assert all_search() == ["kettle.md"] * CUSTOMERS
+        library.close()
+        library.engine.dispose()
+
+
+def test_of_those_who_come_while_a_server_hangs_at_the_start_one_waits(data: Path) -> None:
+    with socket.socket() as silent, ThreadPoolExecutor(CUSTOMERS) as customers:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        library = on_server(data, f"http://127.0.0.1:{silent.getsockname()[1]}", patience=0.5)
+        came_to = list(customers.map(told, [library] * CUSTOMERS))
+        assert all(what.endswith("does not answer: timed out") for what, _ in came_to)
+        assert max(seconds for _, seconds in came_to) < 1.5
         library.engine.dispose()
 
 

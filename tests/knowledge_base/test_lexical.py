@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge_base import lexical
+from knowledge_base import lexical, lexical_sql
 from knowledge_base.words import terms
 
 PASSAGES = {
@@ -74,6 +74,13 @@ def test_a_run_of_japanese_is_not_one_word() -> None:
 
 def test_a_word_of_the_headings_counts_too(connection: sa.Connection) -> None:
     assert found(connection, "faults of the lamp")[0] == "lamp-1"
+
+
+def test_a_passage_that_has_more_of_the_words_comes_first(connection: sa.Connection) -> None:
+    hits = lexical.search(connection, "What does the warranty of the lamp say?", 5)
+    assert [id_ for id_, _ in hits] == ["lamp-2", "lamp-1"]
+    assert hits[0][1] > hits[1][1] > 0
+    assert lexical.search(connection, "What does the warranty of the lamp say?", 1) == hits[:1]
 
 
 def test_words_of_grammar_find_nothing_beside_others_and_what_they_can_alone(
@@ -199,6 +206,15 @@ def test_a_word_that_no_index_takes_is_left_out(connection: sa.Connection) -> No
     assert found(connection, "zeppelin") == ["p"]
     lexical.discard(connection, ["p"])
     assert found(connection, "zeppelin") == []
+
+
+def test_a_word_beyond_the_last_place_of_an_index_breaks_nothing(
+    connection: sa.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lexical_sql, "LAST_PLACE", 1)
+    lexical.add(connection, "p", "d", "", "hovercraft zeppelin")
+    assert found(connection, "hovercraft") == ["p"]
+    assert found(connection, "zeppelin") in (["p"], [])
 
 
 def test_how_a_questions_words_lie_in_a_passage(connection: sa.Connection) -> None:

@@ -134,6 +134,11 @@ def test_evidence_below_what_is_enough_is_no_answer_and_says_how_far_it_fell_sho
     assert decision.detail["likelihood"] < decision.detail["enough"] == 1.0
 
 
+def test_who_knows_that_there_is_an_answer_is_believed() -> None:
+    said = collect(quotes(enough=1.0).stream(Question("warranty", passages=(WARRANTY,), vouched=True)))
+    assert "24 months" in said.text
+
+
 def test_a_question_about_something_else_is_refused_as_calibrated() -> None:
     strategy = Quotes.make(QuotesOptions(), kit(EVERYTHING))
     with pytest.raises(NoAnswer):

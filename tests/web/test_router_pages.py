@@ -8,7 +8,7 @@ import pytest
 from bot.kotae import Kotae
 from bot.settings import Settings
 from tests.people import Admin, Customer, Operator
-from tests.routed import STRATEGIES, evaluated, without_an_answer
+from tests.routed import SET, STRATEGIES, evaluated, without_an_answer
 
 ABOUT_A_PARCEL = "when does my blue parcel arrive"
 
@@ -135,3 +135,18 @@ class TestWithoutARouter:
         page = operator.opens("/console/router").text
         assert "No router is configured" in page
         assert "use = &#34;router&#34;" in page or 'use = "router"' in page
+
+
+def test_a_router_that_learns_by_itself_says_from_what(operator: Operator, kotae: Kotae) -> None:
+    operator.sends(
+        "/console/strategy/router",
+        of="kettles, parcels",
+        spend="tokens",
+        margin="0.05",
+        refuse="0.05",
+        learn_from=SET,
+    )
+    page = operator.opens("/console/router").text
+    assert f"from the question set “{SET}”, and there is none of that name yet" in page
+    evaluated(kotae)
+    assert f"It learns by itself from the question set “{SET}”" in operator.opens("/console/router").text

@@ -10,10 +10,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
+from bot.access.audit import ITSELF
 from bot.teaching.candidates import CandidateRefused, UnknownCandidate
 from bot.teaching.nearby import Near
 from bot.teaching.pairs import PairRefused
-from bot.teaching.proposals import BY
 from knowledge_base.errors import KnowledgeError
 from knowledge_base.passages import Passage
 from strategies.lora.pairs import BadPairs
@@ -47,7 +47,7 @@ def candidates() -> ResponseReturnValue:
         states=STATES,
         offset=offset,
         at_once=AT_ONCE,
-        itself=BY,
+        itself=ITSELF,
         asked=kotae().settings.candidates.asked,
     )
 

@@ -106,6 +106,7 @@ def told(standing: Standing) -> dict[str, Any]:
         "spend": standing.spend,
         "budget": routing.budget,
         "fault": routing.fault,
+        "learns_from": standing.learns_from,
         "questions": standing.questions,
         "learned_from": head.learned_from if head else "",
         "source": head.source if head else "",
@@ -141,7 +142,8 @@ def in_words(standing: Standing) -> str:
     """The curve as a table; the line with an arrow is the budget's."""
     routing, head = standing.routing, standing.routing.head
     if head is None:
-        return f"{standing.name} answers with {standing.of[0]!r}: {routing.fault}."
+        untrained = f"{standing.name} answers with {standing.of[0]!r}: {routing.fault}."
+        return "\n".join([untrained, *by_itself(standing)])
     unit = SPENT[standing.spend]
     rows = [
         ("", f"{one.strategy} alone", f"{one.spend:.4g}", right(standing, one.quality), "")
@@ -156,12 +158,20 @@ def in_words(standing: Standing) -> str:
     limit = "as is best" if routing.budget is None else f"{routing.budget:g} {unit} on average"
     lines = [
         f"learned from {counted(standing.questions, 'question')} ({head.source}), {head.learned_from[:16]}",
+        *by_itself(standing),
         f"may spend {limit}",
         *([f"does not choose: {routing.fault}"] if routing.fault else []),
         *refuses(standing),
         *(["even the cheapest strategy spends more"] if routing.plan and not routing.plan.within else []),
     ]
     return "\n".join([*lines, "", table(rows, ("", "", unit, "right", "answered by"))])
+
+
+def by_itself(standing: Standing) -> list[str]:
+    """Whether it learns without being told."""
+    if not standing.learns_from:
+        return []
+    return [f"learns by itself from {standing.learns_from!r}, a minute or two after something has changed"]
 
 
 def refuses(standing: Standing) -> list[str]:

@@ -78,6 +78,7 @@ def router() -> ResponseReturnValue:
         "console/router.html",
         routers=[shown(routers.standing(name)) for name in routers.names()],
         runs={name: routers.fitting_runs(name)[:20] for name in routers.names()},
+        sets={each.name for each in kotae().question_sets.list()},
         spent=spent,
         states=STATES,
         steps=STEPS,

@@ -41,6 +41,10 @@ SENTENCES = (
         "Refuse what nobody answers, as it has learned, at the price of refusing so much of what can be "
         "answered: a share. 0: it refuses nothing itself."
     ),
+    _l(
+        "A question set from which it learns by itself, whenever its strategies or the documents "
+        "have changed; that evaluates them each time. Empty: when somebody says so."
+    ),
     _l("Whose answers are kept."),
     _l("From which likeness of meaning on two questions may be the same. Higher: fewer are."),
     _l("How many answers are kept."),

@@ -120,6 +120,7 @@ def test_no_more_of_what_can_be_answered_is_refused_than_was_allowed() -> None:
         assert found.falsely <= share
         assert found.rightly > 0.9
         assert found.of == 40
+    assert found.falsely < 0.05, "what brings nothing is not paid for"
 
 
 def test_who_may_refuse_nothing_or_never_saw_what_has_no_answer_refuses_nothing() -> None:

@@ -204,6 +204,27 @@ def test_one_strategy_that_may_refuse_nothing_is_no_router() -> None:
         RouterOptions(of=["manuals"])
 
 
+@pytest.mark.parametrize(
+    ("question", "refuse", "version", "vouched"),
+    [
+        pytest.param(ABOUT_A_PARCEL, 0.05, "1", True, id="what it has learned to tell"),
+        pytest.param(STRANGE, 0.05, "1", False, id="unlike any that it learned from"),
+        pytest.param(ABOUT_A_PARCEL, 0.0, "1", False, id="it refuses nothing itself"),
+        pytest.param(ABOUT_A_PARCEL, 0.05, "2", False, id="stale"),
+    ],
+)
+def test_who_answers_is_told_that_the_question_was_looked_at(
+    house: House, question: Question, refuse: float, version: str, vouched: bool
+) -> None:
+    manuals = Scripted(Token("say the manuals"))
+    house.strategies = {**house.strategies, "manuals": manuals}
+    router = house.router(refuse=refuse)
+    house.trains(router, [*examples(), *about_rockets()])
+    house.version = version
+    assert collect(router.stream(question)).text == "say the manuals"
+    assert [each.vouched for each in manuals.asked] == [vouched]
+
+
 def test_stale_it_refuses_nothing_itself(house: House) -> None:
     router = house.router(refuse=0.05)
     house.trains(router, [*examples(), *about_rockets()])
