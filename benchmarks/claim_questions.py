@@ -57,10 +57,13 @@ def rivals(pair: DemoPair) -> tuple[tuple[str, ...], ...]:
 def untaught() -> list[AskedQuestion]:
     """What no pair tells and a manual does: of the demo's test questions, and of the pairs' near misses."""
     taught = [pair for pair in pairs("train") if pair.language == "en"]
-    return [
-        *(told_by_a_manual(one, "untaught", "held-out") for one in near_misses("test") if one.keys),
-        *tests_that_no_pair_tells(taught),
+    asked = [told_by_a_manual(one, "untaught", "held-out") for one in near_misses("test") if one.keys]
+    asked += [
+        of_the_demo(one, "held-out", "untaught")
+        for one in questions("test")
+        if one.answerable and one.language == "en"
     ]
+    return [one for one in asked if not any(reading.says(pair, one) for pair in taught)]
 
 
 def told_by_a_manual(one: Unanswerable, tag: str, part: EvaluationPart) -> AskedQuestion:
@@ -78,14 +81,6 @@ def told_by_a_manual(one: Unanswerable, tag: str, part: EvaluationPart) -> Asked
 def near_misses(part: Part) -> list[Unanswerable]:
     """English questions that no pair answers."""
     return [one for one in unanswerable(part) if one.language == "en"]
-
-
-def tests_that_no_pair_tells(taught: Sequence[DemoPair]) -> list[AskedQuestion]:
-    return [
-        of_the_demo(one, "held-out", "untaught")
-        for one in questions("test")
-        if one.answerable and one.language == "en" and not any(reading.says(pair, one) for pair in taught)
-    ]
 
 
 def of_the_demo(one: DemoQuestion, part: EvaluationPart, *tags: str) -> AskedQuestion:

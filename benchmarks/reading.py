@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from bot.evaluation.facts import proves
 from bot.evaluation.statistics import Figure, share
+from bot.evaluation.values import AskedQuestion
 from bot.kotae import Kotae
 from demo.pairs import DemoPair
 from demo.questions import DemoQuestion, questions
@@ -62,7 +63,7 @@ def page_of(
     return Page(question, tuple(mixed), tuple(wrong[:SHOWN]), any(says(pair, question) for pair in taught))
 
 
-def says(pair: DemoPair, question: DemoQuestion) -> bool:
+def says(pair: DemoPair, question: DemoQuestion | AskedQuestion) -> bool:
     """Whether the desk's answer holds a fact of the question, from the same manual."""
     return pair.document in question.sources and any(proves(pair.answer, [fact]) for fact in question.facts)
 

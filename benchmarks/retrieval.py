@@ -41,6 +41,7 @@ from knowledge_base.words import terms
 
 K = 10
 SPEED_SAMPLE = 300  # passages that both pipelines embed and index for the comparison of speed
+BREATH_SECONDS = 2.0
 LATENCY_SAMPLE = 100  # questions, or half of them where there are fewer
 
 Find = Callable[[str], list[str]]  # a question → file names of the passages found, best first
@@ -266,10 +267,13 @@ def latency(each: QuestionSet, library: Library, stock: Stock, asked: Sequence[s
 
 
 def times(search: Callable[[str], Any], asked: Sequence[str]) -> list[float]:
-    """Of questions that are new to a search which has answered others."""
+    """Of questions that are new to a search which has answered others, a breath later: what a change of the
+    library sets going in the background is done then.
+    """
     new = asked[:: max(2, len(asked) // LATENCY_SAMPLE)]
     for question in set(asked) - set(new):
         search(question)
+    time.sleep(BREATH_SECONDS)
     return [milliseconds(partial(search, question)) for question in new]
 
 

@@ -61,6 +61,11 @@ class Answering:
         tagged = {id_ for id_, its in self._tags.items() if its & set(any_of)} if any_of else None
         return Chosen(withheld, tagged)
 
+    def ids(self, connection: sa.Connection, most: int) -> list[str]:
+        """Of passages that answer, no more than so many."""
+        found = sa.select(passages.c.id).join(documents, documents.c.id == passages.c.document_id)
+        return list(connection.scalars(found.where(ANSWERING).limit(most)))
+
     def load(self, connection: sa.Connection, ids: Sequence[str]) -> dict[str, Passage]:
         """Those of the passages that answer, by id."""
         kept = self._passages

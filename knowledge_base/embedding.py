@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 SHIPPED = "all-MiniLM-L6-v2"
-USUAL_QUESTIONS = range(4, 60, 8)  # tokens
+USUAL_QUESTIONS = range(4, 60, 16)  # tokens
 TOKENS_AT_ONCE = 1500  # a batch; a larger one is no faster, and a question would wait longer behind it
 
 

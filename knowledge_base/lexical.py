@@ -44,6 +44,7 @@ USUAL_LENGTH = 65  # words of a passage and its breadcrumb
 LENGTH_COUNTS = 0.4  # BM25's b: passages are cut to size, so a longer one is hardly less to the point
 SATURATION = 1.2  # BM25's k1
 
+_VOCABULARY = sa.text("SELECT word, passages FROM passage_vocabulary")
 _APPEAR = sa.text(
     "INSERT INTO passage_vocabulary (word, passages) VALUES (:word, 1) "
     "ON CONFLICT (word) DO UPDATE SET passages = passage_vocabulary.passages + 1"
@@ -172,6 +173,23 @@ class Remembered:
             kept.update((id_, Worded.of(context.split(), text.split())) for id_, context, text in read)
         return {id_: kept[id_] for id_ in passage_ids if id_ in kept}
 
+    def known(self, connection: sa.Connection) -> list[str]:
+        """The words that passages have, without those of grammar, and with in how many each is."""
+        self._occur.update((word, int(n)) for word, n in rows(connection, _VOCABULARY))
+        return [word for word in self._occur if word != EVERY and word not in GRAMMATICAL]
+
+    def ahead(self, connection: sa.Connection, words: Collection[str]) -> None:
+        """Read what a search by any of these words will want."""
+        passages = self.occur(connection, [EVERY, *words])
+        every = passages.pop(EVERY)
+        unknown = {
+            word: _weight(every, n)
+            for word, n in passages.items()
+            if word not in self._scores and 0 < n <= ROWS
+        }
+        if unknown:
+            self._scores.update(self._read(connection, unknown))
+
     def best(self, connection: sa.Connection, weight: Mapping[str, float], k: int) -> list[tuple[str, float]]:
         """The k passages that score most by these words, best first, those that were indexed first before
         others; each word's part in the scores is read once.
@@ -288,9 +306,14 @@ def _asked(occur: Callable[[Collection[str]], dict[str, int]], query: str) -> _A
     sequence = terms(query)[:LONGEST]
     passages = occur([EVERY, *dict.fromkeys(sequence)])
     every = passages.pop(EVERY)
-    weight = {word: math.log(1 + (every - n + 0.5) / (n + 0.5)) for word, n in passages.items()}
+    weight = {word: _weight(every, n) for word, n in passages.items()}
     pairs = {(one, other): weight[one] + weight[other] for one, other in pairwise(sequence)}
     return _Asked(passages, weight, pairs)
+
+
+def _weight(every: int, having: int) -> float:
+    """How telling a word is that so many of all passages have."""
+    return math.log(1 + (every - having + 0.5) / (having + 0.5))
 
 
 def _within(rows: int, rarest_first: Iterable[str], passages: Mapping[str, int]) -> Iterable[str]:

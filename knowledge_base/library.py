@@ -169,6 +169,7 @@ class Library:
         """Let go of ChromaDB and of the data directory. `warm_up` opens it again."""
         with self._warming:
             self._warm = False
+            self._searching.close()
             self._mirror.close()
 
     # documents

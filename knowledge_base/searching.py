@@ -16,6 +16,7 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from knowledge_base import lexical
+from knowledge_base.ahead import Ahead
 from knowledge_base.answering import Answering, Chosen, Live
 from knowledge_base.database import reading, rows
 from knowledge_base.editions import Edition, live_edition
@@ -79,6 +80,15 @@ class Searching:
         self._loading = threading.Lock()
         self._earlier: dict[str, Embedder | None] = {}  # by identity
         self._moment: Moment | None = None
+        self._moving = threading.Lock()
+        self._ahead: Ahead | None = None
+
+    def close(self) -> None:
+        """Nothing more is read until somebody searches again."""
+        with self._moving:
+            self._moment, ahead, self._ahead = None, self._ahead, None
+        if ahead:
+            ahead.stop()
 
     def search(
         self, query: str, k: int, tags: Collection[str] = (), audience: Collection[str] | None = None
@@ -127,7 +137,12 @@ class Searching:
         version = _version(connection)
         now = self._moment
         if now is None or (now.version, now.opened) != (version, self._mirror.opened):
-            now = self._moment = self._look(connection, version)
+            now = self._look(connection, version)
+            with self._moving:
+                self._moment = now
+                if self._ahead:
+                    self._ahead.stop(wait=False)
+                self._ahead = Ahead(self._engine, partial(_is, version), now.answering, now.words)
         return now
 
     def _look(self, connection: sa.Connection, version: int) -> Moment:
@@ -158,6 +173,10 @@ class Searching:
     def _made(self, passage: Passage) -> Floats:
         texts = [passage.text[start:end] for start, end in passage.sentences]
         return np.asarray(self._embedder.embed_documents(texts), np.float32)
+
+
+def _is(version: int, connection: sa.Connection) -> bool:
+    return _version(connection) == version
 
 
 def _version(connection: sa.Connection) -> int:

@@ -88,7 +88,7 @@ def refusing(head: Head, share: float) -> Refusing | None:
     order = np.sort(nobody[~without])[::-1]
     first_kept = order[min(int(share * len(order)), len(order) - 1)]
     rightly = nobody[without & (nobody > first_kept)]
-    refuse = float(rightly.min(initial=math.inf))
+    refuse = float(first_kept + rightly.min(initial=math.inf)) / 2
     said = nobody >= refuse
     return Refusing(refuse, float(said[~without].mean()), float(said[without].mean()), int(without.sum()))
 
