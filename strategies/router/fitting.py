@@ -18,21 +18,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategies.router.examples import Learnt
-from strategies.router.head import UNITS, Conditions, Evidence, Head, Likeness, Scale, kernel, sigmoid
+from strategies.router.head import UNITS, Conditions, Evidence, Head, Scale, kernel, sigmoid
 from strategies.wording import as_asked
 
 Floats = NDArray[np.float64]
 
-REACHES = (0.1, 0.25)  # of likeness by the vector: exp(-reach |a - b|²)
+REACHES = (0.25, 1.0)  # of likeness by the vector: exp(-reach |a - b|²)
 OF_SIGNS = 0.25  # … and by all the signs together
 STRENGTHS = (0.03, 0.1, 0.3, 1.0)  # of the ridge that holds the weights back
-LANDMARKS = 400  # questions to which all are compared, at most
+LANDMARKS = 1000  # questions to which all are compared, at most
 SMALLEST = 1e-6  # eigenvalue of their kernel that still tells something
-FOLDS = 5
+FOLDS = 10
 STEPS = 50
 CLOSE = 1e-4  # a step of all weights that changes nothing any more
 AT_ONCE = 500  # questions that are compared with all others
 FEW = 0.05  # of the questions are as far from the others, or farther: what is beyond is unlike any of them
+
+
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """How like questions are to some that were learned from, as features whose products are a Gaussian kernel
+    (by Nyström's method; Williams and Seeger, 2001).
+    """
+
+    landmarks: Floats  # (landmarks, dimension + signs)
+    turn: Floats  # (landmarks, features)
+    widths: Floats  # (dimension + signs,): how much of each counts
+
+    def of(self, rows: Floats) -> Floats:
+        """(questions, features) of rows (questions, dimension + signs)."""
+        found: Floats = kernel(rows * self.widths, self.landmarks * self.widths) @ self.turn
+        return found
+
+    def of_landmarks(self, weights: Floats) -> Floats:
+        """Weights of features and a bias, (columns, features + 1), as those of the landmarks themselves."""
+        return np.column_stack([weights[:, :-1] @ self.turn.T, weights[:, -1]])
 
 
 @dataclass(frozen=True)
@@ -76,8 +96,9 @@ def fit(
     }
     return Head(
         strategies=strategies,
-        likeness=best.likeness,
-        weights=best.weights,
+        landmarks=best.likeness.landmarks,
+        widths=best.likeness.widths,
+        weights=best.likeness.of_landmarks(best.weights),
         questions=vectors,
         near=float(np.quantile(near, FEW)),
         evidence=Evidence(best.unseen[:, :-1], right, near, spent, best.unseen[:, -1], unanswerable),

@@ -1,6 +1,6 @@
 """What a router has learned, and what it was learned under: one file, never changed, replaced whole.
 
-A safetensors file: the weights (of how like a question is to some of those that it learned from, by its
+A safetensors file: the weights (of how like a question is to each of those that it learned from, by its
 vector and by what the strategies tell of it), the vectors of the questions (to know a question that is unlike
 any of them), and for each question what the head foretold before it had seen it, from which the curve is
 drawn. The words of the questions are not in it. Its metadata say from what it was learned, by content hash.
@@ -26,7 +26,7 @@ from strategies.router.examples import Spend
 Floats = NDArray[np.float64]
 
 FOLDER = "routers"  # in the data directory
-VERSION = 3
+VERSION = 4
 FAR = 4.0  # deviations; a sign beyond counts no more
 NOTHING_TOLD: Mapping[str, float] = {}
 UNITS: tuple[Spend, ...] = ("ms", "cost", "tokens")
@@ -94,22 +94,6 @@ class Scale:
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class Likeness:
-    """How like questions are to some that were learned from, as features whose products are a Gaussian kernel
-    (by Nyström's method; Williams and Seeger, 2001).
-    """
-
-    landmarks: Floats  # (landmarks, dimension + signs)
-    turn: Floats  # (landmarks, features)
-    widths: Floats  # (dimension + signs,): how much of each counts
-
-    def of(self, rows: Floats) -> Floats:
-        """(questions, features) of rows (questions, dimension + signs)."""
-        found: Floats = kernel(rows * self.widths, self.landmarks * self.widths) @ self.turn
-        return found
-
-
 def kernel(some: Floats, others: Floats) -> Floats:
     """exp(-|a - b|²) of each with each, (some, others)."""
     squares = (some**2).sum(1)[:, None] + (others**2).sum(1)[None, :] - 2 * some @ others.T
@@ -133,8 +117,9 @@ class Outlook:
 @dataclass(frozen=True, eq=False)
 class Head:
     strategies: tuple[str, ...]
-    likeness: Likeness
-    weights: Floats  # (strategies + 1, features + 1): the last row is of having no answer, the bias is last
+    landmarks: Floats  # (landmarks, dimension + signs): questions that others are compared with
+    widths: Floats  # (dimension + signs,): how much of each counts
+    weights: Floats  # (strategies + 1, landmarks + 1): the last row is of having no answer, the bias is last
     questions: Floats  # (questions, dimension)
     near: float  # a question that is farther from all of them is unlike any
     evidence: Evidence
@@ -148,7 +133,8 @@ class Head:
     def foretold(self, vector: Floats, signs: Mapping[str, float] = NOTHING_TOLD) -> Outlook:
         """By the question's vector, and by what its strategies tell of it."""
         row = np.concatenate([vector, self.scale.row(signs)])
-        likely = sigmoid(self.weights[:, :-1] @ self.likeness.of(row[None])[0] + self.weights[:, -1])
+        like = kernel(row[None] * self.widths, self.landmarks * self.widths)[0]
+        likely = sigmoid(self.weights[:, :-1] @ like + self.weights[:, -1])
         return Outlook(likely[:-1], float(likely[-1]))
 
     def nearest(self, vector: Floats) -> float:
@@ -185,9 +171,8 @@ def save(head: Head, file: Path) -> None:
         "near": evidence.near,
         "nobody": evidence.nobody,
         "unanswerable": evidence.unanswerable,
-        "landmarks": head.likeness.landmarks,
-        "turn": head.likeness.turn,
-        "widths": head.likeness.widths,
+        "landmarks": head.landmarks.astype(np.float32),
+        "widths": head.widths,
         "middle": head.scale.middle,
         "spread": head.scale.spread,
         **{f"spent {unit}": evidence.spent[unit] for unit in UNITS},
@@ -224,7 +209,8 @@ def load(file: Path) -> Head | None:
         tensors = {name: np.asarray(value, np.float64) for name, value in unpacked(content).items()}
         return Head(
             strategies=tuple(told["strategies"]),
-            likeness=Likeness(tensors["landmarks"], tensors["turn"], tensors["widths"]),
+            landmarks=tensors["landmarks"],
+            widths=tensors["widths"],
             weights=tensors["weights"],
             questions=tensors["questions"],
             near=float(told["near"]),

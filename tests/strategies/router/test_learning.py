@@ -146,7 +146,7 @@ def test_refusing_what_nobody_answers_makes_a_plan_better_and_cheaper() -> None:
 def test_of_many_questions_some_are_landmarks_and_it_learns_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "LANDMARKS", 60)
     head = trained(CONDITIONS, examples(300))
-    assert len(head.likeness.landmarks) == 60
+    assert len(head.landmarks) == 60
     best = within(head, plans(head, "tokens", 0.05), "tokens", None)
     assert best.quality > max(one.quality for one in singles(head, "tokens"))
 
