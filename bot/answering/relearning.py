@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.access.audit import ITSELF
-from bot.answering.routing import LEARN, Routers
+from bot.answering.routing import LEARN, Routers, others_answered
 from bot.evaluation.runs import Chosen, EvaluationRefused, Evaluations, Run
-from bot.evaluation.sets import QuestionSets, UnknownSet
+from bot.evaluation.sets import QuestionSets
 from bot.jobs import Task
 from knowledge_base.errors import KnowledgeError
 from strategies.errors import StrategyError
@@ -31,12 +31,11 @@ class Now:
 
     def were(self, run: Run) -> bool:
         """Whether a finished evaluation asked these questions under these conditions."""
-        standing = run.conditions.get("standing", {})
         return (
             run.job.state == "done"
             and run.set_version == self.set_version
             and run.conditions.get("index_version") == self.conditions.index
-            and all(standing.get(name) == was for name, was in self.conditions.strategies.items())
+            and not others_answered(run, self.conditions)
         )
 
 
@@ -70,16 +69,18 @@ class Relearning:
         if run := next((run for run in runs if at_present.were(run)), None):
             job = self._routers.job(name)
             if job is None or job.arguments["run"] != run.id:
-                self._forget(name, [other for other in runs if other.id != run.id])
+                self._forget(at_present, [other for other in runs if other.id != run.id])
                 yield LEARN, {"router": name, "run": run.id, "by": ITSELF}
         elif self._begun.get(name) != at_present:
             self._evaluate(name, at_present)
 
     def _now(self, name: str, set_name: str) -> Now | None:
         """None while there is no such set, or a strategy cannot be looked at."""
+        if not (version := self._sets.version(set_name)):
+            return None
         try:
-            return Now(set_name, self._sets.get(set_name).version, self._routers.conditions(name))
-        except (UnknownSet, StrategyError, KnowledgeError):
+            return Now(set_name, version, self._routers.conditions(name))
+        except (StrategyError, KnowledgeError):
             return None
 
     def _evaluate(self, name: str, at_present: Now) -> None:
@@ -91,9 +92,8 @@ class Relearning:
             return
         self._begun[name] = at_present
 
-    def _forget(self, name: str, runs: list[Run]) -> None:
+    def _forget(self, at_present: Now, runs: list[Run]) -> None:
         """Those that were begun here before, for this router."""
-        of = set(self._routers.conditions(name).strategies)
         for run in runs:
-            if run.by == ITSELF and set(run.strategies) == of:
+            if run.by == ITSELF and set(run.strategies) == set(at_present.conditions.strategies):
                 self._evaluations.remove(run.id, by=ITSELF)

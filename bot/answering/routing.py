@@ -270,13 +270,18 @@ def source_of(set_name: str, version: int | None = None) -> str:
     return f"{set_name}, version " + ("" if version is None else f"{version}, ")
 
 
+def others_answered(run: Run, at_present: Conditions) -> list[str]:
+    """The strategies that are no longer who they were when the evaluation asked."""
+    was = run.conditions.get("standing", {})
+    return [name for name, standing in at_present.strategies.items() if was.get(name) != standing]
+
+
 def changed(
     run: Run, answers: Mapping[str, Mapping[str, Answered]], of: Sequence[str], at_present: Conditions
 ) -> str:
     """What is no longer as it was when the evaluation asked; `""` when all is."""
-    was = run.conditions.get("standing", {})
-    if others := [repr(name) for name in of if was.get(name) != at_present.strategies[name]]:
-        return f"another {' and '.join(others)} answers"
+    if others := others_answered(run, at_present):
+        return f"another {' and '.join(map(repr, others))} answers"
     indexes = {answer.index_version for name in of for answer in answers[name].values()}
     return "the documents have changed" if indexes - {at_present.index} else ""
 

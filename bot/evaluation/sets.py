@@ -153,6 +153,14 @@ class QuestionSets:
         with reading(self._engine) as session:
             return _whole(session, _found(session, name), version)
 
+    def version(self, name: str) -> int:
+        """The newest one of the set of this name or id; 0 where there is none."""
+        with reading(self._engine) as session:
+            try:
+                return _found(session, name).version
+            except UnknownSet:
+                return 0
+
     def question(self, name: str, question_id: str) -> AskedQuestion:
         with reading(self._engine) as session:
             row = _live(session, _found(session, name), question_id)

@@ -96,7 +96,7 @@ def fit(
     }
     return Head(
         strategies=strategies,
-        landmarks=best.likeness.landmarks,
+        landmarks=best.likeness.landmarks * best.likeness.widths,
         widths=best.likeness.widths,
         weights=best.likeness.of_landmarks(best.weights),
         questions=vectors,

@@ -117,7 +117,7 @@ class Outlook:
 @dataclass(frozen=True, eq=False)
 class Head:
     strategies: tuple[str, ...]
-    landmarks: Floats  # (landmarks, dimension + signs): questions that others are compared with
+    landmarks: Floats  # (landmarks, dimension + signs): questions that others are compared with, by width
     widths: Floats  # (dimension + signs,): how much of each counts
     weights: Floats  # (strategies + 1, landmarks + 1): the last row is of having no answer, the bias is last
     questions: Floats  # (questions, dimension)
@@ -133,7 +133,7 @@ class Head:
     def foretold(self, vector: Floats, signs: Mapping[str, float] = NOTHING_TOLD) -> Outlook:
         """By the question's vector, and by what its strategies tell of it."""
         row = np.concatenate([vector, self.scale.row(signs)])
-        like = kernel(row[None] * self.widths, self.landmarks * self.widths)[0]
+        like = kernel(row[None] * self.widths, self.landmarks)[0]
         likely = sigmoid(self.weights[:, :-1] @ like + self.weights[:, -1])
         return Outlook(likely[:-1], float(likely[-1]))
 

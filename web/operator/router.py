@@ -74,11 +74,12 @@ class Shown:
 @requires("operator")
 def router() -> ResponseReturnValue:
     routers = kotae().routers
+    names = routers.names()
     return render_template(
         "console/router.html",
-        routers=[shown(routers.standing(name)) for name in routers.names()],
-        runs={name: routers.fitting_runs(name)[:20] for name in routers.names()},
-        sets={each.name for each in kotae().question_sets.list()},
+        routers=[shown(routers.standing(name)) for name in names],
+        runs={name: routers.fitting_runs(name)[:20] for name in names},
+        having_a_set={name for name in names if kotae().question_sets.version(routers.learns_from(name))},
         spent=spent,
         states=STATES,
         steps=STEPS,
