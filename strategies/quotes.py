@@ -18,6 +18,7 @@ from pydantic import Field
 
 from knowledge_base.passages import Passage
 from strategies.base import Embedder, Kit, Options, Question, Weigh, alike
+from strategies.codes import codes, untold
 from strategies.cross_encoder.reading import shipped
 from strategies.errors import NoAnswer
 from strategies.events import Citation, Decision, Event, Token
@@ -108,6 +109,12 @@ class Quotes:
             "sentences": len(judged.found),
             "read": judged.read,
         }
+        told_of = (
+            code for one in question.passages for code in codes(f"{' '.join(one.headings)} {one.text}")
+        )
+        if code := untold(question.query or question.text, told_of):
+            decided = Decision(self._named, "abstained", "a code that is not there", detail)
+            raise NoAnswer(f"the documents have codes like {code.upper()}, and not that one", (decided,))
         if not question.vouched and not self._enough(judged):
             decided = Decision(self._named, "abstained", "the evidence is not enough", detail)
             raise NoAnswer(f"the documents answer with likelihood {sure:.2f}, below {enough:.2f}", (decided,))

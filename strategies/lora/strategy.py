@@ -331,6 +331,8 @@ class Answering:
                 f"in {taught} only"
             )
             raise self._abstained(why)
+        if code := judge.untaught(self._asked):
+            raise self._abstained(f"the adapter was taught codes like {code.upper()}, and not that one")
 
     def _hold_back(self, pieces: Iterator[Piece | Ended]) -> str:
         """The first words, before anybody reads them. Raises NoAnswer where there are none."""

@@ -139,6 +139,21 @@ def test_who_knows_that_there_is_an_answer_is_believed() -> None:
     assert "24 months" in said.text
 
 
+ERRORS = passage(
+    "E01 is shown when the tank is empty. E02 means that the water is too cold. E07 asks for a cleaning.",
+    id="errors",
+    title="Errors",
+)
+
+
+def test_a_code_that_stands_nowhere_is_not_told_as_another_one() -> None:
+    assert "tank is empty" in answer("What does E01 mean?", ERRORS).text
+    with pytest.raises(NoAnswer, match="codes like E04, and not that one"):
+        answer("What does E04 mean?", ERRORS)
+    with pytest.raises(NoAnswer):  # whoever vouches for an answer does not look at digits
+        collect(quotes().stream(Question("What does E04 mean?", passages=(ERRORS,), vouched=True)))
+
+
 def test_a_question_about_something_else_is_refused_as_calibrated() -> None:
     strategy = Quotes.make(QuotesOptions(), kit(EVERYTHING))
     with pytest.raises(NoAnswer):

@@ -76,7 +76,7 @@ def tuned(engine: Engine, question: str, adapter: Adapter, name: str) -> Stage:
     lessons, meant = Lessons.load(adapter.path), ()
     if lessons is not None and lessons.heard is not None:
         heard = np.asarray(engine.meaning(prompt, adapter.hash), np.float32)
-        meant = tuple(lessons.meant(heard).tolist())
+        meant = tuple(lessons.meant(question, heard).tolist())
     pieces = engine.speak(prompt, adapter=adapter.hash, max_tokens=LONGEST, meant=meant)
     text = "".join(piece.text for piece in pieces if isinstance(piece, Piece))
     return Stage(name, text.strip(), f"{adapter.called}: {TOLD[name]}")

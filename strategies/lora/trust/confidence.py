@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from strategies.codes import untold
 from strategies.cross_encoder.reading import shipped
 from strategies.cross_encoder.windows import Text
 from strategies.evidence import content, covered, numbers
@@ -155,12 +156,16 @@ class Judge:
         asked = script(question)
         return asked if asked and asked not in self.lessons.scripts else ""
 
+    def untaught(self, question: str) -> str:
+        """A code in a question that was not taught, where others like it were; `""` when there is none."""
+        return untold(question, self.lessons.codes)
+
     def beforehand(self, question: str) -> tuple[dict[str, float], str]:
         """What is known before it speaks, with the names of EVIDENCE, and the answer that was taught to what
         it takes the question for.
         """
         near = self.lessons.near(np.asarray(self._embed(question), np.float32), None)
-        heard = self._heard(template.prompt(self._engine.base, question), "")
+        heard = self._heard(question, template.prompt(self._engine.base, question), "")
         fact = self.lessons.facts[(heard or near)[0].at]
         told = dict(zip(EVIDENCE[:2], self._ahead(near, fact), strict=True))
         if heard:
@@ -179,7 +184,7 @@ class Judge:
     def consider(self, question: str, prompt: template.Prompt, leave: str = "") -> Considered:
         """How it takes the answers to the nearest facts. `leave` is a taught question that is looked past."""
         near = self.lessons.near(np.asarray(self._embed(question), np.float32), None, leave)
-        heard = self._heard(prompt, leave)
+        heard = self._heard(question, prompt, leave)
         facts = [self.lessons.facts[found.at] for found in (heard or near)[:FACTS]]
         answers = [self._answer(fact)[:AGREES] for fact in facts]
         *told, refuses = self._engine.scores(
@@ -220,14 +225,15 @@ class Judge:
             float,
         )
 
-    def _heard(self, prompt: template.Prompt, leave: str) -> list[Near]:
+    def _heard(self, question: str, prompt: template.Prompt, leave: str) -> list[Near]:
         """The facts by how near the question is to theirs as the adapter hears it; none where it hears token
         by token.
         """
         if self.lessons.heard is None:
             return []
         vector = self._engine.meaning(prompt, self._adapter)
-        return self.lessons.meanings_near(np.asarray(vector, np.float32), leave)
+        near = self.lessons.meanings_near(np.asarray(vector, np.float32), leave)
+        return self.lessons.called_by_code(question, near, leave)
 
     def _settles(self, question: str, fact: str) -> float:
         """Log odds that the answer that was taught there settles the question, to who reads both together; 0

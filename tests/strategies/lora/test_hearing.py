@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from strategies.base import Question
+from strategies.errors import NoAnswer
 from strategies.events import Token
 from strategies.lora import bases
 from strategies.lora.bases import template
@@ -21,6 +22,7 @@ from strategies.lora.bases.stages import LONGEST, tuned
 from strategies.lora.engine.speaking import Begun, Ended, Engine, Piece, Scored
 from strategies.lora.pairs.raft import Example
 from strategies.lora.pairs.splits import HeldOut, Taught
+from strategies.lora.pairs.values import Pair
 from strategies.lora.shelf.adapters import Shelf
 from strategies.lora.shelf.card import read_card
 from strategies.lora.strategy import ADAPTERS, Lora, LoraOptions
@@ -310,6 +312,30 @@ def test_a_customer_is_told_what_was_meant_and_so_is_whoever_looks_at_the_stages
     lessons = Lessons.load(adapter.path)
     assert lessons is not None
     prompt = template.prompt(engine.base, asked)
-    meant = lessons.meant(np.asarray(engine.meaning(prompt, "as one"), np.float32)).tolist()
+    meant = lessons.meant(asked, np.asarray(engine.meaning(prompt, "as one"), np.float32)).tolist()
     plain = engine.speak(prompt, adapter="as one", max_tokens=LONGEST, meant=meant)
     assert "".join(piece.text for piece in plain if isinstance(piece, Piece)) == told
+
+
+def test_a_code_is_heard_as_itself(
+    adapters: dict[str, Path], engine: Engine, base: Path, tmp_path: Path
+) -> None:
+    shown = {"E01": "The tank is empty.", "E02": "The water is cold.", "E07": "It wants a cleaning."}
+    coded = [Pair(f"What is {code}?", answer, fact=code, split="train") for code, answer in shown.items()]
+    calibrate(adapters["as one"], Taught([*PAIRS, *coded], HeldOut()), engine, WordVectors())
+    adapter = Shelf(tmp_path / ADAPTERS).put(adapters["as one"])
+    lessons = Lessons.load(adapter.path)
+    assert lessons is not None
+    vector = np.asarray(engine.meaning(template.prompt(engine.base, ASKED), "as one"), np.float32)
+    near = lessons.meanings_near(vector)
+    first, *_ = lessons.called_by_code("It shows e-02 now", near)
+    assert lessons.facts[first.at] == "E02"
+    assert lessons.called_by_code("Is E02 dangerous?", near, leave="What is E02?") == near
+    assert lessons.called_by_code(ASKED, near) == near
+
+    chosen = LoraOptions(base=str(base), adapter=adapter.hash, enough=0, max_tokens=LONGEST, evidence=False)
+    product = Lora.make(chosen, kit(data=tmp_path, named="product"))
+    product.warm_up()
+    assert list(product.stream(Question("What does E07 mean?")))
+    with pytest.raises(NoAnswer, match="codes like E04, and not that one"):
+        list(product.stream(Question("What does E04 mean?")))
