@@ -10,6 +10,7 @@ from itertools import islice
 from strategies.base import Kit, Question
 from strategies.errors import NoAnswer, Unavailable
 from strategies.events import Decision, Event, Token, Usage
+from strategies.llm.echoes import without_tags
 from strategies.llm.local import Local
 from strategies.llm.opening import spoken
 from strategies.llm.options import LlmOptions
@@ -61,7 +62,7 @@ class Llm:
         try:
             with closing(self._speaker.speak(prompt.messages)) as pieces:
                 try:
-                    for text in spoken(once.words(heard.words(pieces))):
+                    for text in spoken(without_tags(once.words(heard.words(pieces)))):
                         yield Token(text)
                 except NoAnswer:
                     heard.the_end_of(pieces)

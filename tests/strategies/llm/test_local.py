@@ -286,9 +286,21 @@ def test_what_a_filter_kept_back_is_said() -> None:
         said(Llm(Saying(Ended("filter", 10, 0))), ASKED)  # type: ignore[arg-type]
 
 
+def test_a_tag_of_the_prompt_that_is_repeated_is_not_read() -> None:
+    pieces = (
+        "<passage num",
+        'ber="1" from="Warranty">\n',
+        "It lasts 24 months",
+        ".</passage>",
+        Ended("stop"),
+    )
+    told = said(Llm(Saying(*pieces)), ASKED)  # type: ignore[arg-type]
+    assert "".join(event.text for event in told if isinstance(event, Token)) == "It lasts 24 months."
+
+
 def test_an_answer_that_breaks_off_is_still_paid_for() -> None:
-    stream = Llm(Saying("It lasts ", Unavailable("gone"))).stream(ASKED)  # type: ignore[arg-type]
-    assert next(stream) == Token("It lasts ")
+    stream = Llm(Saying("It lasts", Unavailable("gone"))).stream(ASKED)  # type: ignore[arg-type]
+    assert next(stream) == Token("It lasts")
     usage = next(stream)
     assert isinstance(usage, Usage)
     assert usage.completion_tokens == 2
