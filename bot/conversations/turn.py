@@ -219,7 +219,7 @@ def _asked(offers: Callable[[], bool]) -> bool:
 
 
 def _abstained(record: Record, why: NoAnswer, offer: Handoff | None) -> Record:
-    log.info("message %s: %r abstains: %s", record.message_id, record.strategy, why)
+    log.debug("message %s: %r abstains: %s", record.message_id, record.strategy, why)
     record = replace(record, abstained=True, partial=False, error="")
     return replace(record, handoff=offer.reason, notice=offer.text) if offer else record
 

@@ -79,6 +79,7 @@ class RouterOptions(Options):
 
     learn_from: str = Field(
         default="",
+        json_schema_extra={"names": "question set"},
         description="A question set from which it learns by itself, whenever its strategies or the documents "
         "have changed; that evaluates them each time. Empty: when somebody says so.",
     )

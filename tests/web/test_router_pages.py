@@ -137,6 +137,18 @@ class TestWithoutARouter:
         assert "use = &#34;router&#34;" in page or 'use = "router"' in page
 
 
+def test_a_question_set_to_learn_from_is_chosen_from_those_that_are_there(
+    operator: Operator, kotae: Kotae
+) -> None:
+    empty = operator.opens("/console/strategy/router").text
+    assert re.search(
+        r'<select[^>]*name="learn_from"[^>]*>\s*<option value="" selected>–</option>\s*</select>', empty
+    )
+    evaluated(kotae)
+    (name,) = (one.name for one in kotae.question_sets.list())
+    assert f'<option value="{name}">{name}</option>' in operator.opens("/console/strategy/router").text
+
+
 def test_a_router_that_learns_by_itself_says_from_what(operator: Operator, kotae: Kotae) -> None:
     operator.sends(
         "/console/strategy/router",

@@ -7,7 +7,7 @@ file alone: who may choose an answer need not be who may send a key elsewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,12 @@ class Change:
     after: str
 
 
-def fields(kind: str, options: Mapping[str, Any]) -> list[Field]:
-    """A field for each option that may be changed here, with what holds now."""
+def fields(
+    kind: str, options: Mapping[str, Any], names: Mapping[str, Sequence[str]] | None = None
+) -> list[Field]:
+    """A field for each option that may be changed here, with what holds now. `names` are there to choose from
+    where an option names something, by what it names.
+    """
     return [
         Field(
             name,
@@ -42,7 +46,7 @@ def fields(kind: str, options: Mapping[str, Any]) -> list[Field]:
             value=as_typed(options.get(name, option.get("default"))),
             about=told(option.get("description", "")),
             limits=limits(option),
-            choices=tuple(map(str, option.get("enum", ()))),
+            choices=choices(option, options.get(name), names or {}),
         )
         for name, option in changeable(kind).items()
     ]
@@ -122,6 +126,13 @@ def field_kind(option: Mapping[str, Any]) -> Any:
         case "string" if option.get("maxLength", 0) > LONG:
             return "area"
     return "text"
+
+
+def choices(option: Mapping[str, Any], value: object, names: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """What may be chosen; a name that is gone stays until another one is chosen."""
+    if "names" not in option:
+        return tuple(map(str, option.get("enum", ())))
+    return tuple(dict.fromkeys(("", *names.get(option["names"], ()), as_typed(value))))
 
 
 def limits(option: Mapping[str, Any]) -> dict[str, Any]:

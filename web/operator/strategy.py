@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -172,7 +173,7 @@ def _stays(refused: Exception) -> ResponseReturnValue:
 @requires("operator")
 def strategy_options(name: str) -> ResponseReturnValue:
     kind = kind_of(name)
-    return options_page(name, kind, options.fields(kind, kotae().configured()[name]))
+    return options_page(name, kind, drawn(kind, kotae().configured()[name]))
 
 
 @bp.post("/strategy/<name>")
@@ -185,7 +186,7 @@ def set_strategy_options(name: str) -> ResponseReturnValue:
             name, wanted, current_user.email, note=request.form.get("note", "").strip()[:200]
         )
     except StrategyError as refused:
-        again = options.fields(kind, {**kotae().configured()[name], **wanted})
+        again = drawn(kind, {**kotae().configured()[name], **wanted})
         return options_page(name, kind, again, sentences.told(refused))
     if change.overrides.get(name, {}) == wanted:
         flash(_("%(name)s answers so from the next question on.", name=name), "success")
@@ -209,14 +210,18 @@ def restore_options(name: str) -> ResponseReturnValue:
     return redirect(url_for("operator.strategy_options", name=name))
 
 
-def options_page(name: str, kind: str, drawn: list[Field], fault: str = "") -> ResponseReturnValue:
+def drawn(kind: str, held: Mapping[str, Any]) -> list[Field]:
+    return options.fields(kind, held, {"question set": [one.name for one in kotae().question_sets.list()]})
+
+
+def options_page(name: str, kind: str, fields: list[Field], fault: str = "") -> ResponseReturnValue:
     versions = kotae().switch.versions(name)
     otherwise = _("as in the file")
     text = render_template(
         "console/strategy_options.html",
         kind=kind,
         about=ABOUT.get(kind) or about(kind),
-        fields=drawn,
+        fields=fields,
         fixed=options.fixed(kind, kotae().configured()[name]),
         versions=[
             (version, options.differences(before.options if before else {}, version.options, otherwise))

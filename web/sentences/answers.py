@@ -10,6 +10,8 @@ SENTENCES = (
     _l("quoted %(count)s of %(all)s sentences"),
     _l("abstained"),
     _l("the evidence is not enough"),
+    _l("a code that is not there"),
+    _l("the documents have codes like %(code)s, and not that one"),
     _l("what was found holds no sentence to quote"),
     _l("nothing was found to quote"),
     _l(
@@ -65,6 +67,7 @@ SENTENCES = (
     _l("the question is too long: it takes %(tokens)s tokens, and the model has room for %(room)s"),
     _l("the model server's filter kept the answer back"),
     _l("a prompt of %(tokens)s tokens leaves the model no room for an answer"),
+    _l("the adapter was taught codes like %(code)s, and not that one"),
     _l(
         "the question is written in %(script)s script, and the adapter was taught questions in "
         "%(taught)s only"
