@@ -9,6 +9,7 @@ stands nowhere is not told of. An order number, of which a text may have one for
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -30,8 +31,9 @@ def untold(question: str, told: Iterable[str]) -> str:
     """A code that is asked about and not among those that are told, though others of its family are; `""`
     where there is none, or another one that is asked about is told.
     """
-    asked, told = codes(question), frozenset(told)
-    if asked & told:
+    if not (asked := codes(question)):
         return ""
-    families = [family(code) for code in told]
-    return min((code for code in asked if families.count(family(code)) >= FAMILY), default="")
+    there = frozenset(told)
+    families = Counter(map(family, there))
+    unknown = (code for code in asked if families[family(code)] >= FAMILY)
+    return "" if asked & there else min(unknown, default="")

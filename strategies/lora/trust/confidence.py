@@ -158,7 +158,7 @@ class Judge:
 
     def untaught(self, question: str) -> str:
         """A code in a question that was not taught, where others like it were; `""` when there is none."""
-        return untold(question, self.lessons.codes)
+        return untold(question, self.lessons.known_codes)
 
     def beforehand(self, question: str) -> tuple[dict[str, float], str]:
         """What is known before it speaks, with the names of EVIDENCE, and the answer that was taught to what

@@ -133,11 +133,11 @@ class Lessons:
 
     def called_by_code(self, question: str, near: list[Near], leave: str = "") -> list[Near]:
         """The same facts; the few that a code in the question belongs to are nearer for it."""
-        about = {fact: self.codes_of(fact, leave) for fact in self._by_fact} if codes(question) else {}
-        called = set[str]()
-        for code in codes(question):
-            having = [fact for fact, of in about.items() if code in of]
-            called.update(having if len(having) <= RARE else ())
+        asked = codes(question)
+        having = {
+            code: {fact for fact in self._by_fact if code in self.codes_of(fact, leave)} for code in asked
+        }
+        called = {fact for facts in having.values() if len(facts) <= RARE for fact in facts}
         if not called:
             return near
         found = [replace(one, cosine=one.cosine + NEARER * (self.facts[one.at] in called)) for one in near]
@@ -145,23 +145,13 @@ class Lessons:
 
     def codes_of(self, fact: str, leave: str = "") -> frozenset[str]:
         """The codes in the questions and answers of a fact."""
-        if not leave:
-            return self._codes[fact]
-        return frozenset().union(
-            *(self._codes_at(at) for at in self._by_fact[fact] if self.questions[at] != leave)
-        )
+        places = (at for at in self._by_fact[fact] if not leave or self.questions[at] != leave)
+        return frozenset().union(*(codes(self.questions[at]) | codes(self.answers[at]) for at in places))
 
     @cached_property
-    def codes(self) -> frozenset[str]:
+    def known_codes(self) -> frozenset[str]:
         """All that were taught."""
-        return frozenset().union(*self._codes.values())
-
-    @cached_property
-    def _codes(self) -> Mapping[str, frozenset[str]]:
-        return {fact: frozenset().union(*map(self._codes_at, of)) for fact, of in self._by_fact.items()}
-
-    def _codes_at(self, at: int) -> frozenset[str]:
-        return codes(self.questions[at]) | codes(self.answers[at])
+        return frozenset().union(*map(self.codes_of, self._by_fact))
 
     def meant(self, question: str, vector: Floats) -> Floats:
         """What a question is taken for that the adapter hears so: the nearest meaning."""
