@@ -493,6 +493,8 @@ def open_store(settings: Settings) -> sa.Engine:
         raise BadSettings(
             [f"data = {str(settings.data)!r}: the folder cannot be made ({fault.strerror})"]
         ) from fault
+    if not os.access(settings.data, os.W_OK | os.X_OK):  # SQLite would only say that it cannot open its file
+        raise BadSettings([f"data = {str(settings.data)!r}: the folder cannot be written"])
     url = settings.store.url.get_secret_value() or _own_database(settings.data)
     try:
         return open_engine(url)

@@ -6,7 +6,8 @@
   - NotFetched    this address is not asked, or gives no document; the sentence says why
   - Unavailable   an engine (ChromaDB, the database, an embedding server) does not answer just now; later may
                   help
-  - Misconfigured an engine refuses what it is asked, until somebody changes the configuration
+  - Misconfigured an engine refuses what it is asked, or a folder what is written, until somebody changes the
+                  configuration
   - InUse         another process owns the data directory
   - Conflict      it is not in the state that this needs; the sentence says what to do first
   - NotFound      no such document or passage

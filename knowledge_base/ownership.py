@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from knowledge_base.errors import InUse
+from knowledge_base.errors import InUse, Misconfigured
 
 
 class Ownership:
@@ -32,6 +32,10 @@ class Ownership:
                 f"the data directory {str(self._data)!r} is in use by {self._owner()}; "
                 "stop it or configure a Chroma server"
             ) from None
+        except OSError as fault:
+            raise Misconfigured(
+                f"the data directory {str(self._data)!r} cannot be written: {fault.strerror}"
+            ) from fault
         self._note.write_text(json.dumps({"pid": os.getpid(), "command": _command()}), encoding="utf-8")
 
     def give_back(self) -> None:

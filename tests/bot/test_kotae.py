@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -477,6 +478,15 @@ def test_a_data_directory_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> N
     (tmp_path / "file").write_text("")
     with pytest.raises(BadSettings, match=r"data = '.*file/data': the folder cannot be made"):
         Kotae.open(Settings(data=tmp_path / "file" / "data"))
+
+
+def test_a_data_directory_that_cannot_be_written_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK and may(path, mode))
+    with pytest.raises(BadSettings, match=r"data = '.*': the folder cannot be written"):
+        Kotae.open(Settings(data=tmp_path))
 
 
 @pytest.mark.parametrize(

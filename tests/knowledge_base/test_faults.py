@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from filelock import FileLock
 
 from knowledge_base import testing
-from knowledge_base.errors import InUse, TooLarge, Unavailable, Unreadable
+from knowledge_base.errors import InUse, Misconfigured, TooLarge, Unavailable, Unreadable
 from knowledge_base.files import ABANDONED_SECONDS
 from knowledge_base.index import Chroma
 from knowledge_base.library import Library
@@ -209,6 +210,17 @@ def test_a_data_directory_in_use_names_who_uses_it_and_is_free_after_kill_9(
     os.kill(owner.pid, signal.SIGKILL)
     owner.join(30)
     assert library.ingest(received.document.id).state == "live"
+
+
+def test_a_data_directory_that_cannot_be_written_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_lock: FileLock) -> NoReturn:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with pytest.raises(Misconfigured, match=r"data directory '.*' cannot be written: Read-only file system"):
+        Ownership(tmp_path).take()
 
 
 def test_two_libraries_in_one_process_do_not_share_a_data_directory(library: Library, data: Path) -> None:
