@@ -109,13 +109,11 @@ class Quotes:
             "sentences": len(judged.found),
             "read": judged.read,
         }
-        told_of = (
-            code for one in question.passages for code in codes(f"{' '.join(one.headings)} {one.text}")
-        )
-        if code := untold(question.query or question.text, told_of):
+        if judged.untold:
             decided = Decision(self._named, "abstained", "a code that is not there", detail)
-            raise NoAnswer(f"the documents have codes like {code.upper()}, and not that one", (decided,))
-        if not question.vouched and not self._enough(judged):
+            like = judged.untold.upper()
+            raise NoAnswer(f"the documents have codes like {like}, and not that one", (decided,))
+        if not question.vouched and sure < enough:
             decided = Decision(self._named, "abstained", "the evidence is not enough", detail)
             raise NoAnswer(f"the documents answer with likelihood {sure:.2f}, below {enough:.2f}", (decided,))
         chosen = choose(judged.found, self._options.sentences, self._options.share)
@@ -137,7 +135,7 @@ class Quotes:
         judged = self._by(question.query or question.text, question.passages)
         if judged and question.query not in ("", question.text) and not self._enough(judged):
             alone = self._by(question.text, question.passages)
-            return alone if alone and alone.odds > judged.odds else judged
+            return max(filter(None, (judged, alone)), key=lambda one: (not one.untold, one.odds))
         return judged
 
     def _by(self, text: str, passages: Sequence[Passage]) -> Judged | None:
@@ -146,7 +144,7 @@ class Quotes:
         return judge(asked, passages, self._sentences(passages), self._options.read)
 
     def _enough(self, judged: Judged) -> bool:
-        return likelihood(judged.odds) >= self._least(judged)
+        return not judged.untold and likelihood(judged.odds) >= self._least(judged)
 
     def _least(self, judged: Judged) -> float:
         """The likelihood from which on it answers."""
@@ -162,6 +160,7 @@ class Judged:
     enough: float  # likelihood from which on to answer, as calibrated
     evidence: Mapping[str, float]
     read: int  # passages
+    untold: str  # a code that is asked about and stands in none of them, though others like it do; or ""
 
 
 def judge(asked: Asked, passages: Sequence[Passage], vectors: Sequence[Any], read: int) -> Judged | None:
@@ -177,7 +176,8 @@ def judge(asked: Asked, passages: Sequence[Passage], vectors: Sequence[Any], rea
     evidence = dict(
         zip(ALL_EVIDENCE, map(float, row), strict=False)
     )  # without what reading shows, if none was
-    return Judged(found, float(by.odds(row)), enough, evidence, len(seen))
+    told_of = (code for one in passages for code in codes(" ".join([one.title, *one.headings, one.text])))
+    return Judged(found, float(by.odds(row)), enough, evidence, len(seen), untold(asked.text, told_of))
 
 
 def choose(found: Sequence[Candidate], most: int, share: float) -> list[Candidate]:

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from strategies.errors import Unavailable
+from strategies.llm.prompt import TAG_NAMES
 
-TAG = re.compile(r"[ \t]*</?[ \t]*(?:passages?|question)\b[^<>\n]{0,300}>", re.IGNORECASE)
+TAG = re.compile(rf"[ \t]*</?[ \t]*(?:{'|'.join(TAG_NAMES)})\b[^<>\n]{{0,300}}>", re.IGNORECASE)
 BEGUN = re.compile(r"[ \t]*<(/?[ \t]*[a-z]*)([^<>\n]{0,300})$", re.IGNORECASE)
-NAMES = ("passage", "passages", "question")
 
 
 def without_tags(pieces: Iterable[str]) -> Iterator[str]:
@@ -40,5 +40,5 @@ def begun(text: str) -> int:
     if found is None:
         return len(text.rstrip(" \t"))
     name, more = found[1].lstrip("/ \t").lower(), found[2]
-    may_be = name in NAMES if more else any(each.startswith(name) for each in NAMES)
+    may_be = name in TAG_NAMES if more else any(each.startswith(name) for each in TAG_NAMES)
     return found.start() if may_be else len(text)

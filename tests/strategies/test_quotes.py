@@ -152,6 +152,17 @@ def test_a_code_that_stands_nowhere_is_not_told_as_another_one() -> None:
         answer("What does E04 mean?", ERRORS)
     with pytest.raises(NoAnswer):  # whoever vouches for an answer does not look at digits
         collect(quotes().stream(Question("What does E04 mean?", passages=(ERRORS,), vouched=True)))
+    told = (replace(ERRORS, id="more", title="E04", text="The tank is empty."), ERRORS)
+    assert answer("What does E04 mean?", *told).text  # a title tells of it, too
+
+
+def test_a_code_of_the_question_before_does_not_keep_the_next_one_from_its_answer() -> None:
+    after = Question(
+        "How many months does the warranty last?",
+        passages=(ERRORS, WARRANTY),
+        query="What does E04 mean? How many months does the warranty last?",
+    )
+    assert "24 months" in collect(quotes().stream(after)).text
 
 
 def test_a_question_about_something_else_is_refused_as_calibrated() -> None:

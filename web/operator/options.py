@@ -32,9 +32,7 @@ class Change:
     after: str
 
 
-def fields(
-    kind: str, options: Mapping[str, Any], names: Mapping[str, Sequence[str]] | None = None
-) -> list[Field]:
+def fields(kind: str, options: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> list[Field]:
     """A field for each option that may be changed here, with what holds now. `names` are there to choose from
     where an option names something, by what it names.
     """
@@ -46,7 +44,7 @@ def fields(
             value=as_typed(options.get(name, option.get("default"))),
             about=told(option.get("description", "")),
             limits=limits(option),
-            choices=choices(option, options.get(name), names or {}),
+            choices=choices(option, options.get(name), names),
         )
         for name, option in changeable(kind).items()
     ]
