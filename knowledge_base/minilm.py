@@ -1,7 +1,7 @@
-"""The network of all-MiniLM-L6-v2 on OpenVINO, built straight from its safetensors.
+"""The network of all-MiniLM-L6-v2 on OpenVINO, built straight from its safetensors, and others of its kind.
 
-The installed package carries weights and no graph. A BERT encoder is six identical layers, so it is written
-out here; that takes neither torch nor a conversion step nor a cached file that could go stale, and the
+The installed package carries weights and no graph. A BERT encoder is identical layers, six here, so it is
+written out; that takes neither torch nor a conversion step nor a cached file that could go stale, and the
 process is ready in half a second. `docs/decisions/embedding.md` has the measurements.
 """
 
@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -24,7 +25,6 @@ from knowledge_base.errors import KnowledgeError
 WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DIMENSION = 384
 HEADS = 12
-LAYERS = 6
 CORES_PER_STREAM = 2  # one question is answered fastest by two cores; further cores serve further questions
 
 STEP = 16  # rows are padded to a multiple: OpenVINO prepares itself for each new length, 3 ms for a question,
@@ -131,16 +131,18 @@ def checked(path: Path) -> Weights:
 
 
 def graph(weights: Weights) -> ov.Model:
-    """BERT as in the paper: embeddings, then layers of attention and feed-forward, each added to its input
-    and normalised.
+    """BERT as in the paper: embeddings, then layers of attention and feed-forward, as many as have
+    weights, each added to its input and normalised. States are DIMENSION wide.
     """
     ids = op.parameter([-1, -1], np.int32, "ids")  # (batch, tokens)
     mask = op.parameter([-1, -1], np.float32, "mask")  # 1 where there is a token, 0 where there is padding
     away = op.multiply(op.subtract(op.constant(np.float32(1)), mask), op.constant(np.float32(-1e4)))
     away = op.unsqueeze(away, _shape(1, 2))  # (batch, 1, 1, tokens): added to the attention scores
     states = _embedded(weights, ids)
-    for number in range(LAYERS):
+    for number in count():
         name = f"encoder.layer.{number}"
+        if f"{name}.output.dense.weight" not in weights:
+            break
         linear, norm = partial(_linear, weights), partial(_norm, weights)
         seen = linear(
             _attention(weights, f"{name}.attention.self", states, away), f"{name}.attention.output.dense"
@@ -148,7 +150,7 @@ def graph(weights: Weights) -> ov.Model:
         states = norm(op.add(states, seen), f"{name}.attention.output.LayerNorm")
         wide = op.gelu(linear(states, f"{name}.intermediate.dense"), "erf")
         states = norm(op.add(states, linear(wide, f"{name}.output.dense")), f"{name}.output.LayerNorm")
-    return ov.Model([op.result(states)], [ids, mask], "all-MiniLM-L6-v2")
+    return ov.Model([op.result(states)], [ids, mask], "BERT")
 
 
 def _embedded(weights: Weights, ids: ov.Node) -> ov.Node:

@@ -19,7 +19,7 @@ from pydantic import Field
 from knowledge_base.passages import Passage
 from strategies.base import Embedder, Kit, Options, Question, Weigh, alike
 from strategies.codes import codes, untold
-from strategies.cross_encoder.reading import shipped
+from strategies.cross_encoder.reading import language, shipped
 from strategies.errors import NoAnswer
 from strategies.events import Citation, Decision, Event, Token
 from strategies.quoting import (
@@ -169,10 +169,12 @@ def judge(asked: Asked, passages: Sequence[Passage], vectors: Sequence[Any], rea
     if not found:
         return None
     row, by, enough = certainty(asked, found, passages, vectors), fitted().answerable, fitted().enough
-    if seen := look(asked.text, worth_reading(found, read)):
+    seen, who = look(asked.text, worth_reading(found, read)), language(asked.text)
+    if seen and who:
         row = np.concatenate([row, of_what_was_seen(seen, found[0])])
-        found = looked_again(found, seen, fitted().read.sentence)
-        by, enough = fitted().read.answerable, fitted().read.enough
+        reader = fitted().read[who]
+        found = looked_again(found, seen, reader.sentence)
+        by, enough = reader.answerable, reader.enough
     evidence = dict(
         zip(ALL_EVIDENCE, map(float, row), strict=False)
     )  # without what reading shows, if none was

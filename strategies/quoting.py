@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 
 from knowledge_base.passages import Passage
 from knowledge_base.words import GRAMMATICAL, kindred, terms
-from strategies.cross_encoder.reading import NEVER, Reading, shipped
+from strategies.cross_encoder.reading import NEVER, Reading, language, shipped
 from strategies.cross_encoder.windows import text_of
 from strategies.rows import column_heads, is_row
+from strategies.wording import in_japanese
 
 Floats = NDArray[np.float64]
 
@@ -89,7 +90,6 @@ ASKS_FOR_A_NUMBER = re.compile(
     re.IGNORECASE,
 )
 DIGIT = re.compile(r"\d")
-JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
 BESIDE = 2  # sentences on each side of one that is read
 UNREAD = 3.0  # by how much less likely one is taken to answer that was not read than the least of those read
@@ -190,25 +190,30 @@ class Judging:
 
 @dataclass(frozen=True)
 class Fitted(Judging):
-    """What calibration found. `read` goes on from there where passages were read."""
+    """What calibration found. `read` goes on from there where passages were read, by the language of the
+    question.
+    """
 
-    read: Judging
+    read: Mapping[str, Judging]
 
 
 @lru_cache(maxsize=1)
 def fitted() -> Fitted:
     """The calibration that ships."""
     content = json.loads(FITTED.read_text("utf-8"))
-    read = content["read"]
+    read = {
+        language: Judging(
+            Regression.of(these["sentence"], OF_A_READ_SENTENCE),
+            Regression.of(these["answerable"], ALL_EVIDENCE),
+            float(these["enough"]),
+        )
+        for language, these in content["read"].items()
+    }
     return Fitted(
         Regression.of(content["sentence"], OF_A_SENTENCE),
         Regression.of(content["answerable"], OF_THE_QUESTION),
         float(content["enough"]),
-        Judging(
-            Regression.of(read["sentence"], OF_A_READ_SENTENCE),
-            Regression.of(read["answerable"], ALL_EVIDENCE),
-            float(read["enough"]),
-        ),
+        read,
     )
 
 
@@ -341,7 +346,7 @@ def look(asked: str, these: Sequence[Candidate]) -> dict[str, Seen]:
     """Each of these sentences read in its place among its neighbours, by passage; nothing where the question
     is in a script that is not read.
     """
-    if not these or not shipped().reads(asked):
+    if not these or language(asked) is None:
         return {}
     firsts = [max(0, each.place - BESIDE) for each in these]
     texts = [
@@ -413,8 +418,3 @@ def heads(passage: Passage, sentence: tuple[int, int]) -> frozenset[str]:
 def words(text: str) -> frozenset[str]:
     """The telling words of a text, as the lexical index knows them."""
     return frozenset(terms(text)) - GRAMMATICAL
-
-
-def in_japanese(text: str) -> bool:
-    """Whether a fifth of the letters are Japanese."""
-    return 5 * len(JAPANESE.findall(text)) > sum(map(str.isalpha, text))

@@ -11,6 +11,7 @@ from strategies.evidence import content
 # Little words that turn a question around: "on" and "off" are two questions.
 TURNING = frozenset(terms("not no without on off in out up down before after over under more less"))
 
+JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 ENDINGS = " ?!.…？！。"
 
 
@@ -34,3 +35,8 @@ def as_asked(text: str) -> str:
     which only some have it would teach that it does.
     """
     return f"{text.rstrip(ENDINGS)}?"
+
+
+def in_japanese(text: str) -> bool:
+    """Whether a fifth of the letters are Japanese."""
+    return 5 * len(JAPANESE.findall(text)) > sum(map(str.isalpha, text))

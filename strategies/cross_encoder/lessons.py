@@ -1,8 +1,8 @@
 """What the cross-encoder learns from: whether a text settles a question, and which sentence does.
 
-A desk is a file of `desks/`: help pages of an invented company, with questions that one sentence of a section
-answers and questions that sound as if it did. Kotae's demo and its subjects are not among them; four of its
-wordings are, by chance, asked of other companies.
+A desk is a file of `desks/`: help pages of an invented company, in English or in Japanese, with questions
+that one sentence of a section answers and questions that sound as if it did. Kotae's demo and its subjects
+are not among them; four of its wordings are, by chance, asked of other companies.
 
     ## Halden Networks, home routers
     # Halden R2 › Wi-Fi
@@ -19,20 +19,26 @@ import math
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from strategies.cross_encoder.windows import Text
 from strategies.evidence import content
+from strategies.wording import in_japanese
 
 DESKS = Path(__file__).with_name("desks")
 OPENS_YES_OR_NO = re.compile(r"(?:is|are|does|do|can|will|may|has|have|did|must|should)\b", re.IGNORECASE)
 KEYWORDS = 4  # words of a question that is no sentence, at most
+ASKS_FOR = re.compile("何|いくら|いく[つら]|いつ|どこ|どの|どれ|どう|どち|どん|誰|だれ|なぜ|なん|教え")
+IN_KANA = re.compile("[ぁ-ん]{2}")
 SENTENCE = re.compile(r"(\d+) (.+)")
 ENDS = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"(])")
+ENDS_IN_JAPANESE = re.compile(r"(?<=[。！？])\s*(?=\S)|\n+")
 NEAREST = 3  # sentences that are most like a question, of which one is shown that does not answer
 RUN = (2, 5)  # sentences that are shown together
+PUBLIC_WEIGHT = 0.7
 
 
 class BadDesk(Exception):
@@ -82,8 +88,8 @@ class Lesson:
 # --- Desks ---------------------------------------------------------------------------------------------
 
 
-def desks(folder: Path = DESKS) -> list[Desk]:
-    """All of them. Raises BadDesk."""
+def desks(folder: Path) -> list[Desk]:
+    """All of a language. Raises BadDesk."""
     return [Desk(path.stem, tuple(sections(path))) for path in sorted(folder.glob("*.txt"))]
 
 
@@ -192,6 +198,10 @@ def evened(lessons: Sequence[Lesson]) -> list[Lesson]:
 
 
 def manner(question: str) -> str:
+    if in_japanese(question):
+        if not IN_KANA.search(question):
+            return "キーワード"
+        return "その他" if ASKS_FOR.search(question) else "はい・いいえ"
     if OPENS_YES_OR_NO.match(question):
         return "yes or no"
     return "keywords" if len(question.split()) <= KEYWORDS else "other"
@@ -212,21 +222,35 @@ def varied(lesson: Lesson, chance: random.Random) -> Lesson:
 
 def squad(data: Path, chance: random.Random) -> list[Lesson]:
     """SQuAD 2.0's development set by sentences; nothing where the public data is not there."""
-    file = data / "squad_dev" / "dev-2.0.jsonl"
-    rows = map(json.loads, file.read_text("utf-8").splitlines()) if file.exists() else ()
     return [
-        replace(around(asked, section, place, chance), weight=0.7)
-        for row in rows
-        for asked, section, place in _of_squad(row["question"], row["title"], row["context"], row["answers"])
+        replace(around(asked, section, place, chance), weight=PUBLIC_WEIGHT)
+        for row in _rows(data / "squad_dev" / "dev-2.0.jsonl")
+        for asked, section, place in _about_an_article(row, ENDS)
     ]
 
 
-def _of_squad(
-    question: str, title: str, context: str, answers: Sequence[dict[str, int]]
-) -> Iterator[tuple[Asked, Section, int]]:
+def jaquad(data: Path, chance: random.Random) -> list[Lesson]:
+    """JaQuAD's training set by sentences, half of the questions with others of their article than those that
+    answer.
+    """
+    found = []
+    for row in _rows(data / "jaquad" / "train.jsonl"):
+        for asked, section, answering in _about_an_article(row, ENDS_IN_JAPANESE):
+            others = [at for at in range(len(section.sentences)) if at != answering]
+            place = chance.choice(others) if others and chance.random() < 0.5 else answering
+            found.append(replace(around(asked, section, place, chance), weight=PUBLIC_WEIGHT))
+    return found
+
+
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    yield from map(json.loads, file.read_text("utf-8").splitlines() if file.exists() else ())
+
+
+def _about_an_article(row: Mapping[str, Any], ends: re.Pattern[str]) -> Iterator[tuple[Asked, Section, int]]:
     """With the sentence in which the answer begins, or the one that shares most words with the question."""
-    sentences = ENDS.split(context)
-    section = Section(title.replace("_", " "), tuple(sentences), ())
+    question, context, answers = row["question"], row["context"], row["answers"]
+    sentences = [each for each in ends.split(context) if each.strip()]
+    section = Section(row["title"].replace("_", " "), tuple(each.strip() for each in sentences), ())
     if not answers:
         words = content(question)
         place = max(range(len(sentences)), key=lambda at: len(words & content(sentences[at])))

@@ -1,4 +1,4 @@
-"""The cross-encoder at work: all-MiniLM-L6-v2's own network with weights that were taught to judge."""
+"""The cross-encoders at work: networks of MiniLM's kind that were taught to judge, one for each language."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from knowledge_base.embedding import latin, minilm_folder, minilm_tokenizer
 from strategies.cross_encoder.windows import Text, Window, window
 from strategies.errors import Misconfigured
+from strategies.wording import in_japanese
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from knowledge_base.minilm import Network
 
 Floats = NDArray[np.float32]
-SHIPPED = Path(__file__).with_name("shipped") / "weights.safetensors"
-FAMILIAR = 0.8  # share of Latin letters from which on it can read a question: it learned English
+SHIPPED = Path(__file__).with_name("shipped")
+ENGLISH, JAPANESE = "english", "japanese"  # their folders
+WEIGHTS, VOCABULARY = "weights.safetensors", "tokenizer.json"
+FAMILIAR = 0.8  # share of Latin letters from which on a question is read as English
 NEVER = -20.0  # log odds of a sentence that was not read
 REMEMBERED = 256  # readings: a router asks before the strategy does
 
@@ -37,10 +40,13 @@ class Reading:
 
 
 class CrossEncoder:
-    """Reads a question and texts together. Any number of threads may call it; loads at its first call."""
+    """Reads a question and texts together. Any number of threads may call it; loads at its first call.
 
-    def __init__(self, weights: Path = SHIPPED) -> None:
-        self._weights = weights
+    `folder` has weights, and a vocabulary where it is not MiniLM's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._loading = threading.Lock()
         self._loaded: tuple[Network, Heads] | None = None
         self._at_work: set[object] = set()
@@ -50,10 +56,6 @@ class CrossEncoder:
         """Load the weights, and be ready for texts of the usual lengths."""
         for words in range(40, 200, 40):
             self.read("warm", [Text("", ("warm " * words,))])
-
-    def reads(self, question: str) -> bool:
-        """Whether it knows the script of the question."""
-        return latin(question) >= FAMILIAR
 
     def read(self, question: str, texts: Sequence[Text]) -> list[Reading]:
         """Of each text what it says to the question. Raises Misconfigured where the weights are not there."""
@@ -78,18 +80,67 @@ class CrossEncoder:
             if self._loaded is None:
                 from knowledge_base.minilm import Network, checked
 
-                weights, heads = unpacked(self._weights)
-                embeddings = {
-                    name: tensor
-                    for name, tensor in checked(minilm_folder() / "model.safetensors").items()
-                    if name.startswith("embeddings.")
-                }
-                self._loaded = Network({**embeddings, **weights}), heads
+                weights, heads = unpacked(self._folder / WEIGHTS)
+                if not any(name.startswith("embeddings.") for name in weights):
+                    released = checked(minilm_folder() / "model.safetensors").items()
+                    weights |= {name: each for name, each in released if name.startswith("embeddings.")}
+                self._loaded = Network(weights), heads
             return self._loaded
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        return minilm_tokenizer(marks_are_text=True)
+        own = self._folder / VOCABULARY
+        return tokenizer_of(own) if own.exists() else minilm_tokenizer(marks_are_text=True)
+
+
+def tokenizer_of(file: Path) -> Tokenizer:
+    """A vocabulary; "</s>" that somebody types is text like any other. Raises Misconfigured."""
+    from tokenizers import Tokenizer
+
+    try:
+        found = Tokenizer.from_file(str(file))
+    except Exception as error:  # that is all it says of a file that cannot be read
+        raise Misconfigured(f"{str(file)!r} cannot be read: {error}; install Kotae again") from error
+    found.encode_special_tokens = True
+    return found
+
+
+class Readers:
+    """A reader for each language that one was taught. Who reads a question goes by its script."""
+
+    def __init__(self, folder: Path = SHIPPED) -> None:
+        self._by_language = {name: CrossEncoder(folder / name) for name in (ENGLISH, JAPANESE)}
+
+    def warm_up(self) -> None:
+        """Load the English one. The Japanese one takes some 240 MB, which a desk without Japanese customers
+        need not spend; it is there .7 seconds after the first Japanese question.
+        """
+        self._by_language[ENGLISH].warm_up()
+
+    def reads(self, question: str) -> bool:
+        """Whether one of them knows the script of the question."""
+        return language(question) is not None
+
+    def read(self, question: str, texts: Sequence[Text]) -> list[Reading]:
+        """Of each text what it says to the question. Raises ValueError where nobody reads it, Misconfigured
+        where the weights are not there.
+        """
+        who = language(question)
+        if who is None:
+            raise ValueError(f"nobody reads {question[:80]!r}")
+        return self._by_language[who].read(question, texts)
+
+    def forget(self) -> None:
+        """Drop what is remembered."""
+        for each in self._by_language.values():
+            each.forget()
+
+
+def language(question: str) -> str | None:
+    """Of which folder the reader is."""
+    if in_japanese(question):
+        return JAPANESE
+    return ENGLISH if latin(question) >= FAMILIAR else None
 
 
 @dataclass(frozen=True)
@@ -155,6 +206,6 @@ def unpacked(path: Path) -> tuple[dict[str, Floats], Heads]:
 
 
 @lru_cache(maxsize=1)
-def shipped() -> CrossEncoder:
-    """The one that ships, once in a process."""
-    return CrossEncoder()
+def shipped() -> Readers:
+    """Those that ship, once in a process."""
+    return Readers()

@@ -1,11 +1,12 @@
-"""Teach all-MiniLM-L6-v2 to judge: `make reader`, an hour on two cores.
+"""Teach encoders to judge: `make reader`, all-MiniLM-L6-v2 in English and multilingual-e5-small in Japanese,
+an hour each on two cores.
 
     for each round: every desk's questions with its own and other sections, and public ones     lessons.py
         for each batch of lessons of like length
             answered?           cross-entropy of the first token's log odds
             which sentence?     of each sentence's; where one answers, also against the others
 
-The token embeddings stay as they are, so that they need not be shipped. The rate rises for 60 steps, stays
+The token embeddings stay as they are: MiniLM's need not be shipped. The rate rises for 60 steps, stays
 for half of the time and falls to nothing by its end. Desks that are held out are never learned from: how
 well their near misses are told from their questions is printed as it learns, and written down at the end.
 """
@@ -13,11 +14,12 @@ well their near misses are told from their questions is printed as it learns, an
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import logging
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,10 +29,10 @@ import torch
 from safetensors.numpy import save_file
 from torch import Tensor, nn
 
-from knowledge_base.embedding import embedder, minilm_folder, minilm_tokenizer
-from strategies.cross_encoder import lessons
+from strategies.cross_encoder import bases, lessons
+from strategies.cross_encoder.bases import Base, padded
 from strategies.cross_encoder.lessons import Desk, Lesson
-from strategies.cross_encoder.reading import SHIPPED, packed
+from strategies.cross_encoder.reading import ENGLISH, JAPANESE, SHIPPED, VOCABULARY, WEIGHTS, packed
 from strategies.cross_encoder.windows import Window, window
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RATE, DECAY, BATCH, WARM = 3e-4, 0.05, 48, 60
+DECAY, BATCH, WARM = 0.05, 48, 60
 PUBLIC = 0.15  # of the lessons
 ELSEWHERE, OFF_TOPIC = 0.05, 0.04  # beside each lesson of a desk
 SENTENCES, FIRST = 0.5, 0.5  # what the sentences' part of the loss weighs; the choice among them within it
@@ -56,13 +58,12 @@ class Row:
 
 
 class Judge(nn.Module):
-    """MiniLM with two heads: log odds of the text, from the first token, and of each token."""
+    """An encoder with two heads: log odds of the text, from the first token, and of each token."""
 
-    def __init__(self) -> None:
-        from transformers import BertModel
-
+    def __init__(self, base: Base) -> None:
         super().__init__()
-        self.bert = BertModel.from_pretrained(minilm_folder(), add_pooling_layer=False)
+        self.base = base
+        self.bert = base.encoder
         self.bert.embeddings.requires_grad_(requires_grad=False)
         self.answer = nn.Linear(self.bert.config.hidden_size, 1)
         self.sentence = nn.Linear(self.bert.config.hidden_size, 1)
@@ -72,9 +73,7 @@ class Judge(nn.Module):
 
     def forward(self, windows: Sequence[Window]) -> tuple[Tensor, list[Tensor]]:
         """Log odds of each text (texts,), and of each text's sentences that fitted."""
-        longest = max(len(each.ids) for each in windows)
-        ids = torch.tensor([[*each.ids, *[0] * (longest - len(each.ids))] for each in windows])
-        there = torch.tensor([[1] * len(each.ids) + [0] * (longest - len(each.ids)) for each in windows])
+        ids, there = padded([each.ids for each in windows], self.base.padding)
         states = self.bert(input_ids=ids, attention_mask=there).last_hidden_state  # (texts, tokens, width)
         tokens = self.sentence(states)[..., 0].float()
         sums = nn.functional.pad(tokens.cumsum(1), (1, 0))
@@ -104,17 +103,38 @@ def loss_of(judge: Judge, batch: Sequence[Row]) -> Tensor:
 # --- What is learned from, round after round -----------------------------------------------------------
 
 
-class Course:
-    """Rounds of lessons. `data` is the folder of public sets; without it, desks alone."""
+@dataclass(frozen=True)
+class Sources:
+    """Where lessons come from."""
 
-    def __init__(self, desks: Sequence[Desk], data: Path, seed: int) -> None:
-        self._desks = [desk for desk in desks if not desk.held_out]
-        self._chance = random.Random(seed)
-        self._near = Nearness()
-        self._public = lessons.squad(data, self._chance)
-        self._chance.shuffle(self._public)
-        self._anything = lessons.about_anything(data)
-        self._tokenizer = minilm_tokenizer(marks_are_text=True)
+    desks: Sequence[Desk]
+    public: list[Lesson]
+    anything: Sequence[str]  # what is asked of nobody's desk
+
+
+def english(data: Path, chance: random.Random) -> Sources:
+    """`data` is the folder of public sets; without it, desks alone."""
+    public = lessons.squad(data, chance)
+    return Sources(lessons.desks(lessons.DESKS / ENGLISH), public, lessons.about_anything(data))
+
+
+def japanese(data: Path, chance: random.Random) -> Sources:
+    public = lessons.jaquad(data, chance)
+    asked = [each.question for each in public]
+    return Sources(lessons.desks(lessons.DESKS / JAPANESE), public, asked)
+
+
+class Course:
+    """Rounds of lessons."""
+
+    def __init__(self, sources: Sources, base: Base, near: Nearness, chance: random.Random) -> None:
+        self._desks = [desk for desk in sources.desks if not desk.held_out]
+        self._public = list(sources.public)
+        self._anything = sources.anything
+        self._numbers = base.numbers
+        self._near = near
+        self._chance = chance
+        chance.shuffle(self._public)
 
     def batches(self) -> Iterator[list[Row]]:
         """Without end."""
@@ -128,13 +148,8 @@ class Course:
 
     def _round(self) -> list[Lesson]:
         chance = self._chance
-        found = [
-            one
-            for desk in self._desks
-            for some in (lessons.own, lessons.beside)
-            for one in some(desk, self._near.to(desk), chance)
-        ]
-        found, ours = lessons.evened(found), len(found)
+        found = lessons.evened([one for desk in self._desks for one in self._of(desk)])
+        ours = len(found)
         found += lessons.elsewhere(self._desks, int(ELSEWHERE * ours), chance)
         found += lessons.off_topic(self._anything, self._desks, int(OFF_TOPIC * ours), chance)
         for _ in range(min(len(self._public), int(len(found) * PUBLIC / (1 - PUBLIC)))):
@@ -142,9 +157,13 @@ class Course:
             found.append(self._public[-1])
         return [lessons.varied(one, chance) for one in found]
 
+    def _of(self, desk: Desk) -> Iterator[Lesson]:
+        for some in (lessons.own, lessons.beside):
+            yield from some(desk, self._near.to(desk), self._chance)
+
     def _row(self, lesson: Lesson) -> Row | None:
         """None where what answers does not fit."""
-        made = window(self._tokenizer, lesson.question, lesson.text)
+        made = window(self._numbers, lesson.question, lesson.text)
         there = [number for number, (_, end) in enumerate(made.spans) if end]
         if not there or not set(lesson.evidence) <= set(there):
             return None
@@ -152,10 +171,10 @@ class Course:
 
 
 class Nearness:
-    """Which sentences of a desk are most like a question, by the embedder."""
+    """Which sentences of a desk are most like a question, to an encoder that learned nothing else yet."""
 
-    def __init__(self) -> None:
-        self._embedder = embedder()
+    def __init__(self, likeness: Callable[[Sequence[str], Sequence[str]], NDArray[np.float32]]) -> None:
+        self._likeness = likeness
         self._known: dict[str, lessons.Near] = {}
 
     def to(self, desk: Desk) -> lessons.Near:
@@ -163,15 +182,12 @@ class Nearness:
             places = [(of, at) for of, each in enumerate(desk.sections) for at in range(len(each.sentences))]
             sentences = [sentence for each in desk.sections for sentence in each.sentences]
             asked = [each.question for section in desk.sections for each in section.asked]
-            likeness = self._vectors(asked) @ self._vectors(sentences).T
+            order = np.argsort(-self._likeness(asked, sentences), axis=1).tolist()
             self._known[desk.name] = {
-                question: [places[at] for at in order]
-                for question, order in zip(asked, np.argsort(-likeness, axis=1).tolist(), strict=True)
+                question: [places[at] for at in nearest]
+                for question, nearest in zip(asked, order, strict=True)
             }.__getitem__
         return self._known[desk.name]
-
-    def _vectors(self, texts: list[str]) -> NDArray[np.float32]:
-        return np.asarray(self._embedder.embed_documents(texts), np.float32)
 
 
 # --- Learning ------------------------------------------------------------------------------------------
@@ -181,37 +197,42 @@ def learn(judge: Judge, course: Course, minutes: float, held: Sequence[Lesson]) 
     """For so long; how well it does on `held` is told on the way. Raises FloatingPointError where the loss is
     no number any more.
     """
-    learning = [(name, each) for name, each in judge.named_parameters() if each.requires_grad]
+    network = [each for each in judge.bert.parameters() if each.requires_grad]
+    heads = [*judge.answer.parameters(), *judge.sentence.parameters()]
     groups = [
-        {"params": [each for _, each in learning if each.ndim > 1], "weight_decay": DECAY},
-        {"params": [each for _, each in learning if each.ndim <= 1], "weight_decay": 0.0},
+        {
+            "params": [each for each in some if (each.ndim > 1) is matrices],
+            "rate": rate,
+            "weight_decay": decay,
+        }
+        for some, rate in ((network, judge.base.rate), (heads, judge.base.heads_rate))
+        for matrices, decay in ((True, DECAY), (False, 0.0))
     ]
-    optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
     began, told = 0.0, 0.0
     for step, batch in enumerate(course.batches(), 1):
         began = began or time.monotonic()  # the first round takes a while to prepare
         gone = (time.monotonic() - began) / (60 * minutes)
         if gone >= 1:
             return
-        rate = RATE * min(1, step / WARM) * min(1, 2 * (1 - gone))
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = group["rate"] * min(1, step / WARM) * min(1, 2 * (1 - gone))
         with torch.autocast("cpu", torch.bfloat16):
             loss = loss_of(judge, batch)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss of step {step} is {loss.item()}")
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_([each for _, each in learning], 1.0)
+        nn.utils.clip_grad_norm_([*network, *heads], 1.0)
         optimizer.step()
         if gone - told > 0.1:
             told = gone
             log.info("%3.0f %%, step %d, loss %.3f, %s", 100 * gone, step, loss.item(), figures(judge, held))
 
 
-def held_out(desks: Sequence[Desk]) -> list[Lesson]:
+def held_out(desks: Sequence[Desk], near: Nearness) -> list[Lesson]:
     """The questions of the desks that are held out, each with its own section."""
-    near, chance = Nearness(), random.Random(1)
+    chance = random.Random(1)
     return [one for desk in desks if desk.held_out for one in lessons.own(desk, near.to(desk), chance)]
 
 
@@ -222,8 +243,7 @@ def figures(judge: Judge, held: Sequence[Lesson]) -> dict[str, float]:
     """
     from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
-    numbers = minilm_tokenizer(marks_are_text=True)
-    windows = [window(numbers, one.question, one.text) for one in held]
+    windows = [window(judge.base.numbers, one.question, one.text) for one in held]
     odds, places = [], []
     judge.eval()
     for start in range(0, len(windows), BATCH):
@@ -244,32 +264,54 @@ def figures(judge: Judge, held: Sequence[Lesson]) -> dict[str, float]:
 
 
 def tensors(judge: Judge) -> dict[str, NDArray[Any]]:
-    """What was learned, by the names that MiniLM's own file has."""
+    """What was learned, and embeddings that are nowhere else, by the names that MiniLM's own file has."""
     kept = {
         name.removeprefix("bert."): each.detach().float().numpy()
         for name, each in judge.named_parameters()
-        if each.requires_grad
+        if each.requires_grad or judge.base.own
     }
     return packed(kept)
 
 
+def ship(judge: Judge, folder: Path) -> None:
+    """Write what `reading.CrossEncoder` reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors(judge), folder / WEIGHTS)
+    if judge.base.own:
+        judge.base.numbers.save(str(folder / VOCABULARY), pretty=False)
+
+
+def base_for(language: str, data: Path) -> Base:
+    if language == ENGLISH:
+        return bases.minilm()
+    texts = [path.read_text("utf-8") for path in sorted(lessons.DESKS.glob("*/*.txt"))]
+    public = lessons.jaquad(data, random.Random(0))
+    texts += dict.fromkeys(each for one in public for each in (one.question, *one.text.sentences))
+    return bases.e5(texts)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--language", choices=(ENGLISH, JAPANESE), default=ENGLISH)
     parser.add_argument("--data", type=Path, default=Path("data/public"), help="the folder of public sets")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--write", type=Path, default=SHIPPED, help="where the weights go")
+    parser.add_argument("--write", type=Path, default=SHIPPED, help="where the folder of the language is")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.manual_seed(options.seed)
-    desks, judge = lessons.desks(), Judge()
-    held = held_out(desks)
+    chance = random.Random(options.seed)
+    sources = (english if options.language == ENGLISH else japanese)(options.data, chance)
+    base = base_for(options.language, options.data)
+    # As it was, once more: the one that learns changes.
+    near, judge = Nearness(copy.deepcopy(base).likeness), Judge(base)
+    held = held_out(sources.desks, near)
     judge.train()
-    learn(judge, Course(desks, options.data, options.seed), options.minutes, held[::TOLD])
+    learn(judge, Course(sources, base, near, chance), options.minutes, held[::TOLD])
     judge.eval()
-    options.write.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors(judge), options.write)
-    print(json.dumps({"written": str(options.write), **figures(judge, held)}, indent=2))  # noqa: T201
+    folder = options.write / options.language
+    ship(judge, folder)
+    print(json.dumps({"written": str(folder), **figures(judge, held)}, indent=2))  # noqa: T201
 
 
 if __name__ == "__main__":

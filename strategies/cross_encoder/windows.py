@@ -16,7 +16,7 @@ from strategies.wording import as_asked
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-CLS, SEP = 101, 102  # of MiniLM's vocabulary
+MARKS = (("[CLS]", "[SEP]"), ("<s>", "</s>"))  # of BERT's vocabularies, and of SentencePiece's
 LONGEST = 256  # tokens of a row; what does not fit is not read
 LONGEST_QUESTION = 56
 LONGEST_HEADINGS = 32  # the last of them are kept: they are the nearest
@@ -48,17 +48,27 @@ def text_of(passage: Passage, first: int = 0, end: int | None = None) -> Text:
     return Text(above, tuple(read_out(passage.text, *span) for span in passage.sentences[first:end]))
 
 
+def marks(numbers: Tokenizer) -> tuple[int, int]:
+    """What a row begins with and what each part ends with. Raises ValueError where there is no such token."""
+    for each in MARKS:
+        first, between = map(numbers.token_to_id, each)
+        if first is not None and between is not None:
+            return first, between
+    raise ValueError(f"a vocabulary needs one of {MARKS}")
+
+
 def window(numbers: Tokenizer, question: str, text: Text) -> Window:
     """The row for a question and a text. Sentences that do not fit whole are left out, but for the first."""
     asked, above, *rest = _numbered(numbers, (as_asked(question), text.headings, *text.sentences))
-    ids = [CLS, *asked[:LONGEST_QUESTION], SEP, *above[-LONGEST_HEADINGS:], SEP]
+    first, end = marks(numbers)
+    ids = [first, *asked[:LONGEST_QUESTION], end, *above[-LONGEST_HEADINGS:], end]
     spans: list[tuple[int, int]] = []
     for number, sentence in enumerate(rest):
         room = LONGEST - len(ids) - 1
         fitting = sentence[:room] if number == 0 else sentence if len(sentence) <= room else []
         spans.append((len(ids), len(ids) + len(fitting)) if fitting else (0, 0))
         ids += fitting
-    return Window((*ids, SEP), tuple(spans))
+    return Window((*ids, end), tuple(spans))
 
 
 def _numbered(numbers: Tokenizer, texts: Sequence[str]) -> list[list[int]]:

@@ -250,7 +250,8 @@ def test_the_record_says_how_many_passages_were_read() -> None:
     assert read("How long does the warranty last?") == 2
     assert read("How long does the warranty last?", read=1) == 1
     assert read("How long does the warranty last?", read=0) == 0
-    assert read("保証期間はどのくらいですか？") == 0  # it knows English
+    assert read("保証期間はどのくらいですか？") == 2
+    assert read("Какой срок гарантии?") == 0  # who reads knows English and Japanese
 
 
 def test_a_sentence_far_from_what_was_read_keeps_its_odds() -> None:

@@ -94,6 +94,7 @@ def test_how_a_question_is_put_tells_nothing_either() -> None:
 
 def test_public_questions_are_left_out_where_they_are_not_there(tmp_path: Path) -> None:
     assert lessons.squad(tmp_path, random.Random(1)) == []
+    assert lessons.jaquad(tmp_path, random.Random(1)) == []
     assert lessons.about_anything(tmp_path) == []
 
 
@@ -112,8 +113,35 @@ def test_a_public_question_is_answered_by_the_sentence_in_which_its_answer_begin
     assert when.text.headings == "A bridge"
 
 
-def test_the_desks_that_ship_can_be_read_and_some_are_held_out() -> None:
-    desks = lessons.desks()
+def test_a_japanese_question_is_shown_its_sentence_or_others_of_the_article(tmp_path: Path) -> None:
+    context = "雨が降った。橋は1932年に開通した。\n長さは503メートルである。" + "風が強い。" * 5
+    row = {"question": "橋はいつ開通した?", "title": "橋", "context": context,
+           "answers": [{"text": "1932年", "answer_start": context.index("1932年")}]}  # fmt: skip
+    (tmp_path / "jaquad").mkdir()
+    (tmp_path / "jaquad" / "train.jsonl").write_text(json.dumps(row), "utf-8")
+    found = [lessons.jaquad(tmp_path, random.Random(seed))[0] for seed in range(40)]
+    for one in found:
+        said = [one.text.sentences[place] for place in one.evidence]
+        assert said == (["橋は1932年に開通した。"] if "1932年" in "".join(one.text.sentences) else [])
+    assert any(one.evidence for one in found)
+    assert any(not one.evidence for one in found)
+
+
+def test_the_manner_of_a_question_is_seen_in_both_languages() -> None:
+    assert [
+        lessons.manner(asked) for asked in ("Is it new?", "battery life", "How long does it last now?")
+    ] == [
+        "yes or no",
+        "keywords",
+        "other",
+    ]
+    asked = ("保証はありますか", "保証期間 電池", "保証は何年ですか")
+    assert len({lessons.manner(each) for each in asked}) == 3
+
+
+@pytest.mark.parametrize("language", ["english", "japanese"])
+def test_the_desks_that_ship_can_be_read_and_some_are_held_out(language: str) -> None:
+    desks = lessons.desks(lessons.DESKS / language)
     assert len(desks) > 100
     assert 4 <= sum(desk.held_out for desk in desks) < len(desks) / 8
     assert all(section.sentences and section.asked for desk in desks for section in desk.sections)
@@ -133,4 +161,5 @@ def test_nothing_of_the_demo_is_among_what_it_learned_from() -> None:
 
 
 def every_section() -> list[Section]:
-    return [section for desk in lessons.desks() for section in desk.sections]
+    folders = (lessons.DESKS / language for language in ("english", "japanese"))
+    return [section for folder in folders for desk in lessons.desks(folder) for section in desk.sections]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from strategies.cross_encoder.reading import NEVER, SHIPPED, CrossEncoder, packed, shipped, unpacked
+from strategies.cross_encoder.reading import NEVER, SHIPPED, WEIGHTS, CrossEncoder, packed, shipped, unpacked
 from strategies.cross_encoder.windows import Text
 from strategies.errors import Misconfigured
 from strategies.registry import Strategies
@@ -43,6 +43,29 @@ def test_a_question_that_is_answered_is_told_from_one_that_only_sounds_so(
     assert odds(answered) > odds(near_miss)
 
 
+RANPU = Text(
+    "ルモ3 デスクライト › バッテリー",
+    (
+        "バッテリーは明るさ半分で9時間もちます。",
+        "付属のUSB-C充電器で2時間で満充電になります。",
+        "重さはバッテリーを含めて640gです。",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("answered", "near_miss"),
+    [
+        ("コードなしで何時間つけていられますか", "バッテリーの保証は何年ですか"),
+        ("重量を教えてください", "高さを教えてください"),
+        ("充電はどのくらいで終わる？", "充電器だけ買うといくら？"),
+    ],
+)
+def test_so_it_is_in_japanese(answered: str, near_miss: str) -> None:
+    seen, other = (shipped().read(asked, [RANPU])[0].answers for asked in (answered, near_miss))
+    assert seen > other
+
+
 def test_the_sentence_that_answers_is_found() -> None:
     seen = shipped().read("How much does the lamp weigh?", [LAMP])[0]
     assert int(np.argmax(seen.sentences)) == 2
@@ -55,8 +78,12 @@ def test_what_was_not_read_answers_nothing() -> None:
 
 def test_it_knows_what_it_can_read() -> None:
     assert shipped().reads("How heavy is the lamp?")
-    assert not shipped().reads("ランプの重さは？")
+    assert shipped().reads("ランプの重さは？")
+    assert shipped().reads("USB-Cで充電できますか")
+    assert not shipped().reads("Сколько весит лампа?")
     assert not shipped().reads("?!")
+    with pytest.raises(ValueError, match="nobody reads"):
+        shipped().read("Сколько весит лампа?", [LAMP])
 
 
 def test_many_at_once_see_what_one_alone_sees() -> None:
@@ -69,23 +96,25 @@ def test_many_at_once_see_what_one_alone_sees() -> None:
 
 
 def test_what_was_asked_is_forgotten_with_all_else_that_strategies_remember() -> None:
-    shipped().read("How heavy is the lamp?", [LAMP])
-    assert shipped()._recent.cache_info().currsize
+    remembered = [each._recent for each in shipped()._by_language.values()]
+    for asked in ("How heavy is the lamp?", "ランプの重さは？"):
+        shipped().read(asked, [LAMP])
+    assert all(each.cache_info().currsize for each in remembered)
     Strategies({"echo": {"use": "echo"}}, kit()).forget()
-    assert not shipped()._recent.cache_info().currsize
+    assert not any(each.cache_info().currsize for each in remembered)
 
 
 def test_weights_that_are_not_there_are_advice(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="install Kotae again"):
-        CrossEncoder(tmp_path / "nothing.safetensors").read("How heavy?", [LAMP])
+        CrossEncoder(tmp_path).read("How heavy?", [LAMP])
 
 
 def test_a_broken_file_is_advice(tmp_path: Path) -> None:
-    broken = tmp_path / "weights.safetensors"
-    shutil.copy(SHIPPED, broken)
+    broken = tmp_path / WEIGHTS
+    shutil.copy(SHIPPED / "english" / WEIGHTS, broken)
     broken.write_bytes(broken.read_bytes()[:5000])
     with pytest.raises(Misconfigured, match="cannot be read"):
-        CrossEncoder(broken).read("How heavy?", [LAMP])
+        CrossEncoder(tmp_path).read("How heavy?", [LAMP])
 
 
 def test_weights_survive_eight_bits() -> None:
@@ -96,9 +125,12 @@ def test_weights_survive_eight_bits() -> None:
     assert kept["a.bias"].dtype == np.float16
 
 
-def test_what_ships_is_the_whole_network_but_for_the_embeddings() -> None:
-    tensors, _ = unpacked(SHIPPED)
-    layers = {name.split(".")[2] for name in tensors}
-    assert layers == {"0", "1", "2", "3", "4", "5"}
+@pytest.mark.parametrize(("language", "layers", "megabytes"), [("english", 6, 12), ("japanese", 12, 36)])
+def test_what_ships_is_the_whole_network_but_for_embeddings_that_are_installed(
+    language: str, layers: int, megabytes: int
+) -> None:
+    tensors, _ = unpacked(SHIPPED / language / WEIGHTS)
+    assert {name.split(".")[2] for name in tensors if "layer." in name} == {str(n) for n in range(layers)}
+    assert any(name.startswith("embeddings.") for name in tensors) is (language == "japanese")
     assert all(np.isfinite(tensor).all() for tensor in tensors.values())
-    assert SHIPPED.stat().st_size < 12 * 2**20
+    assert sum(each.stat().st_size for each in (SHIPPED / language).iterdir()) < megabytes * 2**20

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge_base.embedding import minilm_tokenizer
-from strategies.cross_encoder.windows import LONGEST, SEP, Text, text_of, window
+from strategies.cross_encoder.windows import LONGEST, Text, marks, text_of, window
 from tests.strategies.passages import WARRANTY, passage
 
 NUMBERS = minilm_tokenizer(marks_are_text=True)
+SEP = marks(NUMBERS)[1]
 
 
 def read(ids: tuple[int, ...], span: tuple[int, int]) -> str:
