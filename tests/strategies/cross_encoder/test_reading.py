@@ -9,7 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from strategies.cross_encoder.reading import NEVER, SHIPPED, WEIGHTS, CrossEncoder, packed, shipped, unpacked
+from strategies.cross_encoder.reading import (
+    NEVER,
+    SHIPPED,
+    VOCABULARY,
+    WEIGHTS,
+    CrossEncoder,
+    packed,
+    shipped,
+    unpacked,
+)
 from strategies.cross_encoder.windows import Text
 from strategies.errors import Misconfigured
 from strategies.registry import Strategies
@@ -114,6 +123,12 @@ def test_a_broken_file_is_advice(tmp_path: Path) -> None:
     shutil.copy(SHIPPED / "english" / WEIGHTS, broken)
     broken.write_bytes(broken.read_bytes()[:5000])
     with pytest.raises(Misconfigured, match="cannot be read"):
+        CrossEncoder(tmp_path).read("How heavy?", [LAMP])
+
+
+def test_a_broken_vocabulary_is_advice(tmp_path: Path) -> None:
+    (tmp_path / VOCABULARY).write_text("{}")
+    with pytest.raises(Misconfigured, match="install Kotae again"):
         CrossEncoder(tmp_path).read("How heavy?", [LAMP])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +42,11 @@ both = pytest.mark.parametrize("base", ["english", "japanese"], indirect=True)
 
 @pytest.fixture
 def some() -> Sources:
+    """Two desks that are learned from and one that is held out, some pages of each."""
     desks = lessons.desks(lessons.DESKS / "english")
-    held = [desk for desk in desks if desk.held_out]
-    return Sources([*[desk for desk in desks if not desk.held_out][:2], held[0]], [], [])
+    held = next(desk for desk in desks if desk.held_out)
+    those = [*[desk for desk in desks if not desk.held_out][:2], held]
+    return Sources([replace(desk, sections=desk.sections[:3]) for desk in those], [], [])
 
 
 def course(some: Sources, base: Base) -> Course:
