@@ -39,6 +39,7 @@ from strategies.quotes import QuotesOptions, choose
 
 FEW = 100  # questions of the demo; with fewer, everything that there is is fitted on
 FOLDS = 5
+LATER = "the later ones; by folds what few of the first are for"
 K = 8  # passages, as kotae.toml has `rag` find them for `quotes`
 FALSE_REFUSALS = 0.05  # the goal, of answerable questions that customers ask
 # What a question of the demo weighs, the same in a library of one document, a public one about its own
@@ -331,7 +332,7 @@ def main() -> None:
     content: dict[str, Any] = {
         "fitted on": names,
         "with": "python -m benchmarks.calibrate",
-        "threshold set on": f"demo/questions/calibration.jsonl, {'the later ones' if others else 'folds'}",
+        "threshold set on": f"demo/questions/calibration.jsonl, {LATER if others else 'folds'}",
         **written(apart, verdicts),
         "read": {},
     }

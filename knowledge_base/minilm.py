@@ -9,7 +9,6 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -139,10 +138,8 @@ def graph(weights: Weights) -> ov.Model:
     away = op.multiply(op.subtract(op.constant(np.float32(1)), mask), op.constant(np.float32(-1e4)))
     away = op.unsqueeze(away, _shape(1, 2))  # (batch, 1, 1, tokens): added to the attention scores
     states = _embedded(weights, ids)
-    for number in count():
+    for number in range(len({name.split(".")[2] for name in weights if name.startswith("encoder.layer.")})):
         name = f"encoder.layer.{number}"
-        if f"{name}.output.dense.weight" not in weights:
-            break
         linear, norm = partial(_linear, weights), partial(_norm, weights)
         seen = linear(
             _attention(weights, f"{name}.attention.self", states, away), f"{name}.attention.output.dense"

@@ -202,12 +202,12 @@ def fitted() -> Fitted:
     """The calibration that ships."""
     content = json.loads(FITTED.read_text("utf-8"))
     read = {
-        language: Judging(
+        name: Judging(
             Regression.of(these["sentence"], OF_A_READ_SENTENCE),
             Regression.of(these["answerable"], ALL_EVIDENCE),
             float(these["enough"]),
         )
-        for language, these in content["read"].items()
+        for name, these in content["read"].items()
     }
     return Fitted(
         Regression.of(content["sentence"], OF_A_SENTENCE),

@@ -31,7 +31,7 @@ from strategies.wording import in_japanese
 DESKS = Path(__file__).with_name("desks")
 OPENS_YES_OR_NO = re.compile(r"(?:is|are|does|do|can|will|may|has|have|did|must|should)\b", re.IGNORECASE)
 KEYWORDS = 4  # words of a question that is no sentence, at most
-ASKS_FOR = re.compile("何|いくら|いく[つら]|いつ|どこ|どの|どれ|どう|どち|どん|誰|だれ|なぜ|なん|教え")
+ASKS_FOR = re.compile("何|いく[つら]|いつ|どこ|どの|どれ|どう|どち|どん|誰|だれ|なぜ|なん|教え")
 IN_KANA = re.compile("[ぁ-ん]{2}")
 SENTENCE = re.compile(r"(\d+) (.+)")
 ENDS = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"(])")
@@ -200,8 +200,8 @@ def evened(lessons: Sequence[Lesson]) -> list[Lesson]:
 def manner(question: str) -> str:
     if in_japanese(question):
         if not IN_KANA.search(question):
-            return "キーワード"
-        return "その他" if ASKS_FOR.search(question) else "はい・いいえ"
+            return "keywords"
+        return "other" if ASKS_FOR.search(question) else "yes or no"
     if OPENS_YES_OR_NO.match(question):
         return "yes or no"
     return "keywords" if len(question.split()) <= KEYWORDS else "other"

@@ -57,7 +57,7 @@ class Packed:
         likely = from_here.array(np.float32, count)
         letters = from_here.array(np.uint8, length).tobytes()
         pieces = [letters[start:end].decode("utf-8", "replace") for start, end in pairwise(ends.tolist())]
-        _, rules = from_here.take("i I")  # how letters are normalised: NFKC, all but
+        _, rules = from_here.take("i I")  # how letters are normalised: nearly NFKC
         from_here.array(np.uint8, rules)
         places = {}
         for _ in range(from_here.take("i")[0]):
@@ -78,12 +78,15 @@ class Packed:
     def tensors(self, kept: Sequence[int], longest: int) -> dict[str, Floats]:
         """By the names that transformers has; for these pieces, in rows of so many tokens at most."""
         square, up, down = (self.width, self.width), (self.wide, self.width), (self.width, self.wide)
+        words = self._matrix("emb.word", (len(self.pieces), self.width))
         found = {
-            "embeddings.word_embeddings.weight": self._matrix("emb.word", (len(self.pieces), self.width))[
-                kept
-            ],
-            "embeddings.position_embeddings.weight": self._row("emb.pos", longest * self.width),
-            "embeddings.token_type_embeddings.weight": self._row("emb.type", 2 * self.width),
+            "embeddings.word_embeddings.weight": words[kept],
+            "embeddings.position_embeddings.weight": self._row("emb.pos", longest * self.width).reshape(
+                -1, self.width
+            ),
+            "embeddings.token_type_embeddings.weight": self._row("emb.type", 2 * self.width).reshape(
+                -1, self.width
+            ),
             "embeddings.LayerNorm.weight": self._row("emb.ln.w", self.width),
             "embeddings.LayerNorm.bias": self._row("emb.ln.b", self.width),
         }
@@ -103,10 +106,7 @@ class Packed:
                 for end, kind in (("w", "weight"), ("b", "bias")):
                     there = f"encoder.layer.{number}.{name}.{kind}"
                     found[there] = self._row(f"l{number}.{short}.{end}", self.width)
-        return {
-            name: each.reshape(-1, self.width) if "_embeddings" in name else each
-            for name, each in found.items()
-        }
+        return found
 
     def _row(self, name: str, count: int) -> Floats:
         return np.frombuffer(self.content, np.float32, count, self.places[name]).copy()

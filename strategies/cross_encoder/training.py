@@ -108,7 +108,7 @@ class Sources:
     """Where lessons come from."""
 
     desks: Sequence[Desk]
-    public: list[Lesson]
+    public: Sequence[Lesson]
     anything: Sequence[str]  # what is asked of nobody's desk
 
 
