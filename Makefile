@@ -73,8 +73,8 @@ base: $(TESTABLE)  ## train the base that ships again, on BASE_DATA=folder of pu
 	@$(BIN)/python -m strategies.lora.bases.pretrain --data $(BASE_DATA) --folder build/base --ship strategies/lora/bases/shipped
 
 reader: $(TESTABLE)  ## train the cross-encoders that ship again, on their desks and BASE_DATA (an hour each on two cores)
-	@$(BIN)/python -m strategies.cross_encoder.training --language english --data $(BASE_DATA)
-	@$(BIN)/python -m strategies.cross_encoder.training --language japanese --data $(BASE_DATA)
+	@$(BIN)/python -m strategies.cross_encoder.training --reader english --data $(BASE_DATA)
+	@$(BIN)/python -m strategies.cross_encoder.training --reader japanese --data $(BASE_DATA)
 
 screenshots: $(TESTABLE)  ## take the pictures of docs/images anew (minutes)
 	@$(BIN)/python docs/images/take.py

@@ -18,6 +18,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from knowledge_base.library import Library
 from knowledge_base.passages import Passage
 from strategies import quoting
 from strategies.base import Question, Turn
-from strategies.cross_encoder.reading import ENGLISH, JAPANESE, language
+from strategies.cross_encoder.reading import ENGLISH, JAPANESE, READ_AGAIN, language
 from strategies.followups import standalone
 from strategies.lora.trust.calibration import UNTAUGHT
 from strategies.quotes import QuotesOptions, choose
@@ -46,6 +47,8 @@ FALSE_REFUSALS = 0.05  # the goal, of answerable questions that customers ask
 # article, a public one asked about the demo.
 OURS, ALONE, THEIRS, STRANGERS = 1.0, 0.3, 0.02, 0.1
 READ = QuotesOptions().read  # passages
+UNSURE = 0.01, 0.25  # shares of the answerable questions between whose likelihoods passages are read again
+OF_THE_QUESTION = quoting.OF_THE_QUESTION, quoting.ALL_EVIDENCE, quoting.THOROUGHLY  # time by time
 
 
 @dataclass(frozen=True)
@@ -121,10 +124,11 @@ Fit = dict[str, Any]  # what `Regression.of` reads
 
 @dataclass(frozen=True)
 class Fits:
-    """Regressions that belong together; without `read_sentence` nothing is read."""
+    """Regressions that belong together: one of sentences for each time that they are judged, by words and
+    vectors, with what is read, with what is read thoroughly; and after the last of them one of questions.
+    """
 
-    sentence: Fit
-    read_sentence: Fit | None
+    sentences: tuple[Fit, ...]
     answerable: Fit
 
 
@@ -163,12 +167,12 @@ def fit_sentence(examples: Sequence[Example]) -> Fit:
     return fit(np.vstack(rows), np.array(labels), np.array(weights), quoting.OF_A_SENTENCE, 0.3)
 
 
-def fit_read_sentence(examples: Sequence[Example], sentence: Fit) -> Fit:
+def fit_read_sentence(examples: Sequence[Example], before: Sequence[Fit]) -> Fit:
     """On what was read alone: an odds of its own goes in, so that what was not read compares with it."""
     rows, labels, weights = [], [], []
     for one in examples:
-        found = looked_at(one, sentence)
-        seen = seen_of(one, found)
+        found, _ = looked_at(one, before)
+        seen = seen_of(one, found, thorough=len(before) > 1)
         read = [
             (row, holds(one, each.text))
             for each in found
@@ -186,28 +190,38 @@ def holds(one: Example, text: str) -> bool:
     return any(proves(text, [fact]) for fact in one.facts)
 
 
-def holds_all(one: Example, fitted: Fits) -> bool:
+def holds_all(one: Example, found: Sequence[quoting.Candidate]) -> bool:
     """Whether what would be quoted tells every fact."""
-    found = looked_at(one, fitted.sentence)
-    if fitted.read_sentence:
-        regression = quoting.Regression.of(fitted.read_sentence, quoting.OF_A_READ_SENTENCE)
-        found = quoting.looked_again(found, seen_of(one, found), regression)
     usual = QuotesOptions()
     quoted = "\n".join(each.text for each in choose(found, usual.sentences, usual.share))
     return bool(one.facts) and proves(quoted, one.facts)
 
 
-def looked_at(one: Example, sentence: Fit) -> list[quoting.Candidate]:
-    regression = quoting.Regression.of(sentence, quoting.OF_A_SENTENCE)
-    return quoting.candidates(one.asked, one.passages, one.vectors, regression)
+def looked_at(one: Example, sentences: Sequence[Fit]) -> tuple[list[quoting.Candidate], np.ndarray]:
+    """The candidates, judged as often as there are regressions, and the evidence that the documents answer;
+    none where there is no candidate.
+    """
+    regression = quoting.Regression.of(sentences[0], quoting.OF_A_SENTENCE)
+    found = quoting.candidates(one.asked, one.passages, one.vectors, regression)
+    if not found:
+        return [], np.zeros(0)
+    row = quoting.certainty(one.asked, found, one.passages, one.vectors)
+    for time, sentence in enumerate(sentences[1:]):
+        seen = seen_of(one, found, thorough=time > 0)
+        row = np.concatenate([row, quoting.of_what_was_seen(seen, found[0])])
+        regression = quoting.Regression.of(sentence, quoting.OF_A_READ_SENTENCE)
+        found = quoting.looked_again(found, seen, regression)
+    return found, row
 
 
-def seen_of(one: Example, found: Sequence[quoting.Candidate]) -> Mapping[str, quoting.Seen]:
+def seen_of(
+    one: Example, found: Sequence[quoting.Candidate], *, thorough: bool
+) -> Mapping[str, quoting.Seen]:
     """What a customer's question shows: some of what the best sentences are from is read then."""
     these = quoting.worth_reading(found, READ)
-    key = (one.asked.text, *((each.passage.id, each.place) for each in these))
+    key = (one.asked.text, thorough, *((each.passage.id, each.place) for each in these))
     if key not in _seen:
-        _seen[key] = quoting.look(one.asked.text, these)
+        _seen[key] = quoting.look(one.asked.text, these, thorough=thorough)
     return _seen[key]
 
 
@@ -219,42 +233,28 @@ def learned_from(examples: Sequence[Example], in_language: str) -> list[Example]
     return [one for one in examples if one.language == in_language and one.weight != THEIRS]
 
 
-def certainties(
-    examples: Sequence[Example], sentence: Fit, *, read: bool
-) -> Iterator[tuple[np.ndarray, Example]]:
-    """The evidence that the documents answer; with what was seen, where they are `read`."""
-    for one in examples:
-        found = looked_at(one, sentence)
-        if found:
-            row = quoting.certainty(one.asked, found, one.passages, one.vectors)
-            if read:
-                row = np.concatenate([row, quoting.of_what_was_seen(seen_of(one, found), found[0])])
-            yield row, one
-
-
-def fit_answerable(examples: Sequence[Example], sentence: Fit, *, read: bool = False) -> Fit:
+def fit_answerable(examples: Sequence[Example], sentences: Sequence[Fit]) -> Fit:
     """Half of the weight on questions with an answer, half on those without."""
-    pairs = list(certainties(examples, sentence, read=read))
+    pairs = [(row, one) for one in examples for found, row in [looked_at(one, sentences)] if found]
     labels = np.array([bool(one.facts) for _, one in pairs])
     weights = np.array([one.weight for _, one in pairs])
     weights[labels] *= weights[~labels].sum() / weights[labels].sum()
-    return fit(np.vstack([row for row, _ in pairs]), labels, weights, of_the_question(read), 0.1)
-
-
-def of_the_question(read: bool) -> tuple[str, ...]:
-    """The evidence that there is."""
-    return quoting.ALL_EVIDENCE if read else quoting.OF_THE_QUESTION
+    return fit(
+        np.vstack([row for row, _ in pairs]), labels, weights, OF_THE_QUESTION[len(sentences) - 1], 0.1
+    )
 
 
 def by_words_and_vectors(examples: Sequence[Example]) -> Fits:
-    sentence = fit_sentence(examples)
-    return Fits(sentence, None, fit_answerable(examples, sentence))
+    return with_answerable(examples, [fit_sentence(examples)])
 
 
-def by_reading(examples: Sequence[Example], sentence: Fit) -> Fits:
-    return Fits(
-        sentence, fit_read_sentence(examples, sentence), fit_answerable(examples, sentence, read=True)
-    )
+def by_reading(examples: Sequence[Example], before: Sequence[Fit]) -> Fits:
+    """What is read, after what was looked at before."""
+    return with_answerable(examples, [*before, fit_read_sentence(examples, before)])
+
+
+def with_answerable(examples: Sequence[Example], sentences: Sequence[Fit]) -> Fits:
+    return Fits(tuple(sentences), fit_answerable(examples, sentences))
 
 
 def fitted(
@@ -285,11 +285,12 @@ def about(one: Example) -> str:
 
 def judged(fits: Fits, examples: Sequence[Example]) -> list[Judged]:
     """Each as when a customer asks."""
-    read = fits.read_sentence is not None
-    regression = quoting.Regression.of(fits.answerable, of_the_question(read))
+    regression = quoting.Regression.of(fits.answerable, OF_THE_QUESTION[len(fits.sentences) - 1])
     return [
-        Judged(bool(one.facts), holds_all(one, fits), float(regression.odds(row)))
-        for row, one in certainties(examples, fits.sentence, read=read)
+        Judged(bool(one.facts), holds_all(one, found), float(regression.odds(row)))
+        for one in examples
+        for found, row in [looked_at(one, fits.sentences)]
+        if found
     ]
 
 
@@ -305,12 +306,19 @@ def to_be_right(these: Sequence[Judged]) -> tuple[float, float]:
     return float(model.coef_[0][0]), float(model.intercept_[0])
 
 
-def threshold(these: Sequence[Judged], times: float, more: float) -> tuple[float, float, float]:
-    """From which likelihood on to answer, with the false refusals and refusals that it costs and brings."""
-    with_answer = np.array([quoting.likelihood(times * one.odds + more) for one in these if one.has])
-    without = np.array([quoting.likelihood(times * one.odds + more) for one in these if not one.has])
-    enough = float(np.sort(with_answer)[spent(len(with_answer))])
-    return enough, float(np.mean(with_answer < enough)), float(np.mean(without < enough))
+def likelihoods(these: Sequence[Judged], times: float, more: float) -> np.ndarray:
+    return np.array([quoting.likelihood(times * one.odds + more) for one in these])
+
+
+def threshold(likely: np.ndarray, has: np.ndarray) -> float:
+    """From which likelihood on to answer; `has` says which questions have an answer."""
+    return float(np.sort(likely[has])[spent(int(has.sum()))])
+
+
+def between(likely: np.ndarray, has: np.ndarray) -> tuple[float, float]:
+    """The likelihoods between which it is unsure: few who have an answer are below, most are above."""
+    least, most = np.quantile(likely[has], UNSURE)
+    return round(float(least), 4), round(float(most), 4)
 
 
 def spent(count: int) -> int:
@@ -338,24 +346,40 @@ def main() -> None:
     }
     for each in (ENGLISH, JAPANESE):
         some, more = (learned_from(these, each) for these in (examples, others))
-        content["read"][each] = written(*fitted(lambda these: by_reading(these, apart.sentence), some, more))
+        once, verdicts = fitted(partial(by_reading, before=apart.sentences), some, more)
+        content["read"][each] = written(once, verdicts)
+        if each in READ_AGAIN:
+            twice, again = fitted(partial(by_reading, before=once.sentences), some, more)
+            content["read"][each]["thorough"] = written(twice, again, verdicts)
     options.write.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    for part in (content, *content["read"].values()):
+    parts = [content, *content["read"].values()]
+    for part in (*parts, *(each["thorough"] for each in parts if "thorough" in each)):
         print(json.dumps({key: part[key] for key in ("there", "enough")}, indent=2, ensure_ascii=False))
 
 
-def written(fits: Fits, held: Sequence[Judged]) -> dict[str, Any]:
-    """As `quoting.fitted` reads it, with the threshold that these set."""
+def written(fits: Fits, held: Sequence[Judged], before: Sequence[Judged] = ()) -> dict[str, Any]:
+    """As `quoting.fitted` reads it, with the threshold that these set. Of those that were judged `before`, in
+    the same order, only what was unsure then is judged again.
+    """
     times, more = to_be_right(held)
-    enough, false_refusals, refusals = threshold(held, times, more)
+    likely, has = likelihoods(held, times, more), np.array([one.has for one in held])
+    told: dict[str, Any] = {}
+    if before:
+        first = likelihoods(before, *to_be_right(before))
+        told["unsure"] = least, most = between(first, has)
+        told["there"] = {"read again": round(float(np.mean((first >= least) & (first < most))), 3)}
+        likely = np.where(first < least, 0.0, np.where(first < most, likely, 1.0))
+    enough = threshold(likely, has)
     return {
         "there": {
             "questions": len(held),
-            "refused of those without an answer": round(refusals, 3),
-            "refused of those with one": round(false_refusals, 3),
+            "refused of those without an answer": round(float(np.mean(likely[~has] < enough)), 3),
+            "refused of those with one": round(float(np.mean(likely[has] < enough)), 3),
+            **told.pop("there", {}),
         },
         "enough": round(enough, 4),
-        "sentence": fits.read_sentence or fits.sentence,
+        **told,
+        "sentence": fits.sentences[-1],
         "answerable": scaled(fits.answerable, times, more),
     }
 

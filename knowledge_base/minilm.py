@@ -1,4 +1,5 @@
-"""The network of all-MiniLM-L6-v2 on OpenVINO, built straight from its safetensors, and others of its kind.
+"""The network of all-MiniLM-L6-v2 on OpenVINO, built straight from its safetensors, and others of its kind:
+more layers, wider ones, with matrices of few bits, or with a bias between positions as MPNet has it.
 
 The installed package carries weights and no graph. A BERT encoder is identical layers, six here, so it is
 written out; that takes neither torch nor a conversion step nor a cached file that could go stale, and the
@@ -6,8 +7,10 @@ process is ready in half a second. `docs/decisions/embedding.md` has the measure
 """
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -23,14 +26,49 @@ from knowledge_base.errors import KnowledgeError
 
 WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DIMENSION = 384
-HEADS = 12
+HEADS = 12  # whatever the width
+DISTANCES = "encoder.relative_attention_bias.weight"
 CORES_PER_STREAM = 2  # one question is answered fastest by two cores; further cores serve further questions
 
 STEP = 16  # rows are padded to a multiple: OpenVINO prepares itself for each new length, 3 ms for a question,
 # and for one that it knows, .4 ms where the text before was of another
 
-Weights = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A matrix of whole numbers in eight bits, (rows, columns), or in four, from -8 to 7, two a byte with the
+    even columns in the lower halves, (rows, columns / 2). `scales` are of equal parts of rows: (rows, parts).
+    """
+
+    numbers: NDArray[np.int8] | NDArray[np.uint8]
+    scales: Floats
+
+    @property
+    def four(self) -> bool:
+        return self.numbers.dtype == np.uint8
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows, parts of a row, columns of a part."""
+        rows, parts = self.scales.shape
+        return rows, parts, self.numbers.shape[1] * (2 if self.four else 1) // parts
+
+    def whole(self) -> NDArray[np.int8]:
+        """The numbers, (rows, columns)."""
+        if not self.four:
+            return self.numbers.view(np.int8)
+        both = np.stack([self.numbers & 15, self.numbers >> 4], axis=-1).view(np.int8) - np.int8(8)
+        return both.reshape(len(self.numbers), -1)
+
+    def floats(self) -> Floats:
+        """(rows, columns)."""
+        many = self.whole().reshape(self.shape) * self.scales[..., None]
+        return many.reshape(len(many), -1).astype(np.float32)
+
+
+Weights = Mapping[str, NDArray[Any] | Rounded]
 Taken = TypeVar("Taken")
 
 
@@ -131,13 +169,17 @@ def checked(path: Path) -> Weights:
 
 def graph(weights: Weights) -> ov.Model:
     """BERT as in the paper: embeddings, then layers of attention and feed-forward, as many as have
-    weights, each added to its input and normalised. States are DIMENSION wide.
+    weights, each added to its input and normalised. States are as wide as the weights are. Where there are
+    DISTANCES, how far apart two tokens are counts in what they see of each other (MPNet, Song et al. 2020).
     """
     ids = op.parameter([-1, -1], np.int32, "ids")  # (batch, tokens)
     mask = op.parameter([-1, -1], np.float32, "mask")  # 1 where there is a token, 0 where there is padding
     away = op.multiply(op.subtract(op.constant(np.float32(1)), mask), op.constant(np.float32(-1e4)))
     away = op.unsqueeze(away, _shape(1, 2))  # (batch, 1, 1, tokens): added to the attention scores
-    states = _embedded(weights, ids)
+    length = op.gather(op.shape_of(ids), _shape(1), _shape(0))
+    if DISTANCES in weights:
+        away = op.add(away, _between(_floats(weights[DISTANCES]), _places(weights), length))
+    states = _embedded(weights, ids, length)
     for number in range(len({name.split(".")[2] for name in weights if name.startswith("encoder.layer.")})):
         name = f"encoder.layer.{number}"
         linear, norm = partial(_linear, weights), partial(_norm, weights)
@@ -150,36 +192,95 @@ def graph(weights: Weights) -> ov.Model:
     return ov.Model([op.result(states)], [ids, mask], "BERT")
 
 
-def _embedded(weights: Weights, ids: ov.Node) -> ov.Node:
-    words = op.gather(_constant(weights["embeddings.word_embeddings.weight"]), ids, _shape(0))
-    # Every token is of type 0, so its embedding is added to the positions' once, here.
-    places = (
-        weights["embeddings.position_embeddings.weight"]
-        + weights["embeddings.token_type_embeddings.weight"][0]
-    )
-    length = op.gather(op.shape_of(ids), _shape(1), _shape(0))
-    here = op.slice(_constant(places), _shape(0), length, _shape(1), _shape(0))
+def _embedded(weights: Weights, ids: ov.Node, length: ov.Node) -> ov.Node:
+    words = _rows(weights["embeddings.word_embeddings.weight"], ids)
+    here = op.slice(_constant(_places(weights)), _shape(0), length, _shape(1), _shape(0))
     return _norm(weights, op.add(words, op.unsqueeze(here, _shape(0))), "embeddings.LayerNorm")
+
+
+def _places(weights: Weights) -> Floats:
+    """What each position adds, (positions, width). Every token is of type 0, so what that adds is in here."""
+    places = _floats(weights["embeddings.position_embeddings.weight"])
+    types = weights.get("embeddings.token_type_embeddings.weight")
+    return places if types is None else places + _floats(types)[0]
+
+
+def _between(biases: Floats, places: Floats, length: ov.Node) -> ov.Node:
+    """What is added to the attention scores between positions, (1, heads, tokens, tokens), of biases for
+    distances, (buckets, heads).
+    """
+    everywhere = np.arange(len(places))
+    bias = biases[buckets(everywhere[None, :] - everywhere[:, None], len(biases))]
+    both = op.concat([length, length], 0)
+    here = op.slice(_constant(bias.transpose(2, 0, 1)), _shape(0, 0), both, _shape(1, 1), _shape(1, 2))
+    return op.unsqueeze(here, _shape(0))
+
+
+def buckets(distance: NDArray[np.int64], count: int, furthest: int = 128) -> NDArray[np.int64]:
+    """Into which of so many buckets distances go, half of them for what comes later: each near one has its
+    own, further ones share by their logarithm, the last takes all from `furthest` on (Raffel et al. 2020).
+    """
+    half = count // 2
+    exact = half // 2
+    apart = np.abs(distance)
+    beyond = np.log(np.maximum(apart, 1).astype(np.float32) / exact) / np.float32(math.log(furthest / exact))
+    far = np.minimum(exact + (beyond * (half - exact)).astype(np.int64), half - 1)
+    found: NDArray[np.int64] = np.where(distance > 0, half, 0) + np.where(apart < exact, apart, far)
+    return found
 
 
 def _attention(weights: Weights, name: str, states: ov.Node, away: ov.Node) -> ov.Node:
     def heads(part: str) -> ov.Node:
         split = op.reshape(_linear(weights, states, f"{name}.{part}"), _shape(0, 0, HEADS, -1), True)
-        return op.transpose(split, _shape(0, 2, 1, 3))  # (batch, heads, tokens, 32)
+        return op.transpose(split, _shape(0, 2, 1, 3))  # (batch, heads, tokens, width / heads)
 
     seen = op.scaled_dot_product_attention(heads("query"), heads("key"), heads("value"), away)
-    return op.reshape(op.transpose(seen, _shape(0, 2, 1, 3)), _shape(0, 0, DIMENSION), True)
+    width = _floats(weights[f"{name}.query.bias"]).size
+    return op.reshape(op.transpose(seen, _shape(0, 2, 1, 3)), _shape(0, 0, width), True)
 
 
 def _linear(weights: Weights, states: ov.Node, name: str) -> ov.Node:
-    product = op.matmul(states, _constant(weights[f"{name}.weight"]), False, True)
-    return op.add(product, _constant(weights[f"{name}.bias"].reshape(1, 1, -1)))
+    product = op.matmul(states, _matrix(weights[f"{name}.weight"]), False, True)
+    return op.add(product, _constant(_floats(weights[f"{name}.bias"]).reshape(1, 1, -1)))
 
 
 def _norm(weights: Weights, states: ov.Node, name: str) -> ov.Node:
     even = op.mvn(states, _shape(-1), True, 1e-12, "inside_sqrt")
-    scaled = op.multiply(even, _constant(weights[f"{name}.weight"].reshape(1, 1, -1)))
-    return op.add(scaled, _constant(weights[f"{name}.bias"].reshape(1, 1, -1)))
+    scale, more = (_floats(weights[f"{name}.{part}"]).reshape(1, 1, -1) for part in ("weight", "bias"))
+    return op.add(op.multiply(even, _constant(scale)), _constant(more))
+
+
+def _matrix(kept: NDArray[Any] | Rounded) -> ov.Node:
+    """(rows, columns); a rounded one is multiplied out as it is used, and takes no more memory than it has
+    bits.
+    """
+    if not isinstance(kept, Rounded):
+        return _constant(kept)
+    rows, parts, columns = kept.shape
+    if kept.four:
+        above = ov.Tensor(kept.numbers.reshape(-1), ov.Shape([*kept.shape]), ov.Type.u4)  # 0 to 15
+        middle = op.constant(np.full((1, 1, 1), 8, np.float32))
+        numbers = op.subtract(op.convert(op.constant(above, shared_memory=False), "f32"), middle)
+    else:
+        numbers = op.convert(_constant(kept.numbers.reshape(kept.shape)), "f32")
+    scaled = op.multiply(numbers, _constant(kept.scales.reshape(rows, parts, 1)))
+    return op.reshape(scaled, _shape(rows, parts * columns), False)
+
+
+def _rows(kept: NDArray[Any] | Rounded, ids: ov.Node) -> ov.Node:
+    """Rows of a matrix, (batch, tokens, columns)."""
+    if not isinstance(kept, Rounded):
+        return op.gather(_constant(kept), ids, _shape(0))
+    _, parts, columns = kept.shape
+    numbers, scales = (op.gather(_constant(each), ids, _shape(0)) for each in (kept.whole(), kept.scales))
+    split = op.reshape(op.convert(numbers, "f32"), _shape(0, 0, parts, columns), True)
+    return op.reshape(
+        op.multiply(split, op.unsqueeze(scales, _shape(-1))), _shape(0, 0, parts * columns), True
+    )
+
+
+def _floats(kept: NDArray[Any] | Rounded) -> Floats:
+    return kept.floats() if isinstance(kept, Rounded) else kept.astype(np.float32)
 
 
 def _constant(values: NDArray[Any]) -> ov.Node:

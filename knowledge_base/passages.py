@@ -82,3 +82,8 @@ class Passage:
     rank: int = 0
     # Other signals, by name.
     evidence: dict[str, float] = field(default_factory=dict, compare=False, hash=False)
+
+    @property
+    def path(self) -> str:
+        """Where it stands: the document's title, and the headings above it."""
+        return " › ".join([self.title, *self.headings])

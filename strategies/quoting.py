@@ -83,6 +83,7 @@ OF_A_READING = (
     "any answers",  # log of the passages' summed odds
 )
 ALL_EVIDENCE = (*OF_THE_QUESTION, *OF_A_READING)
+THOROUGHLY = (*ALL_EVIDENCE, *(f"thoroughly: {name}" for name in OF_A_READING))
 ASKS_FOR_A_NUMBER = re.compile(
     r"\bhow (?:many|much|long|far|often|big|large|tall|heavy|hot|old|wide|fast|loud|high|deep|soon|late)\b"
     r"|\b(?:price|cost|temperature|weight|capacity|voltage|wattage|percentage)\b|\bwhen\b"
@@ -189,31 +190,56 @@ class Judging:
 
 
 @dataclass(frozen=True)
+class Read(Judging):
+    """… where passages were read. Between the likelihoods `unsure` they are read again, thoroughly; where
+    nobody does that, `thorough` is None.
+    """
+
+    unsure: tuple[float, float]
+    thorough: Judging | None
+
+    def again(self, likely: float) -> Judging | None:
+        """By what to judge after another reading, if that is called for."""
+        least, most = self.unsure
+        return self.thorough if least <= likely < most else None
+
+
+@dataclass(frozen=True)
 class Fitted(Judging):
     """What calibration found. `read` goes on from there where passages were read, by the language of the
     question.
     """
 
-    read: Mapping[str, Judging]
+    read: Mapping[str, Read]
 
 
 @lru_cache(maxsize=1)
 def fitted() -> Fitted:
     """The calibration that ships."""
     content = json.loads(FITTED.read_text("utf-8"))
-    read = {
-        name: Judging(
-            Regression.of(these["sentence"], OF_A_READ_SENTENCE),
-            Regression.of(these["answerable"], ALL_EVIDENCE),
-            float(these["enough"]),
-        )
-        for name, these in content["read"].items()
-    }
     return Fitted(
-        Regression.of(content["sentence"], OF_A_SENTENCE),
-        Regression.of(content["answerable"], OF_THE_QUESTION),
+        *_judging(content, OF_A_SENTENCE, OF_THE_QUESTION),
+        {name: _read(these) for name, these in content["read"].items()},
+    )
+
+
+def _read(content: Mapping[str, Any]) -> Read:
+    thorough = content.get("thorough")
+    least, most = thorough["unsure"] if thorough else (0.0, 0.0)
+    return Read(
+        *_judging(content, OF_A_READ_SENTENCE, ALL_EVIDENCE),
+        (float(least), float(most)),
+        Judging(*_judging(thorough, OF_A_READ_SENTENCE, THOROUGHLY)) if thorough else None,
+    )
+
+
+def _judging(
+    content: Mapping[str, Any], of_a_sentence: Sequence[str], of_the_question: Sequence[str]
+) -> tuple[Regression, Regression, float]:
+    return (
+        Regression.of(content["sentence"], of_a_sentence),
+        Regression.of(content["answerable"], of_the_question),
         float(content["enough"]),
-        read,
     )
 
 
@@ -342,9 +368,9 @@ def worth_reading(found: Sequence[Candidate], count: int) -> list[Candidate]:
     return list(best.values())[:count]
 
 
-def look(asked: str, these: Sequence[Candidate]) -> dict[str, Seen]:
+def look(asked: str, these: Sequence[Candidate], *, thorough: bool = False) -> dict[str, Seen]:
     """Each of these sentences read in its place among its neighbours, by passage; nothing where the question
-    is in a script that is not read.
+    is in a script that is not read. `thorough` is who reads what the first one is unsure of.
     """
     if not these or language(asked) is None:
         return {}
@@ -353,7 +379,7 @@ def look(asked: str, these: Sequence[Candidate]) -> dict[str, Seen]:
         text_of(each.passage, first, each.place + BESIDE + 1)
         for each, first in zip(these, firsts, strict=True)
     ]
-    readings = zip(these, firsts, shipped().read(asked, texts), strict=True)
+    readings = zip(these, firsts, shipped().read(asked, texts, thorough=thorough), strict=True)
     return {each.passage.id: Seen(first, reading) for each, first, reading in readings}
 
 
@@ -403,7 +429,7 @@ def likelihood(odds: float) -> float:
 
 def headings(passage: Passage) -> frozenset[str]:
     """The telling words above a passage."""
-    return words(" › ".join([passage.title, *passage.headings]))
+    return words(passage.path)
 
 
 def heads(passage: Passage, sentence: tuple[int, int]) -> frozenset[str]:

@@ -388,8 +388,7 @@ def spread(passages: Sequence[Passage]) -> list[Passage]:
 
 def messages(passage: Passage) -> tuple[Message, ...]:
     """What the model is told: the rules, and a passage that cannot close the tag it stands in."""
-    where = " › ".join((passage.title, *passage.headings))
-    text = TAG.sub("‹", disarmed(f"{where}\n{passage.text}"))
+    text = TAG.sub("‹", disarmed(f"{passage.path}\n{passage.text}"))
     return Message("system", RULES), Message("user", f"<passage>\n{text}\n</passage>")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from knowledge_base.embedding import minilm_folder, minilm_tokenizer
 from strategies.cross_encoder.packed_e5 import Packed
+from strategies.cross_encoder.rounding import rounded
 from strategies.cross_encoder.windows import LONGEST, marks
 
 if TYPE_CHECKING:
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 KANA = re.compile(r"[\u3040-\u30ff]")
 AT_ONCE = 64
+LAYERS = 8  # of mpnet's twelve
+BEFORE = 2  # of its positions, no token is at the first ones
+BERTS = {
+    "attention.attn.q": "attention.self.query",
+    "attention.attn.k": "attention.self.key",
+    "attention.attn.v": "attention.self.value",
+    "attention.attn.o": "attention.output.dense",
+    "attention.LayerNorm": "attention.output.LayerNorm",
+}
+MPNET = re.compile("|".join(map(re.escape, BERTS)))
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,8 @@ class Base:
     heads_rate: float
     own: bool
     prefixes: tuple[str, str] = ("", "")  # of a question and of a text that are embedded
+    four_bits: bool = False  # whether it learns rounded, and ships so; in eight bits, and exact, otherwise
+    named: Callable[[Mapping[str, torch.Tensor]], dict[str, torch.Tensor]] = dict  # as BERT's tensors are
 
     def likeness(self, questions: Sequence[str], texts: Sequence[str]) -> Floats:
         """Cosines of means of token states, (questions, texts)."""
@@ -81,6 +94,42 @@ def minilm() -> Base:
     return Base(
         encoder, minilm_tokenizer(marks_are_text=True), padding=0, rate=3e-4, heads_rate=3e-4, own=False
     )
+
+
+def mpnet(name: str) -> Base:
+    """all-mpnet-base-v2, twice as wide as MiniLM, without its last layers, in four bits. `name` is a folder,
+    or whose it is on the model hub. Raises OSError where it is not there.
+    """
+    from transformers import AutoTokenizer, MPNetModel
+
+    encoder = MPNetModel.from_pretrained(name, add_pooling_layer=False)
+    encoder.encoder.layer = encoder.encoder.layer[:LAYERS]
+    encoder.encoder.relative_attention_bias.requires_grad_(requires_grad=False)
+    with torch.no_grad():
+        words = encoder.embeddings.word_embeddings.weight
+        words.copy_(rounded(words))
+    numbers = AutoTokenizer.from_pretrained(name).backend_tokenizer
+    numbers.no_truncation()
+    numbers.no_padding()
+    numbers.encode_special_tokens = True  # marks that somebody types are text like any other
+    return Base(
+        encoder,
+        numbers,
+        encoder.embeddings.padding_idx,
+        rate=6e-5,
+        heads_rate=5e-4,
+        own=True,
+        four_bits=True,
+        named=as_bert_names,
+    )
+
+
+def as_bert_names(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """MPNet's tensors by the names of BERT's. Its positions begin behind the padding's, BERT's with 0."""
+    found = {MPNET.sub(lambda part: BERTS[part[0]], name): tensor for name, tensor in tensors.items()}
+    places = "embeddings.position_embeddings.weight"
+    found[places] = found[places][BEFORE : BEFORE + LONGEST]
+    return found
 
 
 def e5(texts: Sequence[str]) -> Base:

@@ -20,14 +20,19 @@ from strategies.wording import in_japanese
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from knowledge_base.minilm import Network
+    from knowledge_base.minilm import Network, Rounded
 
 Floats = NDArray[np.float32]
 SHIPPED = Path(__file__).with_name("shipped")
 ENGLISH, JAPANESE = "english", "japanese"  # their folders
+THOROUGH = "english-thorough"
+READ_AGAIN = {ENGLISH: THOROUGH}  # who reads what another one is unsure of
+GROUP = 64  # columns of a matrix in four bits that have a scale together
+FOUR, SCALE = ".four", ".scale"  # behind the name of a matrix in four bits, two numbers a byte; of its scales
 WEIGHTS, VOCABULARY = "weights.safetensors", "tokenizer.json"
 FAMILIAR = 0.8  # share of Latin letters from which on a question is read as English
 NEVER = -20.0  # log odds of a sentence that was not read
+CROWD = 8  # questions that are read at once; a machine of two cores reads some two hundred in a second
 REMEMBERED = 256  # readings: a router asks before the strategy does
 
 
@@ -65,6 +70,11 @@ class CrossEncoder:
             return [self._recent(window(self._tokenizer, question, text)) for text in texts]
         finally:
             self._at_work.discard(me)
+
+    @property
+    def at_work(self) -> int:
+        """How many are asking it just now."""
+        return len(self._at_work)
 
     def forget(self) -> None:
         """Drop what is remembered."""
@@ -106,33 +116,43 @@ def tokenizer_of(file: Path) -> Tokenizer:
 
 
 class Readers:
-    """A reader for each language that one was taught. Who reads a question goes by its script."""
+    """A reader for each language that one was taught, and for some another that sees more and takes longer.
+    Who reads a question goes by its script.
+    """
 
     def __init__(self, folder: Path = SHIPPED) -> None:
-        self._by_language = {name: CrossEncoder(folder / name) for name in (ENGLISH, JAPANESE)}
+        self._usual = {name: CrossEncoder(folder / name) for name in (ENGLISH, JAPANESE)}
+        self._thorough = {name: CrossEncoder(folder / other) for name, other in READ_AGAIN.items()}
 
     def warm_up(self) -> None:
-        """Load the English one. The Japanese one takes some 240 MB, which a desk without Japanese customers
-        need not spend; it is there .7 seconds after the first Japanese question.
+        """Load those for English. The Japanese one takes some 90 MB, which a desk without Japanese customers
+        need not spend; it is there half a second after the first Japanese question.
         """
-        self._by_language[ENGLISH].warm_up()
+        for those in (self._usual, self._thorough):
+            those[ENGLISH].warm_up()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many questions are read at once that each would wait long for a thorough reader."""
+        return sum(each.at_work for each in (*self._usual.values(), *self._thorough.values())) > CROWD
 
     def reads(self, question: str) -> bool:
         """Whether one of them knows the script of the question."""
         return language(question) is not None
 
-    def read(self, question: str, texts: Sequence[Text]) -> list[Reading]:
-        """Of each text what it says to the question. Raises ValueError where nobody reads it, Misconfigured
-        where the weights are not there.
+    def read(self, question: str, texts: Sequence[Text], *, thorough: bool = False) -> list[Reading]:
+        """Of each text what it says to the question; `thorough` is by who sees more, where there is somebody.
+        Raises ValueError where nobody reads it, Misconfigured where the weights are not there.
         """
-        who = language(question)
-        if who is None:
+        of = language(question)
+        if of is None:
             raise ValueError(f"nobody reads {question[:80]!r}")
-        return self._by_language[who].read(question, texts)
+        who = (thorough and self._thorough.get(of)) or self._usual[of]
+        return who.read(question, texts)
 
     def forget(self) -> None:
         """Drop what is remembered."""
-        for each in self._by_language.values():
+        for each in (*self._usual.values(), *self._thorough.values()):
             each.forget()
 
 
@@ -166,23 +186,12 @@ class Heads:
         )
 
 
-def packed(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Weights as they are kept: matrices in eight bits with a scale for each row, the rest in sixteen."""
-    kept: dict[str, NDArray[Any]] = {}
-    for name, tensor in tensors.items():
-        if tensor.ndim == 2 and min(tensor.shape) > 1:
-            scale = np.maximum(np.abs(tensor).max(axis=1, keepdims=True) / 127, 1e-12).astype(np.float32)
-            kept[name] = np.rint(tensor / scale).astype(np.int8)
-            kept[f"{name}.scale"] = scale
-        else:
-            kept[name] = tensor.astype(np.float16)
-    return kept
-
-
-def unpacked(path: Path) -> tuple[dict[str, Floats], Heads]:
-    """The network's weights and its heads, in float32."""
+def unpacked(path: Path) -> tuple[dict[str, NDArray[Any] | Rounded], Heads]:
+    """The network's weights, rounded as they are kept, and its heads."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
+
+    from knowledge_base.minilm import Rounded
 
     try:
         kept = load_file(path)
@@ -191,18 +200,22 @@ def unpacked(path: Path) -> tuple[dict[str, Floats], Heads]:
             f"the cross-encoder's weights cannot be read: {error}; "
             "install Kotae again, or let quotes read no passages"
         ) from error
-    tensors = {
-        name: tensor.astype(np.float32) * kept.get(f"{name}.scale", np.float32(1))
-        for name, tensor in kept.items()
-        if not name.endswith(".scale")
-    }
-    heads = Heads(
-        tensors.pop("answer.weight").reshape(-1),
-        float(tensors.pop("answer.bias")[0]),
-        tensors.pop("sentence.weight").reshape(-1),
-        float(tensors.pop("sentence.bias")[0]),
+    tensors: dict[str, NDArray[Any] | Rounded] = {}
+    for name in kept:
+        if name.endswith(SCALE):
+            continue
+        whole = name.removesuffix(FOUR)
+        scales = kept.get(whole + SCALE)
+        if scales is None:
+            tensors[name] = kept[name].astype(np.float32)
+        else:
+            tensors[whole] = Rounded(kept[name], scales.astype(np.float32))
+    answer, answer_bias, sentence, sentence_bias = (
+        np.asarray(tensors.pop(f"{head}.{part}")).reshape(-1)
+        for head in ("answer", "sentence")
+        for part in ("weight", "bias")
     )
-    return tensors, heads
+    return tensors, Heads(answer, float(answer_bias[0]), sentence, float(sentence_bias[0]))
 
 
 @lru_cache(maxsize=1)

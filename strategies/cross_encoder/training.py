@@ -1,12 +1,13 @@
-"""Teach encoders to judge: `make reader`, all-MiniLM-L6-v2 in English and multilingual-e5-small in Japanese,
-an hour each on two cores.
+"""Teach encoders to judge: `make reader`, all-MiniLM-L6-v2 in English, all-mpnet-base-v2 where that one is
+unsure, and multilingual-e5-small in Japanese, an hour each on two cores.
 
     for each round: every desk's questions with its own and other sections, and public ones     lessons.py
         for each batch of lessons of like length
             answered?           cross-entropy of the first token's log odds
             which sentence?     of each sentence's; where one answers, also against the others
 
-The token embeddings stay as they are: MiniLM's need not be shipped. The rate rises for 60 steps, stays
+The token embeddings stay as they are: MiniLM's need not be shipped. mpnet learns in the four bits in which it
+ships, so that it is served as it was taught. The rate rises for 60 steps, stays
 for half of the time and falls to nothing by its end. Desks that are held out are never learned from: how
 well their near misses are told from their questions is printed as it learns, and written down at the end.
 """
@@ -32,7 +33,8 @@ from torch import Tensor, nn
 from strategies.cross_encoder import bases, lessons
 from strategies.cross_encoder.bases import Base, padded
 from strategies.cross_encoder.lessons import Desk, Lesson
-from strategies.cross_encoder.reading import ENGLISH, JAPANESE, SHIPPED, VOCABULARY, WEIGHTS, packed
+from strategies.cross_encoder.reading import ENGLISH, JAPANESE, SHIPPED, THOROUGH, VOCABULARY, WEIGHTS
+from strategies.cross_encoder.rounding import StraightThrough, packed
 from strategies.cross_encoder.windows import Window, window
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ PUBLIC = 0.15  # of the lessons
 ELSEWHERE, OFF_TOPIC = 0.05, 0.04  # beside each lesson of a desk
 SENTENCES, FIRST = 0.5, 0.5  # what the sentences' part of the loss weighs; the choice among them within it
 FALSE_REFUSALS = 0.05
+MPNET = "sentence-transformers/all-mpnet-base-v2"
+WORDS = "embeddings.word_embeddings.weight"
 TOLD = 4  # one in so many held-out questions is asked while it learns
 
 
@@ -199,6 +203,9 @@ def learn(judge: Judge, course: Course, minutes: float, held: Sequence[Lesson]) 
     """
     network = [each for each in judge.bert.parameters() if each.requires_grad]
     heads = [*judge.answer.parameters(), *judge.sentence.parameters()]
+    rounding = StraightThrough(each for each in network if judge.base.four_bits and each.ndim > 1)
+    if rounding.exact:
+        network = [*rounding.exact, *(each for each in network if each.ndim == 1)]
     groups = [
         {
             "params": [each for each in some if (each.ndim > 1) is matrices],
@@ -223,8 +230,10 @@ def learn(judge: Judge, course: Course, minutes: float, held: Sequence[Lesson]) 
             raise FloatingPointError(f"the loss of step {step} is {loss.item()}")
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        rounding.hand_on()
         nn.utils.clip_grad_norm_([*network, *heads], 1.0)
         optimizer.step()
+        rounding.again()
         if gone - told > 0.1:
             told = gone
             log.info("%3.0f %%, step %d, loss %.3f, %s", 100 * gone, step, loss.item(), figures(judge, held))
@@ -265,12 +274,15 @@ def figures(judge: Judge, held: Sequence[Lesson]) -> dict[str, float]:
 
 def tensors(judge: Judge) -> dict[str, NDArray[Any]]:
     """What was learned, and embeddings that are nowhere else, by the names that MiniLM's own file has."""
-    kept = {
-        name.removeprefix("bert."): each.detach().float().numpy()
-        for name, each in judge.named_parameters()
-        if each.requires_grad or judge.base.own
-    }
-    return packed(kept)
+    named = judge.base.named(
+        {
+            name.removeprefix("bert."): each
+            for name, each in judge.named_parameters()
+            if each.requires_grad or judge.base.own
+        }
+    )
+    rounded = [name for name in named if ".layer." in name or name == WORDS] if judge.base.four_bits else ()
+    return packed(named, four=rounded)
 
 
 def ship(judge: Judge, folder: Path) -> None:
@@ -281,9 +293,11 @@ def ship(judge: Judge, folder: Path) -> None:
         judge.base.numbers.save(str(folder / VOCABULARY), pretty=False)
 
 
-def base_for(language: str, data: Path) -> Base:
-    if language == ENGLISH:
+def base_for(reader: str, data: Path, mpnet: str) -> Base:
+    if reader == ENGLISH:
         return bases.minilm()
+    if reader == THOROUGH:
+        return bases.mpnet(mpnet)
     texts = [path.read_text("utf-8") for path in sorted(lessons.DESKS.glob("*/*.txt"))]
     public = lessons.jaquad(data, random.Random(0))
     texts += dict.fromkeys(each for one in public for each in (one.question, *one.text.sentences))
@@ -292,24 +306,25 @@ def base_for(language: str, data: Path) -> Base:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--language", choices=(ENGLISH, JAPANESE), default=ENGLISH)
+    parser.add_argument("--reader", choices=(ENGLISH, THOROUGH, JAPANESE), default=ENGLISH)
     parser.add_argument("--data", type=Path, default=Path("data/public"), help="the folder of public sets")
+    parser.add_argument("--mpnet", default=MPNET, help=f"folder or hub name of what {THOROUGH} begins with")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--write", type=Path, default=SHIPPED, help="where the folder of the language is")
+    parser.add_argument("--write", type=Path, default=SHIPPED, help="where the reader's folder is")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.manual_seed(options.seed)
     chance = random.Random(options.seed)
-    sources = (english if options.language == ENGLISH else japanese)(options.data, chance)
-    base = base_for(options.language, options.data)
+    sources = (japanese if options.reader == JAPANESE else english)(options.data, chance)
+    base = base_for(options.reader, options.data, options.mpnet)
     # As it was, once more: the one that learns changes.
     near, judge = Nearness(copy.deepcopy(base).likeness), Judge(base)
     held = held_out(sources.desks, near)
     judge.train()
     learn(judge, Course(sources, base, near, chance), options.minutes, held[::TOLD])
     judge.eval()
-    folder = options.write / options.language
+    folder = options.write / options.reader
     ship(judge, folder)
     print(json.dumps({"written": str(folder), **figures(judge, held)}, indent=2))  # noqa: T201
 

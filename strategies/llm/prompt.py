@@ -111,8 +111,7 @@ def tagged(passages: Sequence[Passage]) -> str:
 
 def attribute(passage: Passage) -> str:
     """Where a passage stands, as the value of an attribute."""
-    path = " › ".join([passage.title, *passage.headings])
-    return disarmed(path).replace('"', "'").replace("\n", " ")
+    return disarmed(passage.path).replace('"', "'").replace("\n", " ")
 
 
 def asked(passages: str, text: str) -> str:

@@ -12,12 +12,16 @@ from benchmarks.calibrate import (
     FALSE_REFUSALS,
     OURS,
     Example,
+    Fits,
     Judged,
     about,
+    between,
     fitted,
+    likelihoods,
     spent,
     threshold,
     to_be_right,
+    written,
 )
 from strategies.quoting import Asked, likelihood
 from tests.strategies.passages import passage
@@ -30,7 +34,10 @@ def judged(odds: float, *, has: bool, told: bool = False) -> Judged:
 def test_the_threshold_refuses_no_more_of_what_can_be_answered_than_is_allowed() -> None:
     answerable = [judged(math.log(sure / (1000 - sure)), has=True) for sure in range(1, 1000)]
     others = [judged(odds, has=False) for odds in (-20.0, math.log(0.02 / 0.98), 2.0)]
-    enough, false_refusals, refusals = threshold([*answerable, *others], times=1.0, more=0.0)
+    those = [*answerable, *others]
+    likely, has = likelihoods(those, 1.0, 0.0), np.array([one.has for one in those])
+    enough = threshold(likely, has)
+    false_refusals, refusals = np.mean(likely[has] < enough), np.mean(likely[~has] < enough)
     one_standard_error = math.sqrt(false_refusals * (1 - false_refusals) / 999)
     assert false_refusals + one_standard_error == pytest.approx(FALSE_REFUSALS, abs=0.0015)
     assert enough == pytest.approx(false_refusals, abs=0.002)
@@ -72,6 +79,31 @@ def test_what_few_questions_are_fitted_on_is_judged_without_the_question_and_its
     assert made == "fits"
     assert len(verdicts) == len(ours)
     assert learned[-1] == {one.asked.text for one in ours}
+
+
+def test_what_is_read_again_is_what_few_of_the_answerable_are_below_and_most_above() -> None:
+    likely = np.arange(1000) / 1000
+    least, most = between(likely, likely >= 0.5)
+    assert (least, most) == (pytest.approx(0.505, abs=0.001), pytest.approx(0.625, abs=0.001))
+
+
+def test_what_was_judged_surely_before_is_not_judged_again() -> None:
+    """The second reader has all of it the wrong way round, and is asked about what was unsure alone."""
+    chance = np.random.default_rng(1)
+    has = np.arange(400) % 2 == 0
+    odds = np.where(has, 2.0, -2.0) + chance.normal(size=400)
+    before = [judged(of, has=bool(one), told=bool(one)) for of, one in zip(odds, has, strict=True)]
+    worse = [
+        judged(-of + chance.normal(), has=bool(one), told=bool(one))
+        for of, one in zip(odds, has, strict=True)
+    ]
+    nothing = {"evidence": {}, "bias": 0.0}
+    fits = Fits((nothing,), nothing)
+    once, twice = written(fits, before), written(fits, worse, before)
+    assert once["there"]["refused of those without an answer"] > 0.8
+    assert twice["there"]["refused of those without an answer"] > 0.5
+    assert twice["there"]["refused of those with one"] <= FALSE_REFUSALS
+    assert 0.1 < twice["there"]["read again"] < 0.3
 
 
 def test_the_likelihood_is_that_what_is_quoted_is_right() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from knowledge_base.sentences import sentences
 from strategies.base import Question
+from strategies.cross_encoder.reading import Readers
 from strategies.errors import NoAnswer
 from strategies.events import Answer, collect
 from strategies.quotes import Quotes, QuotesOptions, choose, readable, says_the_same, told
@@ -252,6 +254,46 @@ def test_the_record_says_how_many_passages_were_read() -> None:
     assert read("How long does the warranty last?", read=0) == 0
     assert read("保証期間はどのくらいですか？") == 2
     assert read("Какой срок гарантии?") == 0  # who reads knows English and Japanese
+
+
+WATCH = passage(
+    "The watch shows the time of two cities. Its strap is made of nylon and can be washed.",
+    id="watch",
+    title="Kairo travel watch",
+)
+
+
+def test_what_the_first_reader_is_unsure_of_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is unsure goes by its own likelihood; the larger reader's is the one that counts then."""
+    reader = fitted().read["english"]
+    unsure = "What is the strap of the watch made from?"
+
+    def detail(text: str, least: float, most: float, **options: object) -> dict[str, Any]:
+        bounds = replace(fitted(), read={"english": replace(reader, unsure=(least, most))})
+        monkeypatch.setattr("strategies.quotes.fitted", lambda: bounds)
+        return dict(answer(text, LAMP, WATCH, enough=0.0, **options).decisions[0].detail)
+
+    apart = detail(unsure, 0, 0)
+    assert apart["read again"] == 0
+    together = detail(unsure, 0, 1)
+    assert together["read again"] == 2
+    assert together["likelihood"] != apart["likelihood"]
+    assert detail(unsure, 0, 1, read_again=False)["likelihood"] == apart["likelihood"]
+    likely = apart["likelihood"]
+    assert detail(unsure, likely - 0.01, likely + 0.01)["read again"] == 2
+    assert detail(unsure, likely + 0.01, 1)["read again"] == 0
+    assert "hurried" not in together
+
+
+def test_in_a_crowd_nobody_waits_for_another_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = fitted().read["english"]
+    always = replace(fitted(), read={"english": replace(reader, unsure=(0.0, 1.0))})
+    monkeypatch.setattr("strategies.quotes.fitted", lambda: always)
+    monkeypatch.setattr(Readers, "crowded", property(lambda _: True))
+    detail = answer("How heavy is the desk lamp?", LAMP, WATCH).decisions[0].detail
+    assert detail["read"] == 2
+    assert detail["read again"] == 0
+    assert detail["hurried"] is True
 
 
 def test_a_sentence_far_from_what_was_read_keeps_its_odds() -> None:

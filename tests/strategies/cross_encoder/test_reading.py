@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from knowledge_base.minilm import Rounded
 from strategies.cross_encoder.reading import (
+    CROWD,
     NEVER,
     SHIPPED,
     VOCABULARY,
     WEIGHTS,
     CrossEncoder,
-    packed,
+    Readers,
     shipped,
     unpacked,
 )
-from strategies.cross_encoder.windows import Text
+from strategies.cross_encoder.windows import Text, Window, window
 from strategies.errors import Misconfigured
 from strategies.registry import Strategies
 from strategies.testing import kit
@@ -34,8 +39,12 @@ LAMP = Text(
 )
 
 
-def odds(question: str) -> float:
-    return shipped().read(question, [LAMP])[0].answers
+def odds(question: str, *, thorough: bool = False) -> float:
+    return shipped().read(question, [LAMP], thorough=thorough)[0].answers
+
+
+def floats(kept: NDArray[Any] | Rounded) -> NDArray[Any]:
+    return kept.floats() if isinstance(kept, Rounded) else kept
 
 
 @pytest.mark.parametrize(
@@ -50,6 +59,7 @@ def test_a_question_that_is_answered_is_told_from_one_that_only_sounds_so(
     answered: str, near_miss: str
 ) -> None:
     assert odds(answered) > odds(near_miss)
+    assert odds(answered, thorough=True) > odds(near_miss, thorough=True)
 
 
 RANPU = Text(
@@ -95,6 +105,12 @@ def test_it_knows_what_it_can_read() -> None:
         shipped().read("Сколько весит лампа?", [LAMP])
 
 
+def test_where_nobody_reads_more_thoroughly_who_usually_does_reads() -> None:
+    asked = "重量を教えてください"
+    assert shipped().read(asked, [RANPU], thorough=True) == shipped().read(asked, [RANPU])
+    assert odds("How heavy is it?", thorough=True) != odds("How heavy is it?")
+
+
 def test_many_at_once_see_what_one_alone_sees() -> None:
     questions = [f"Does it run for {hours} hours?" for hours in range(2, 14)]
     alone = [shipped().read(question, [LAMP])[0] for question in questions]
@@ -104,10 +120,29 @@ def test_many_at_once_see_what_one_alone_sees() -> None:
     assert together == alone
 
 
+def test_a_crowd_is_seen_while_it_reads_and_not_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    many, readers, seen = CROWD + 2, Readers(), list[bool]()
+    together = threading.Barrier(many)
+
+    def slowly(numbers: Any, question: str, text: Text) -> Window:
+        together.wait(30)
+        seen.append(readers.crowded)
+        together.wait(30)
+        return window(numbers, question, text)
+
+    monkeypatch.setattr("strategies.cross_encoder.reading.window", slowly)
+    with ThreadPoolExecutor(many) as pool:
+        list(pool.map(lambda hours: readers.read(f"Does it run for {hours} hours?", [LAMP]), range(many)))
+    assert seen == [True] * many
+    assert not readers.crowded
+
+
 def test_what_was_asked_is_forgotten_with_all_else_that_strategies_remember() -> None:
-    remembered = [each._recent for each in shipped()._by_language.values()]
+    usual, thorough = shipped()._usual, shipped()._thorough
+    remembered = [each._recent for each in (*usual.values(), *thorough.values())]
     for asked in ("How heavy is the lamp?", "ランプの重さは？"):
         shipped().read(asked, [LAMP])
+    odds("How heavy is the lamp?", thorough=True)
     assert all(each.cache_info().currsize for each in remembered)
     Strategies({"echo": {"use": "echo"}}, kit()).forget()
     assert not any(each.cache_info().currsize for each in remembered)
@@ -132,20 +167,14 @@ def test_a_broken_vocabulary_is_advice(tmp_path: Path) -> None:
         CrossEncoder(tmp_path).read("How heavy?", [LAMP])
 
 
-def test_weights_survive_eight_bits() -> None:
-    matrix = np.random.default_rng(1).normal(size=(8, 16)).astype(np.float32)
-    kept = packed({"a.weight": matrix, "a.bias": matrix[0]})
-    again = kept["a.weight"] * kept["a.weight.scale"]
-    assert np.abs(again - matrix).max() <= np.abs(matrix).max() / 127
-    assert kept["a.bias"].dtype == np.float16
-
-
-@pytest.mark.parametrize(("language", "layers", "megabytes"), [("english", 6, 12), ("japanese", 12, 36)])
+@pytest.mark.parametrize(
+    ("reader", "layers", "megabytes"), [("english", 6, 12), ("english-thorough", 8, 44), ("japanese", 12, 36)]
+)
 def test_what_ships_is_the_whole_network_but_for_embeddings_that_are_installed(
-    language: str, layers: int, megabytes: int
+    reader: str, layers: int, megabytes: int
 ) -> None:
-    tensors, _ = unpacked(SHIPPED / language / WEIGHTS)
+    tensors, _ = unpacked(SHIPPED / reader / WEIGHTS)
     assert {name.split(".")[2] for name in tensors if "layer." in name} == {str(n) for n in range(layers)}
-    assert any(name.startswith("embeddings.") for name in tensors) is (language == "japanese")
-    assert all(np.isfinite(tensor).all() for tensor in tensors.values())
-    assert sum(each.stat().st_size for each in (SHIPPED / language).iterdir()) < megabytes * 2**20
+    assert any(name.startswith("embeddings.") for name in tensors) is (reader != "english")
+    assert all(np.isfinite(floats(tensor)).all() for tensor in tensors.values())
+    assert sum(each.stat().st_size for each in (SHIPPED / reader).iterdir()) < megabytes * 2**20

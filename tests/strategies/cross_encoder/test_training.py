@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from knowledge_base.embedding import minilm_tokenizer
+from knowledge_base.minilm import Rounded
 from strategies.cross_encoder import bases, lessons
 from strategies.cross_encoder.bases import Base
-from strategies.cross_encoder.reading import CrossEncoder
+from strategies.cross_encoder.reading import WEIGHTS, CrossEncoder, unpacked
+from strategies.cross_encoder.rounding import StraightThrough, packed, rounded
 from strategies.cross_encoder.training import Course, Judge, Nearness, Sources, held_out, learn, ship
 from strategies.cross_encoder.windows import marks, window
 
@@ -32,12 +35,30 @@ def japanese() -> Base:
     return bases.e5([f"query: {each}" for each in ASKED])
 
 
+@pytest.fixture(scope="module")
+def thorough(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """A small one, from a folder as the model hub has them: the words of MiniLM, the marks of MPNet."""
+    from transformers import MPNetConfig, MPNetModel, MPNetTokenizer
+
+    words = [word for word, _ in sorted(minilm_tokenizer().get_vocab().items(), key=lambda each: each[1])]
+    marks = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys([*marks, *words]))}
+    folder = tmp_path_factory.mktemp("mpnet")
+    MPNetTokenizer(vocab=vocabulary, unk_token="<unk>").save_pretrained(folder)
+    torch.manual_seed(1)
+    small = {"hidden_size": 192, "intermediate_size": 256, "num_hidden_layers": bases.LAYERS + 1}
+    MPNetModel(MPNetConfig(vocab_size=len(vocabulary), **small), add_pooling_layer=False).save_pretrained(
+        folder
+    )
+    return bases.mpnet(str(folder))
+
+
 @pytest.fixture
 def base(request: pytest.FixtureRequest) -> Base:
     return copy.deepcopy(request.getfixturevalue(request.param))
 
 
-both = pytest.mark.parametrize("base", ["english", "japanese"], indirect=True)
+each_kind = pytest.mark.parametrize("base", ["english", "japanese", "thorough"], indirect=True)
 
 
 @pytest.fixture
@@ -53,7 +74,7 @@ def course(some: Sources, base: Base) -> Course:
     return Course(some, base, Nearness(base.likeness), random.Random(1))
 
 
-@both
+@each_kind
 def test_a_network_that_was_just_taught_says_the_same_where_it_serves(
     some: Sources, base: Base, tmp_path: Path
 ) -> None:
@@ -70,6 +91,53 @@ def test_a_network_that_was_just_taught_says_the_same_where_it_serves(
         answers, sentences = judge([window(base.numbers, "How heavy is it?", TEXT)])
     assert served.answers == pytest.approx(answers.item(), abs=0.05)
     assert list(served.sentences) == pytest.approx(sentences[0].tolist(), abs=0.05)
+
+
+def test_one_in_four_bits_ships_as_it_learned(some: Sources, thorough: Base, tmp_path: Path) -> None:
+    judge = Judge(copy.deepcopy(thorough))
+    learn(
+        judge, course(some, judge.base), minutes=0.03, held=held_out(some.desks, Nearness(thorough.likeness))
+    )
+    ship(judge, tmp_path)
+    kept, _ = unpacked(tmp_path / WEIGHTS)
+    taught = judge.bert.encoder.layer[0].attention.attn.q.weight.detach()
+    there = kept["encoder.layer.0.attention.self.query.weight"]
+    assert isinstance(there, Rounded)
+    assert there.four
+    assert there.floats() == pytest.approx(taught.numpy(), abs=1e-6)
+    assert len({name.split(".")[2] for name in kept if ".layer." in name}) == bases.LAYERS
+
+
+def test_what_is_rounded_learns_by_what_is_behind_it() -> None:
+    """Steps that are too small to reach the next number add up."""
+    torch.manual_seed(1)
+    layer = torch.nn.Linear(64, 1, bias=False)
+    rounding = StraightThrough([layer.weight])
+    first = layer.weight.detach().clone()
+    assert torch.equal(rounded(first), first)
+    step = first.abs().max() / 7 / 10
+    for _ in range(30):
+        (layer(torch.eye(64)[:1])).sum().backward()
+        rounding.hand_on()
+        with torch.no_grad():
+            rounding.exact[0] -= step * rounding.exact[0].grad
+        rounding.again()
+    moved = (layer.weight - first).detach()[0]
+    assert moved[0].item() == pytest.approx(-30 * step.item(), abs=10.1 * step.item())
+    assert layer.weight.grad is None
+
+
+def test_only_whole_groups_of_columns_go_into_four_bits() -> None:
+    with pytest.raises(ValueError, match="no multiple"):
+        rounded(torch.zeros(2, 65))
+
+
+def test_weights_survive_eight_bits() -> None:
+    matrix = torch.randn(8, 16, generator=torch.Generator().manual_seed(1))
+    kept = packed({"a.weight": matrix, "a.bias": matrix[0]})
+    again = kept["a.weight"] * kept["a.weight.scale"]
+    assert np.abs(again - matrix.numpy()).max() <= matrix.abs().max() / 127
+    assert kept["a.bias"].dtype == np.float16
 
 
 def test_desks_that_are_held_out_are_never_learned_from(some: Sources, english: Base) -> None:
