@@ -74,6 +74,7 @@ base: $(TESTABLE)  ## train the base that ships again, on BASE_DATA=folder of pu
 
 reader: $(TESTABLE)  ## train the cross-encoders that ship again, on their desks and BASE_DATA (an hour each on two cores)
 	@$(BIN)/python -m strategies.cross_encoder.training --reader english --data $(BASE_DATA)
+	@$(BIN)/python -m strategies.cross_encoder.training --reader english-thorough --data $(BASE_DATA) $(if $(MPNET),--mpnet $(MPNET))
 	@$(BIN)/python -m strategies.cross_encoder.training --reader japanese --data $(BASE_DATA)
 
 screenshots: $(TESTABLE)  ## take the pictures of docs/images anew (minutes)

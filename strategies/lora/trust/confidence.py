@@ -241,8 +241,7 @@ class Judge:
         """
         if not shipped().reads(question):
             return 0.0
-        answer = Text("", (self.lessons.answer_to(fact),))
-        return shipped().read(question, [answer], thorough=True)[0].answers
+        return shipped().read(question, [Text("", (self.lessons.answer_to(fact),))])[0].answers
 
     def _ahead(self, near: Sequence[Near], fact: str) -> tuple[float, float]:
         """How near that fact is, and by how much nearer than the nearest other one."""
