@@ -363,22 +363,22 @@ def written(fits: Fits, held: Sequence[Judged], before: Sequence[Judged] = ()) -
     """
     times, more = to_be_right(held)
     likely, has = likelihoods(held, times, more), np.array([one.has for one in held])
-    told: dict[str, Any] = {}
+    unsure: dict[str, Any] = {}
     if before:
         first = likelihoods(before, *to_be_right(before))
-        told["unsure"] = least, most = between(first, has)
-        told["there"] = {"read again": round(float(np.mean((first >= least) & (first < most))), 3)}
-        likely = np.where(first < least, 0.0, np.where(first < most, likely, 1.0))
+        least, most = between(first, has)
+        asked = (first >= least) & (first < most)
+        unsure = {"unsure": [least, most], "asked again": round(float(asked.mean()), 3)}
+        likely = np.where(asked, likely, first >= most)
     enough = threshold(likely, has)
     return {
         "there": {
             "questions": len(held),
             "refused of those without an answer": round(float(np.mean(likely[~has] < enough)), 3),
             "refused of those with one": round(float(np.mean(likely[has] < enough)), 3),
-            **told.pop("there", {}),
         },
+        **unsure,
         "enough": round(enough, 4),
-        **told,
         "sentence": fits.sentences[-1],
         "answerable": scaled(fits.answerable, times, more),
     }
