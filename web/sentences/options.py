@@ -14,6 +14,10 @@ SENTENCES = (
         "How many passages are read together with the question, to see whether they answer it. "
         "Each takes some milliseconds; 0 judges by words and vectors alone."
     ),
+    _l(
+        "Whether a larger reader looks at those passages too, where the first one is unsure: one "
+        "question in three, some thirty milliseconds. English only, and not in a crowd."
+    ),
     _l("The model's name at the server, or a folder, a GGUF file, or its name on the hub."),
     _l("Your own words for the model, after our rules."),
     _l("0 says the likeliest word."),
