@@ -101,7 +101,7 @@ class Quotes:
         """The embedder is the index's, and warm."""
         fitted()
         if self._options.read:
-            shipped().warm_up()
+            shipped().warm_up(thorough=self._options.read_again)
 
     def stream(self, question: Question) -> Iterator[Event]:
         if not question.passages:

@@ -124,12 +124,14 @@ class Readers:
         self._usual = {name: CrossEncoder(folder / name) for name in (ENGLISH, JAPANESE)}
         self._thorough = {name: CrossEncoder(folder / other) for name, other in READ_AGAIN.items()}
 
-    def warm_up(self) -> None:
-        """Load those for English. The Japanese one takes some 90 MB, which a desk without Japanese customers
-        need not spend; it is there half a second after the first Japanese question.
+    def warm_up(self, *, thorough: bool = False) -> None:
+        """Load the English one, with `thorough` also who reads again. The Japanese one takes 90 MB, which a
+        desk without Japanese customers need not spend; it is there half a second after the first Japanese
+        question.
         """
-        for those in (self._usual, self._thorough):
-            those[ENGLISH].warm_up()
+        self._usual[ENGLISH].warm_up()
+        if thorough:
+            self._thorough[ENGLISH].warm_up()
 
     @property
     def crowded(self) -> bool:
@@ -147,7 +149,8 @@ class Readers:
         of = language(question)
         if of is None:
             raise ValueError(f"nobody reads {question[:80]!r}")
-        who = (thorough and self._thorough.get(of)) or self._usual[of]
+        usual = self._usual[of]
+        who = self._thorough.get(of, usual) if thorough else usual
         return who.read(question, texts)
 
     def forget(self) -> None:

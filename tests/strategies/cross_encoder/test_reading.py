@@ -137,6 +137,17 @@ def test_a_crowd_is_seen_while_it_reads_and_not_afterwards(monkeypatch: pytest.M
     assert not readers.crowded
 
 
+def test_who_reads_again_is_loaded_only_for_whoever_asks_it() -> None:
+    readers = Readers()
+    readers.warm_up()
+    loaded = readers._usual["english"]._loaded, readers._thorough["english"]._loaded
+    assert loaded[0] is not None
+    assert loaded[1] is None
+    readers.warm_up(thorough=True)
+    assert readers._thorough["english"]._loaded is not None
+    assert readers._usual["japanese"]._loaded is None
+
+
 def test_what_was_asked_is_forgotten_with_all_else_that_strategies_remember() -> None:
     usual, thorough = shipped()._usual, shipped()._thorough
     remembered = [each._recent for each in (*usual.values(), *thorough.values())]
