@@ -593,6 +593,7 @@ def kit(settings: Settings, library: Library) -> Kit:
         neighbours=library.neighbours,
         weigh=library.weigh,
         version=library.version,
+        languages=library.languages,
     )
 
 

@@ -148,6 +148,14 @@ class Catalogue:
                 continue
         raise Unavailable(f"{source!r} is being uploaded many times at once; try again in a moment")
 
+    def languages(self) -> frozenset[str]:
+        """Those in which documents are live."""
+        these = versions.c.document_id == documents.c.id
+        live = sa.and_(these, versions.c.number == documents.c.live_version, ~documents.c.retired)
+        with reading(self._engine) as connection:
+            found = connection.scalars(sa.select(versions.c.language).join(documents, live).distinct())
+            return frozenset(found)
+
     # the steps
 
     def told(self, document_id: str, version: int, read: Reading) -> None:

@@ -322,6 +322,10 @@ class Library:
         """A search for customers of this audience, as a strategy is given it; none is everybody."""
         return partial(self.search, tags=frozenset(tags), audience=frozenset(audience))
 
+    def languages(self) -> frozenset[str]:
+        """Those in which documents are live, as ISO 639-1 codes."""
+        return self._catalogue.languages()
+
     def neighbours(self, passage: Passage, each_side: int = 1) -> list[Passage]:
         """The passages around one in its document, itself among them, in order."""
         return answering.neighbours(self.engine, passage, each_side)

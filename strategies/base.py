@@ -137,6 +137,11 @@ def untagged(_audience: Collection[str], tags: Collection[str]) -> Search:
     return nothing_found
 
 
+def unknown() -> Collection[str]:
+    """The documents' languages where there are none."""
+    return ()
+
+
 def unversioned() -> str:
     """The index version where there is no index."""
     return ""
@@ -168,6 +173,7 @@ class Kit:
     neighbours: Neighbours = alone
     weigh: Weigh = alike
     version: Callable[[], str] = unversioned  # of the index: another one whenever what is live has changed
+    languages: Callable[[], Collection[str]] = unknown  # of what is live
     standing: Callable[[str], str] = str  # of a configured strategy: another one when it may answer otherwise
 
 

@@ -8,7 +8,7 @@ table row, which is read out with its column heads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from knowledge_base.passages import Passage
-from strategies.base import Embedder, Kit, Options, Question, Weigh, alike
+from strategies.base import Embedder, Kit, Options, Question, Weigh, alike, unknown
 from strategies.codes import codes, untold
 from strategies.cross_encoder.reading import language, shipped
 from strategies.errors import NoAnswer
@@ -86,22 +86,25 @@ class Quotes:
         sentences: Callable[[Sequence[Passage]], Sequence[Any]],
         weigh: Weigh = alike,
         named: str = "quotes",
+        languages: Callable[[], Collection[str]] = unknown,
     ) -> None:
         self._options = options
         self._embedder = embedder
         self._sentences = sentences
         self._weigh = weigh
         self._named = named
+        self._languages = languages
 
     @classmethod
     def make(cls, options: QuotesOptions, kit: Kit) -> Quotes:
-        return cls(options, kit.embedder, kit.sentences, kit.weigh, kit.named)
+        return cls(options, kit.embedder, kit.sentences, kit.weigh, kit.named, kit.languages)
 
     def warm_up(self) -> None:
         """The embedder is the index's, and warm."""
         fitted()
         if self._options.read:
-            shipped().warm_up(thorough=self._options.read_again)
+            japanese = "ja" in self._languages()
+            shipped().warm_up(thorough=self._options.read_again, japanese=japanese)
 
     def stream(self, question: Question) -> Iterator[Event]:
         if not question.passages:

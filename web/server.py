@@ -7,6 +7,7 @@ OpenVINO survives one), answers at once, and loads in the background. Why gunico
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import os
 import socket
@@ -134,6 +135,8 @@ class _Application(BaseApplication):  # type: ignore[misc]
         def warm() -> None:
             _patiently(kotae.warm_up)
             kotae.jobs.start()
+            gc.collect()
+            gc.freeze()
             self.ready(time.monotonic() - began)
 
         readiness.warm(warm, self._fail)

@@ -15,7 +15,7 @@ from bot.conversations import statements
 from bot.conversations.feedback import COMMENT_CHARACTERS
 from bot.conversations.question import clean
 from bot.conversations.record import Message, Record, Role, Shown, add, from_row, to_values
-from bot.store import changing, reading, words, writing
+from bot.store import changed, reading, words, writing
 from bot.store.tables import ConversationRow, FeedbackRow, MessageRow
 from knowledge_base import database
 from knowledge_base.database import now
@@ -252,7 +252,8 @@ class Conversations:
         until = moment + timedelta(seconds=seconds)
         claim = {"conversation": conversation_id, "moment": moment, "until": until}
         said = {"conversation_id": conversation_id, "text": text, "language": language, "at": moment}
-        with changing(self._engine) as connection:
+
+        def begin(connection: sa.Connection) -> Sequence[Any] | None:
             resolved_after = connection.scalar(statements.CLAIM, claim)
             if resolved_after is None:
                 return None
@@ -266,17 +267,25 @@ class Conversations:
             if again is None:
                 free = question_id and taken is None
                 add(connection, {"id": question_id if free else uuid4().hex, "role": "customer", **said})
+            return history
+
+        history = changed(self._engine, begin)
+        if history is None:
+            return None
         return tuple(Turn(cast("Role", role), text) for role, text in reversed(history))
 
     def end_turn(self, conversation_id: str, record: Record) -> None:
         """Keep the answer and free the conversation, both or neither."""
         values = to_values(conversation_id, record)
-        with changing(self._engine) as connection:
+
+        def end(connection: sa.Connection) -> None:
             # In this order: whoever changes the conversation speaks next, so positions follow one another.
             freed = connection.execute(statements.FREE, {"conversation": conversation_id, "moment": now()})
             if freed.one_or_none() is None:
                 raise _unknown(conversation_id)
             add(connection, values)
+
+        changed(self._engine, end)
 
 
 def _conversation(row: ConversationRow, **told: Any) -> Conversation:

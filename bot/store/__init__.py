@@ -7,18 +7,24 @@ dialect of each.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from weakref import WeakKeyDictionary
+from functools import partial
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary, ref
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bot.store import words
+from bot.store.together import Together
 from knowledge_base import database
 
 _queues: WeakKeyDictionary[sa.Engine, threading.Lock] = WeakKeyDictionary()
+_together: WeakKeyDictionary[sa.Engine, Together] = WeakKeyDictionary()
 _making = threading.Lock()
+
+Told = TypeVar("Told")
 
 
 @contextmanager
@@ -52,9 +58,29 @@ def claim(session: Session, taken: Exception) -> None:
 
 @contextmanager
 def changing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """The same without a session, for what is done at every turn with statements that are made once."""
+    """The same without a session."""
     with _queue(engine), database.writing(engine) as connection:
         yield connection
+
+
+def changed(engine: sa.Engine, change: Callable[[sa.Connection], Told]) -> Told:
+    """What a change tells that is kept as a whole or not at all, for what is done at every turn. Those that
+    are wanted at the same time share a transaction, where the database has one writer only. A change may be
+    made twice, if it or another one fails: of the first time nothing is kept. Raises Unavailable.
+    """
+    if engine.dialect.name != "sqlite":
+        with changing(engine) as connection:
+            return change(connection)
+    with _making:
+        together = _together.setdefault(engine, Together(partial(_commit, ref(engine))))
+    return together.make(change)
+
+
+def _commit(engine: ref[sa.Engine], changes: Sequence[Callable[[sa.Connection], Any]]) -> list[Any]:
+    known = engine()
+    assert known is not None  # whoever wants a change holds it
+    with changing(known) as connection:
+        return [change(connection) for change in changes]
 
 
 def forgetting(session: Session) -> None:

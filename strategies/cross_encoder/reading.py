@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.embedding import latin, minilm_folder, minilm_tokenizer
+from knowledge_base.line import Line
 from strategies.cross_encoder.windows import Text, Window, window
 from strategies.errors import Misconfigured
 from strategies.wording import in_japanese
@@ -33,6 +35,7 @@ WEIGHTS, VOCABULARY = "weights.safetensors", "tokenizer.json"
 FAMILIAR = 0.8  # share of Latin letters from which on a question is read as English
 NEVER = -20.0  # log odds of a sentence that was not read
 CROWD = 8  # questions that are read at once; a machine of two cores reads some two hundred in a second
+AT_ONCE = 1 + len(os.sched_getaffinity(0))  # of those that a reader reads; the others wait
 REMEMBERED = 256  # readings: a router asks before the strategy does
 
 
@@ -50,11 +53,12 @@ class CrossEncoder:
     `folder` has weights, and a vocabulary where it is not MiniLM's.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, line: Line | None = None) -> None:
         self._folder = folder
         self._loading = threading.Lock()
         self._loaded: tuple[Network, Heads] | None = None
         self._at_work: set[object] = set()
+        self._line = line or Line(AT_ONCE)
         self._recent = lru_cache(maxsize=REMEMBERED)(self._judged)
 
     def warm_up(self) -> None:
@@ -67,7 +71,8 @@ class CrossEncoder:
         me = object()
         self._at_work.add(me)
         try:
-            return [self._recent(window(self._tokenizer, question, text)) for text in texts]
+            with self._line:
+                return [self._recent(window(self._tokenizer, question, text)) for text in texts]
         finally:
             self._at_work.discard(me)
 
@@ -121,15 +126,18 @@ class Readers:
     """
 
     def __init__(self, folder: Path = SHIPPED) -> None:
-        self._usual = {name: CrossEncoder(folder / name) for name in (ENGLISH, JAPANESE)}
-        self._thorough = {name: CrossEncoder(folder / other) for name, other in READ_AGAIN.items()}
+        line = Line(AT_ONCE)
+        self._usual = {name: CrossEncoder(folder / name, line) for name in (ENGLISH, JAPANESE)}
+        self._thorough = {name: CrossEncoder(folder / other, line) for name, other in READ_AGAIN.items()}
 
-    def warm_up(self, *, thorough: bool = False) -> None:
+    def warm_up(self, *, thorough: bool = False, japanese: bool = False) -> None:
         """Load the English one, with `thorough` also who reads again. The Japanese one takes 90 MB, which a
-        desk without Japanese customers need not spend; it is there half a second after the first Japanese
-        question.
+        desk without Japanese documents need not spend; without `japanese` it is there half a second after
+        the first Japanese question.
         """
         self._usual[ENGLISH].warm_up()
+        if japanese:
+            self._usual[JAPANESE].warm_up()
         if thorough:
             self._thorough[ENGLISH].warm_up()
 

@@ -43,6 +43,15 @@ def test_a_japanese_question_finds_the_japanese_manual(library: Library) -> None
     assert (best.source, best.language) == ("炊飯器.md", "ja")
 
 
+def test_its_languages_are_those_of_what_is_live(library: Library) -> None:
+    assert library.languages() == set()
+    add(library, "kettle.md", KETTLE)
+    cooker = add(library, "炊飯器.md", MANUAL)
+    assert library.languages() == {"en", "ja"}
+    library.retire(cooker.id)
+    assert library.languages() == {"en"}
+
+
 def test_the_neighbours_of_a_passage_stand_around_it_in_order(library: Library) -> None:
     add(library, "machine.md", LONG)
     add(library, "kettle.md", KETTLE)

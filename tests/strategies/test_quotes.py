@@ -61,6 +61,17 @@ class TestQuotes(StrategyContract):
         return Question("How long does the warranty last?", passages=tuple(EVERYTHING))
 
 
+@pytest.mark.parametrize("languages", [("en",), ("en", "ja")])
+def test_who_reads_japanese_is_loaded_at_the_start_where_documents_are_japanese(
+    monkeypatch: pytest.MonkeyPatch, languages: tuple[str, ...]
+) -> None:
+    readers = Readers()
+    monkeypatch.setattr("strategies.quotes.shipped", lambda: readers)
+    doors = replace(kit(EVERYTHING), languages=lambda: languages)
+    Quotes.make(QuotesOptions(), doors).warm_up()
+    assert (readers._usual["japanese"]._loaded is not None) is ("ja" in languages)
+
+
 def test_the_sentence_that_answers_comes_first_and_is_cited() -> None:
     said = answer("How many months does the warranty last?")
     assert said.text.startswith("The warranty lasts 24 months")

@@ -146,6 +146,8 @@ def test_who_reads_again_is_loaded_only_for_whoever_asks_it() -> None:
     readers.warm_up(thorough=True)
     assert readers._thorough["english"]._loaded is not None
     assert readers._usual["japanese"]._loaded is None
+    readers.warm_up(japanese=True)
+    assert readers._usual["japanese"]._loaded is not None
 
 
 def test_what_was_asked_is_forgotten_with_all_else_that_strategies_remember() -> None:
