@@ -123,7 +123,9 @@ def show(table: dict[str, dict[str, float]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
-    parser.add_argument("--part", default="test", choices=["test", "calibration"], help="which questions")
+    parser.add_argument(
+        "--part", default="test", choices=["test", "calibration", "others"], help="which questions"
+    )
     embedders.add_to(parser)
     options = parser.parse_args()
     with embedders.chosen(options.embedding) as embedding:

@@ -8,7 +8,8 @@ ships.
 
 Calibration and test questions were written for the same invented products by the same hand, none with the
 fact or the wording of another; a desk's own questions will be as like or as unlike to one another as they
-are.
+are. So the questions of other hands (demo/questions/others.jsonl) are asked as well: of nothing like them
+was anything learned.
 """
 
 import argparse
@@ -76,16 +77,20 @@ def figures(said: Sequence[Said]) -> dict[str, float]:
 
 
 def measure() -> dict[str, dict[str, float]]:
-    test = questions("test")
+    test, others = questions("test"), questions("others")
     with installed() as kotae:
         kotae.warm_up()
-        table = {"manuals, as calibrated": figures([asked(kotae, "manuals", one) for one in test])}
+        table = {
+            "manuals, as calibrated": figures([asked(kotae, "manuals", one) for one in test]),
+            "… asked by other hands": figures([asked(kotae, "manuals", one) for one in others]),
+        }
         known = [of_the_demo(one, "open") for one in questions("calibration")]
         random.Random(SEED).shuffle(known)
         for count in COUNTS:
             learn(kotae, known[: count or None])
             name = f"router, from {count or len(known)} questions"
             table[name] = figures([asked(kotae, "careful", one) for one in test])
+        table[f"{name}, asked by other hands"] = figures([asked(kotae, "careful", one) for one in others])
     return table
 
 
@@ -97,9 +102,9 @@ def main() -> None:
     options = parser.parse_args()
     table = measure()
     columns = list(next(iter(table.values())))
-    print(" " * 32 + "".join(f"{column:>16}" for column in columns))
+    print(" " * 52 + "".join(f"{column:>16}" for column in columns))
     for name, row in table.items():
-        print(f"{name:<32}" + "".join(f"{row[column]:>16.3f}" for column in columns))
+        print(f"{name:<52}" + "".join(f"{row[column]:>16.3f}" for column in columns))
     if options.json:
         options.json.write_text(json.dumps(table, indent=2), "utf-8")
 

@@ -33,7 +33,7 @@ class DemoQuestion:
     history: tuple[Said, ...]
 
 
-def questions(which: Literal["test", "calibration"]) -> list[DemoQuestion]:
+def questions(which: Literal["test", "calibration", "others"]) -> list[DemoQuestion]:
     """The rows of one set, in the order of the file."""
     lines = (HERE / f"{which}.jsonl").read_text(encoding="utf-8").splitlines()
     return [_question(json.loads(line)) for line in lines]

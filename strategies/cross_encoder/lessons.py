@@ -38,6 +38,8 @@ ENDS = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"(])")
 ENDS_IN_JAPANESE = re.compile(r"(?<=[。！？])\s*(?=\S)|\n+")
 NEAREST = 3  # sentences that are most like a question, of which one is shown that does not answer
 RUN = (2, 5)  # sentences that are shown together
+BESIDE = (0.6, 0.5)  # how often a question is shown elsewhere, one without an answer and one with
+FAMILIES = frozenset("opqrstuv")  # the hands that wrote desks with families of products
 PUBLIC_WEIGHT = 0.7
 
 
@@ -67,8 +69,13 @@ class Desk:
 
     @property
     def held_out(self) -> bool:
-        """Whether it is kept for measuring: the fifth of six of the eight hands that wrote desks."""
+        """Whether it is kept for measuring: the fifth of most hands that wrote desks."""
         return self.name.partition("-")[2].startswith("05")
+
+    @property
+    def family(self) -> bool:
+        """Whether its products are siblings, of which a fact is told of some only."""
+        return self.name.partition("-")[0] in FAMILIES
 
 
 # Of a question, the sentences of its desk by how near they are to it: (section, place) each, nearest first.
@@ -134,7 +141,7 @@ def beside(desk: Desk, near: Near, chance: random.Random) -> Iterator[Lesson]:
     """Some questions with sentences that are near to them and do not answer, in whichever section."""
     for number, section in enumerate(desk.sections):
         for asked in section.asked:
-            if chance.random() < (0.5 if asked.evidence else 0.3):
+            if chance.random() < BESIDE[bool(asked.evidence)]:
                 others = [
                     (of, at)
                     for of, at in near(asked.question)

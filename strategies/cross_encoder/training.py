@@ -30,10 +30,19 @@ import torch
 from safetensors.numpy import save_file
 from torch import Tensor, nn
 
+from knowledge_base.minilm import Rounded
 from strategies.cross_encoder import bases, lessons
 from strategies.cross_encoder.bases import Base, padded
 from strategies.cross_encoder.lessons import Desk, Lesson
-from strategies.cross_encoder.reading import ENGLISH, JAPANESE, SHIPPED, THOROUGH, VOCABULARY, WEIGHTS
+from strategies.cross_encoder.reading import (
+    ENGLISH,
+    JAPANESE,
+    SHIPPED,
+    THOROUGH,
+    VOCABULARY,
+    WEIGHTS,
+    unpacked,
+)
 from strategies.cross_encoder.rounding import StraightThrough, packed
 from strategies.cross_encoder.windows import Window, window
 
@@ -45,6 +54,8 @@ log = logging.getLogger(__name__)
 DECAY, BATCH, WARM = 0.05, 48, 60
 PUBLIC = 0.15  # of the lessons
 ELSEWHERE, OFF_TOPIC = 0.05, 0.04  # beside each lesson of a desk
+OFTEN = 3  # how often in a round the desks are read that have families of products
+GOING_ON = 0.5  # of the rates, where it goes on from what it learned before
 SENTENCES, FIRST = 0.5, 0.5  # what the sentences' part of the loss weighs; the choice among them within it
 FALSE_REFUSALS = 0.05
 MPNET = "sentence-transformers/all-mpnet-base-v2"
@@ -152,7 +163,14 @@ class Course:
 
     def _round(self) -> list[Lesson]:
         chance = self._chance
-        found = lessons.evened([one for desk in self._desks for one in self._of(desk)])
+        found = lessons.evened(
+            [
+                one
+                for desk in self._desks
+                for _ in range(OFTEN if desk.family else 1)
+                for one in self._of(desk)
+            ]
+        )
         ours = len(found)
         found += lessons.elsewhere(self._desks, int(ELSEWHERE * ours), chance)
         found += lessons.off_topic(self._anything, self._desks, int(OFF_TOPIC * ours), chance)
@@ -197,9 +215,31 @@ class Nearness:
 # --- Learning ------------------------------------------------------------------------------------------
 
 
-def learn(judge: Judge, course: Course, minutes: float, held: Sequence[Lesson]) -> None:
-    """For so long; how well it does on `held` is told on the way. Raises FloatingPointError where the loss is
-    no number any more.
+def go_on_from(judge: Judge, folder: Path) -> None:
+    """Give it what the reader in a folder has learned; embeddings stay the base's own. Raises Misconfigured
+    where there is none, KeyError where it was another network.
+    """
+    weights, heads = unpacked(folder / WEIGHTS)
+    own = {name.removeprefix("bert."): each for name, each in judge.named_parameters()}
+    with torch.no_grad():
+        for name, parameter in judge.base.named(own).items():
+            if ".layer." in name:
+                learned = weights[name]
+                floats = learned.floats() if isinstance(learned, Rounded) else learned
+                parameter.copy_(torch.from_numpy(floats))
+        for head, weight, bias in (
+            (judge.answer, heads.answer, heads.answer_bias),
+            (judge.sentence, heads.sentence, heads.sentence_bias),
+        ):
+            head.weight.copy_(torch.from_numpy(weight)[None])
+            head.bias.fill_(bias)
+
+
+def learn(
+    judge: Judge, course: Course, minutes: float, held: Sequence[Lesson], *, rates: float = 1.0
+) -> None:
+    """For so long, at so much of the base's rates; how well it does on `held` is told on the way. Raises
+    FloatingPointError where the loss is no number any more.
     """
     network = [each for each in judge.bert.parameters() if each.requires_grad]
     heads = [*judge.answer.parameters(), *judge.sentence.parameters()]
@@ -209,7 +249,7 @@ def learn(judge: Judge, course: Course, minutes: float, held: Sequence[Lesson]) 
     groups = [
         {
             "params": [each for each in some if (each.ndim > 1) is matrices],
-            "rate": rate,
+            "rate": rates * rate,
             "weight_decay": decay,
         }
         for some, rate in ((network, judge.base.rate), (heads, judge.base.heads_rate))
@@ -310,6 +350,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data/public"), help="the folder of public sets")
     parser.add_argument("--mpnet", default=MPNET, help=f"folder or hub name of what {THOROUGH} begins with")
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument(
+        "--go-on", type=Path, help="folder of readers to go on from; without it, from the released encoder"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", type=Path, default=SHIPPED, help="where the reader's folder is")
     options = parser.parse_args()
@@ -320,13 +363,18 @@ def main() -> None:
     base = base_for(options.reader, options.data, options.mpnet)
     # As it was, once more: the one that learns changes.
     near, judge = Nearness(copy.deepcopy(base).likeness), Judge(base)
+    if options.go_on:
+        go_on_from(judge, options.go_on / options.reader)
     held = held_out(sources.desks, near)
     judge.train()
-    learn(judge, Course(sources, base, near, chance), options.minutes, held[::TOLD])
+    course, rates = Course(sources, base, near, chance), GOING_ON if options.go_on else 1.0
+    learn(judge, course, options.minutes, held[::TOLD], rates=rates)
     judge.eval()
     folder = options.write / options.reader
     ship(judge, folder)
-    print(json.dumps({"written": str(folder), **figures(judge, held)}, indent=2))  # noqa: T201
+    siblings = held_out([desk for desk in sources.desks if desk.family], near)
+    told = {"written": str(folder), **figures(judge, held), "families": figures(judge, siblings)}
+    print(json.dumps(told, indent=2))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -17,7 +17,16 @@ from strategies.cross_encoder import bases, lessons
 from strategies.cross_encoder.bases import Base
 from strategies.cross_encoder.reading import WEIGHTS, CrossEncoder, unpacked
 from strategies.cross_encoder.rounding import StraightThrough, packed, rounded
-from strategies.cross_encoder.training import Course, Judge, Nearness, Sources, held_out, learn, ship
+from strategies.cross_encoder.training import (
+    Course,
+    Judge,
+    Nearness,
+    Sources,
+    go_on_from,
+    held_out,
+    learn,
+    ship,
+)
 from strategies.cross_encoder.windows import marks, window
 
 TEXT = lessons.Text("Lamp › Battery", ("The battery lasts nine hours.", "It weighs 640 g."))
@@ -91,6 +100,25 @@ def test_a_network_that_was_just_taught_says_the_same_where_it_serves(
         answers, sentences = judge([window(base.numbers, "How heavy is it?", TEXT)])
     assert served.answers == pytest.approx(answers.item(), abs=0.05)
     assert list(served.sentences) == pytest.approx(sentences[0].tolist(), abs=0.05)
+
+
+@each_kind
+def test_a_training_goes_on_from_what_ships(base: Base, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    before, again = Judge(copy.deepcopy(base)), Judge(base)
+    with torch.no_grad():
+        for layer in before.bert.encoder.layer:
+            for each in layer.parameters():
+                each.mul_(1.1)
+                if before.base.four_bits and each.ndim > 1:
+                    each.copy_(rounded(each))
+    ship(before, tmp_path)
+    go_on_from(again, tmp_path)
+    asked = [window(base.numbers, each, TEXT) for each in ASKED]
+    before.eval()
+    again.eval()
+    with torch.no_grad():
+        assert again(asked)[0].tolist() == pytest.approx(before(asked)[0].tolist(), abs=0.05)
 
 
 def test_one_in_four_bits_ships_as_it_learned(some: Sources, thorough: Base, tmp_path: Path) -> None:
