@@ -96,7 +96,8 @@ def measure(embedding: Mapping[str, Any], part: str) -> dict[str, dict[str, floa
         said = {name: [way(kotae, question) for question in asked] for name, way in ways.items()}
     table = {name: figures(all_said) for name, all_said in said.items()}
     for name, is_one in PARTS.items():
-        table[f"quotes, {name}"] = figures([one for one in said["quotes"] if is_one(one.question)])
+        if some := [one for one in said["quotes"] if is_one(one.question)]:
+            table[f"quotes, {name}"] = figures(some)
     return table
 
 
