@@ -136,7 +136,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
             _patiently(kotae.warm_up)
             kotae.jobs.start()
             gc.collect()
-            gc.freeze()
+            gc.freeze()  # what is there now stays: nobody need look through it at each collection
             self.ready(time.monotonic() - began)
 
         readiness.warm(warm, self._fail)
