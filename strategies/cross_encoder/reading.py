@@ -71,8 +71,9 @@ class CrossEncoder:
         me = object()
         self._at_work.add(me)
         try:
+            windows = [window(self._tokenizer, question, text) for text in texts]
             with self._line:
-                return [self._recent(window(self._tokenizer, question, text)) for text in texts]
+                return [self._recent(each) for each in windows]
         finally:
             self._at_work.discard(me)
 
