@@ -8,7 +8,7 @@ changes of all who have come meanwhile, and the next one those of all who came d
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -69,13 +69,7 @@ class Together:
         with self._guard:
             these, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         try:
-            told = self._commit([wish.change for wish in these])
-            for wish, each in zip(these, told, strict=True):
-                wish.told, wish.over = each, True
-        except Exception as fault:
-            everybody = len(these) == 1 or isinstance(fault, Unavailable)
-            for wish in these:  # whoever is at fault fails alone
-                self._make_alone(wish, fault if everybody else None)
+            self._make_these(these)
         finally:
             for wish in these:
                 if not wish.over:
@@ -83,14 +77,20 @@ class Together:
                 if wish is not mine:
                     wish.called.set()
 
-    def _make_alone(self, wish: _Wish, known: Exception | None) -> None:
+    def _make_these(self, these: Sequence[_Wish]) -> None:
+        """In one transaction; where one of several is at fault, each in its own."""
         try:
-            if known is not None:
-                raise known
-            (wish.told,) = self._commit([wish.change])
+            told = self._commit([wish.change for wish in these])
         except Exception as fault:
-            wish.fault = fault
-        wish.over = True
+            if len(these) > 1 and not isinstance(fault, Unavailable):
+                for wish in these:
+                    self._make_these([wish])
+                return
+            for wish in these:
+                wish.fault, wish.over = fault, True
+        else:
+            for wish, each in zip(these, told, strict=True):
+                wish.told, wish.over = each, True
 
     def _call_the_next(self) -> None:
         with self._guard:

@@ -190,7 +190,7 @@ def test_no_question_stands_twice() -> None:
     assert max(Counter(question.question for question in ALL).values()) == 1
 
 
-def test_what_is_learned_from_shares_no_fact_with_the_test() -> None:
+def test_no_other_question_shares_a_fact_with_the_test() -> None:
     assert told(TEST) & told(CALIBRATION + OTHERS) == set()
 
 
