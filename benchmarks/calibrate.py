@@ -17,7 +17,7 @@ import argparse
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,10 @@ FALSE_REFUSALS = 0.05  # the goal, of answerable questions that customers ask
 # article, a public one asked about the demo.
 OURS, ALONE, THEIRS, STRANGERS = 1.0, 0.3, 0.02, 0.1
 READ = QuotesOptions().read  # passages
-UNSURE = 0.01, 0.25  # shares of the answerable questions between whose likelihoods passages are read again
-OF_THE_QUESTION = quoting.OF_THE_QUESTION, quoting.ALL_EVIDENCE, quoting.THOROUGHLY  # time by time
+# Shares of the answerable questions between whose likelihoods more is read: further passages, before anything
+# is refused, and all of them thoroughly.
+NOT_ENOUGH, UNSURE = (0.0, 0.5), (0.01, 0.25)
+OF_THE_QUESTION = quoting.OF_THE_QUESTION, quoting.ALL_EVIDENCE, quoting.THOROUGHLY  # look by look
 
 
 @dataclass(frozen=True)
@@ -123,12 +125,28 @@ Fit = dict[str, Any]  # what `Regression.of` reads
 
 
 @dataclass(frozen=True)
-class Fits:
-    """Regressions that belong together: one of sentences for each time that they are judged, by words and
-    vectors, with what is read, with what is read thoroughly; and after the last of them one of questions.
+class Looks:
+    """How a question's passages are looked at: by words and vectors, then so many of them read, then read
+    thoroughly. For each that is done a regression of sentences.
     """
 
-    sentences: tuple[Fit, ...]
+    sentences: tuple[Fit, ...] = ()
+    passages: int = 0
+
+    def and_then(self, sentence: Fit) -> "Looks":
+        return replace(self, sentences=(*self.sentences, sentence))
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the evidence that they show."""
+        return OF_THE_QUESTION[len(self.sentences) - 1]
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Looks, and a regression of questions after the last of them."""
+
+    looks: Looks
     answerable: Fit
 
 
@@ -167,12 +185,12 @@ def fit_sentence(examples: Sequence[Example]) -> Fit:
     return fit(np.vstack(rows), np.array(labels), np.array(weights), quoting.OF_A_SENTENCE, 0.3)
 
 
-def fit_read_sentence(examples: Sequence[Example], before: Sequence[Fit]) -> Fit:
+def fit_read_sentence(examples: Sequence[Example], before: Looks) -> Fit:
     """On what was read alone: an odds of its own goes in, so that what was not read compares with it."""
     rows, labels, weights = [], [], []
     for one in examples:
         found, _ = looked_at(one, before)
-        seen = seen_of(one, found, thorough=len(before) > 1)
+        seen = seen_of(one, found, before.passages, thorough=len(before.sentences) > 1)
         read = [
             (row, holds(one, each.text))
             for each in found
@@ -197,17 +215,18 @@ def holds_all(one: Example, found: Sequence[quoting.Candidate]) -> bool:
     return bool(one.facts) and proves(quoted, one.facts)
 
 
-def looked_at(one: Example, sentences: Sequence[Fit]) -> tuple[list[quoting.Candidate], np.ndarray]:
-    """The candidates, judged as often as there are regressions, and the evidence that the documents answer;
-    none where there is no candidate.
+def looked_at(one: Example, looks: Looks) -> tuple[list[quoting.Candidate], np.ndarray]:
+    """The candidates, judged look by look, and the evidence that the documents answer; none where there is no
+    candidate.
     """
-    regression = quoting.Regression.of(sentences[0], quoting.OF_A_SENTENCE)
+    first, *further = looks.sentences
+    regression = quoting.Regression.of(first, quoting.OF_A_SENTENCE)
     found = quoting.candidates(one.asked, one.passages, one.vectors, regression)
     if not found:
         return [], np.zeros(0)
     row = quoting.certainty(one.asked, found, one.passages, one.vectors)
-    for time, sentence in enumerate(sentences[1:]):
-        seen = seen_of(one, found, thorough=time > 0)
+    for look, sentence in enumerate(further):
+        seen = seen_of(one, found, looks.passages, thorough=look > 0)
         row = np.concatenate([row, quoting.of_what_was_seen(seen, found[0])])
         regression = quoting.Regression.of(sentence, quoting.OF_A_READ_SENTENCE)
         found = quoting.looked_again(found, seen, regression)
@@ -215,14 +234,16 @@ def looked_at(one: Example, sentences: Sequence[Fit]) -> tuple[list[quoting.Cand
 
 
 def seen_of(
-    one: Example, found: Sequence[quoting.Candidate], *, thorough: bool
+    one: Example, found: Sequence[quoting.Candidate], passages: int, *, thorough: bool
 ) -> Mapping[str, quoting.Seen]:
     """What a customer's question shows: some of what the best sentences are from is read then."""
-    these = quoting.worth_reading(found, READ)
-    key = (one.asked.text, thorough, *((each.passage.id, each.place) for each in these))
-    if key not in _seen:
-        _seen[key] = quoting.look(one.asked.text, these, thorough=thorough)
-    return _seen[key]
+    seen: dict[str, quoting.Seen] = {}
+    for each in quoting.worth_reading(found, passages):
+        key = (one.asked.text, thorough, each.passage.id, each.place)
+        if key not in _seen:
+            _seen[key] = quoting.look(one.asked.text, [each], thorough=thorough)
+        seen |= _seen[key]
+    return seen
 
 
 _seen: dict[Any, Mapping[str, quoting.Seen]] = {}  # reading takes the time; each fit asks anew
@@ -233,28 +254,26 @@ def learned_from(examples: Sequence[Example], in_language: str) -> list[Example]
     return [one for one in examples if one.language == in_language and one.weight != THEIRS]
 
 
-def fit_answerable(examples: Sequence[Example], sentences: Sequence[Fit]) -> Fit:
+def fit_answerable(examples: Sequence[Example], looks: Looks) -> Fit:
     """Half of the weight on questions with an answer, half on those without."""
-    pairs = [(row, one) for one in examples for found, row in [looked_at(one, sentences)] if found]
+    pairs = [(row, one) for one in examples for found, row in [looked_at(one, looks)] if found]
     labels = np.array([bool(one.facts) for _, one in pairs])
     weights = np.array([one.weight for _, one in pairs])
     weights[labels] *= weights[~labels].sum() / weights[labels].sum()
-    return fit(
-        np.vstack([row for row, _ in pairs]), labels, weights, OF_THE_QUESTION[len(sentences) - 1], 0.1
-    )
+    return fit(np.vstack([row for row, _ in pairs]), labels, weights, looks.names, 0.1)
 
 
 def by_words_and_vectors(examples: Sequence[Example]) -> Fits:
-    return with_answerable(examples, [fit_sentence(examples)])
+    return with_answerable(examples, Looks((fit_sentence(examples),)))
 
 
-def by_reading(examples: Sequence[Example], before: Sequence[Fit]) -> Fits:
+def by_reading(examples: Sequence[Example], before: Looks) -> Fits:
     """What is read, after what was looked at before."""
-    return with_answerable(examples, [*before, fit_read_sentence(examples, before)])
+    return with_answerable(examples, before.and_then(fit_read_sentence(examples, before)))
 
 
-def with_answerable(examples: Sequence[Example], sentences: Sequence[Fit]) -> Fits:
-    return Fits(tuple(sentences), fit_answerable(examples, sentences))
+def with_answerable(examples: Sequence[Example], looks: Looks) -> Fits:
+    return Fits(looks, fit_answerable(examples, looks))
 
 
 def fitted(
@@ -285,11 +304,11 @@ def about(one: Example) -> str:
 
 def judged(fits: Fits, examples: Sequence[Example]) -> list[Judged]:
     """Each as when a customer asks."""
-    regression = quoting.Regression.of(fits.answerable, OF_THE_QUESTION[len(fits.sentences) - 1])
+    regression = quoting.Regression.of(fits.answerable, fits.looks.names)
     return [
         Judged(bool(one.facts), holds_all(one, found), float(regression.odds(row)))
         for one in examples
-        for found, row in [looked_at(one, fits.sentences)]
+        for found, row in [looked_at(one, fits.looks)]
         if found
     ]
 
@@ -315,10 +334,12 @@ def threshold(likely: np.ndarray, has: np.ndarray) -> float:
     return float(np.sort(likely[has])[spent(int(has.sum()))])
 
 
-def between(likely: np.ndarray, has: np.ndarray) -> tuple[float, float]:
-    """The likelihoods between which it is unsure: few who have an answer are below, most are above."""
-    least, most = np.quantile(likely[has], UNSURE)
-    return round(float(least), 4), round(float(most), 4)
+def between(likely: np.ndarray, has: np.ndarray, shares: tuple[float, float]) -> tuple[float, float]:
+    """The likelihoods between which it is unsure: few who have an answer are below, many are above. With none
+    below, nobody is.
+    """
+    least, most = np.quantile(likely[has], shares)
+    return round(float(least), 4) if shares[0] else 0.0, round(float(most), 4)
 
 
 def spent(count: int) -> int:
@@ -341,47 +362,81 @@ def main() -> None:
         "fitted on": names,
         "with": "python -m benchmarks.calibrate",
         "threshold set on": f"demo/questions/calibration.jsonl, {LATER if others else 'folds'}",
-        **written(apart, verdicts),
+        **written(apart, verdicts, Settled.none(len(verdicts)))[0],
         "read": {},
     }
     for each in (ENGLISH, JAPANESE):
         some, more = (learned_from(these, each) for these in (examples, others))
-        once, verdicts = fitted(partial(by_reading, before=apart.sentences), some, more)
-        content["read"][each] = written(once, verdicts)
-        if each in READ_AGAIN:
-            twice, again = fitted(partial(by_reading, before=once.sentences), some, more)
-            content["read"][each]["thorough"] = written(twice, again, verdicts)
+        content["read"][each] = steps(some, more, apart.looks, each)
     options.write.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    parts = [content, *content["read"].values()]
-    for part in (*parts, *(each["thorough"] for each in parts if "thorough" in each)):
+    parts = [content, *(step for each in content["read"].values() for step in each.values())]
+    for part in parts:
         print(json.dumps({key: part[key] for key in ("there", "enough")}, indent=2, ensure_ascii=False))
 
 
-def written(fits: Fits, held: Sequence[Judged], before: Sequence[Judged] = ()) -> dict[str, Any]:
-    """As `quoting.fitted` reads it, with the threshold that these set. Of those that were judged `before`, in
-    the same order, only what was unsure then is judged again.
+def steps(some: Sequence[Example], more: Sequence[Example], apart: Looks, read_in: str) -> dict[str, Any]:
+    """One passage read, more where that is not enough, and those thoroughly where it is unsure then."""
+    content: dict[str, Any] = {}
+    settled = None
+    for name, passages, unsure in (("first", 1, NOT_ENOUGH), ("several", READ, UNSURE)):
+        before = replace(apart, passages=passages)
+        fits, verdicts = fitted(partial(by_reading, before=before), some, more)
+        settled = settled or Settled.none(len(verdicts))
+        last = name == "several" and read_in not in READ_AGAIN
+        content[name], settled = written(fits, verdicts, settled, None if last else unsure)
+    if read_in in READ_AGAIN:
+        fits, verdicts = fitted(partial(by_reading, before=fits.looks), some, more)
+        content["thorough"], _ = written(fits, verdicts, settled)
+    return content
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Which questions are settled, and that they are answered."""
+
+    which: np.ndarray
+    answered: np.ndarray
+
+    @classmethod
+    def none(cls, count: int) -> "Settled":
+        return cls(np.zeros(count, bool), np.zeros(count, bool))
+
+    def likelihoods(self, others: np.ndarray) -> np.ndarray:
+        """Certainties of those that are settled, and of the others these."""
+        return np.where(self.which, self.answered, others)
+
+
+def written(
+    fits: Fits, held: Sequence[Judged], settled: Settled, unsure: tuple[float, float] | None = None
+) -> tuple[dict[str, Any], Settled]:
+    """As `quoting.fitted` reads it, with the threshold that these set while those that were settled before
+    stay as they are; and which are settled then, if more is read of those between the shares `unsure`.
     """
     times, more = to_be_right(held)
-    likely, has = likelihoods(held, times, more), np.array([one.has for one in held])
-    unsure: dict[str, Any] = {}
-    if before:
-        first = likelihoods(before, *to_be_right(before))
-        least, most = between(first, has)
-        asked = (first >= least) & (first < most)
-        unsure = {"unsure": [least, most], "asked again": round(float(asked.mean()), 3)}
-        likely = np.where(asked, likely, first >= most)
+    alone, has = likelihoods(held, times, more), np.array([one.has for one in held])
+    likely = settled.likelihoods(alone)
     enough = threshold(likely, has)
-    return {
+    told: dict[str, Any] = {
         "there": {
             "questions": len(held),
+            "judged here": round(float(np.mean(~settled.which)), 3),
             "refused of those without an answer": round(float(np.mean(likely[~has] < enough)), 3),
             "refused of those with one": round(float(np.mean(likely[has] < enough)), 3),
         },
-        **unsure,
         "enough": round(enough, 4),
-        "sentence": fits.sentences[-1],
-        "answerable": scaled(fits.answerable, times, more),
     }
+    if unsure:
+        least, most = between(alone, has, unsure)
+        told["unsure"] = [least, most]
+        settled = Settled(
+            settled.which | (alone < least) | (alone >= most),
+            np.where(settled.which, settled.answered, alone >= most),
+        )
+    return {
+        **told,
+        "sentence": fits.looks.sentences[-1],
+        "answerable": scaled(fits.answerable, times, more),
+    }, settled
 
 
 def scaled(fit: Fit, times: float, more: float) -> Fit:

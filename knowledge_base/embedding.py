@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from knowledge_base import scale
 from knowledge_base.errors import KnowledgeError, Misconfigured
+from knowledge_base.line import CORES
 from knowledge_base.passages import Cut
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class MiniLM(Embedder):
 
     def __init__(self, threads: int = 0) -> None:
         self._threads = threads
-        self._recent = lru_cache(maxsize=256)(lambda text: self.embed_documents([text])[0])
+        self._recent = lru_cache(maxsize=256)(self._in_line)
         self._loading = threading.Lock()
         self._network: Network | None = None
         self._questions: set[object] = set()  # that are worked on
@@ -207,6 +208,10 @@ class MiniLM(Embedder):
     def embed_query(self, text: str) -> list[float]:
         """A question is embedded once, though search and strategy each ask for it."""
         return list(self._recent(text))
+
+    def _in_line(self, text: str) -> list[float]:
+        with CORES.place():
+            return self.embed_documents([text])[0]
 
     def forget(self) -> None:
         self._recent.cache_clear()

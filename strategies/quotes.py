@@ -9,13 +9,14 @@ table row, which is read out with its column heads.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
+from knowledge_base.line import CORES
 from knowledge_base.passages import Passage
 from strategies.base import Embedder, Kit, Options, Question, Weigh, alike, unknown
 from strategies.codes import codes, untold
@@ -26,8 +27,10 @@ from strategies.quoting import (
     ALL_EVIDENCE,
     Asked,
     Candidate,
+    Floats,
     Judging,
     Seen,
+    Steps,
     candidates,
     certainty,
     fitted,
@@ -64,12 +67,13 @@ class QuotesOptions(Options):
         default=2,
         ge=0,
         le=8,
-        description="How many passages are read together with the question, to see whether they answer it. "
-        "Each takes some milliseconds; 0 judges by words and vectors alone.",
+        description="How many passages are read together with the question at most, to see whether they "
+        "answer it: the likeliest, and the others where that one leaves it unsure. Each takes some "
+        "milliseconds; 0 judges by words and vectors alone.",
     )
     read_again: bool = Field(
         default=True,
-        description="Whether a larger reader looks at those passages too, where the first one is unsure: one "
+        description="Whether a larger reader looks at those passages too, where the usual one is unsure: one "
         "question in three, some thirty milliseconds. English only, and not in a crowd.",
     )
 
@@ -134,27 +138,29 @@ class Quotes:
 
     def signs(self, question: Question) -> Mapping[str, float]:
         """The evidence that the passages answer, what follows from it, and how much would be quoted."""
-        judged = self._judged(question)
+        judged = self._judged(question, sparing=False)
         if not judged:
             return {}
         quoted = len(choose(judged.found, self._options.sentences, self._options.share))
         return {"odds": judged.odds, "sentences": float(quoted), **judged.evidence}
 
-    def _judged(self, question: Question) -> Judged | None:
+    def _judged(self, question: Question, *, sparing: bool = True) -> Judged | None:
         """None where there is no sentence. A question that was taken to lean on what was said before may
         stand alone after all.
         """
-        judged = self._by(question.query or question.text, question.passages)
+        judged = self._by(question.query or question.text, question.passages, sparing=sparing)
         if judged and question.query not in ("", question.text) and not self._enough(judged):
-            alone = self._by(question.text, question.passages)
+            alone = self._by(question.text, question.passages, sparing=sparing)
             return max(filter(None, (judged, alone)), key=lambda one: (not one.untold, one.odds))
         return judged
 
-    def _by(self, text: str, passages: Sequence[Passage]) -> Judged | None:
+    def _by(self, text: str, passages: Sequence[Passage], *, sparing: bool) -> Judged | None:
         vector = np.asarray(self._embedder.embed_query(text), np.float32)
         asked = Asked(text, vector, self._weigh(text))
         vectors = self._sentences(passages)
-        return judge(asked, passages, vectors, self._options.read, again=self._options.read_again)
+        options = self._options
+        with CORES.place():
+            return judge(asked, passages, vectors, options.read, again=options.read_again, sparing=sparing)
 
     def _enough(self, judged: Judged) -> bool:
         return not judged.untold and likelihood(judged.odds) >= self._least(judged)
@@ -178,44 +184,78 @@ class Judged:
     untold: str  # a code that is asked about and stands in none of them, though others like it do; or ""
 
 
+@dataclass(frozen=True)
+class Looked:
+    """The candidates, best first, the evidence that they answer, and by what both are judged."""
+
+    found: Sequence[Candidate]
+    row: Floats
+    by: Judging
+    read: int = 0
+    again: int = 0
+    hurried: bool = False
+
+    @property
+    def odds(self) -> float:
+        return float(self.by.answerable.odds(self.row))
+
+    def and_seen(self, seen: Mapping[str, Seen], by: Judging) -> Looked:
+        """… with what is seen in some of the passages."""
+        row = np.concatenate([self.row, of_what_was_seen(seen, self.found[0])])
+        return Looked(looked_again(self.found, seen, by.sentence), row, by, read=len(seen))
+
+
 def judge(
-    asked: Asked, passages: Sequence[Passage], vectors: Sequence[Any], read: int, *, again: bool = True
+    asked: Asked,
+    passages: Sequence[Passage],
+    vectors: Sequence[Any],
+    read: int,
+    *,
+    again: bool = True,
+    sparing: bool = True,
 ) -> Judged | None:
-    """All evidence together, with so many passages read, and `again` where that leaves it unsure; None where
-    they have no sentence.
+    """All evidence together, with up to so many passages read, `sparing` no more of them than it takes to be
+    sure, and `again` by who sees more where that leaves it unsure; None where they have no sentence.
     """
     found = candidates(asked, passages, vectors, fitted().sentence)
     if not found:
         return None
-    row = certainty(asked, found, passages, vectors)
-    by: Judging = fitted()
-    seen, who = look(asked.text, worth_reading(found, read)), language(asked.text)
-    twice: Mapping[str, Seen] = {}
-    hurried = False
-    if seen and who:
-        reader = fitted().read[who]
-        row = np.concatenate([row, of_what_was_seen(seen, found[0])])
-        found, by = looked_again(found, seen, reader.sentence), reader
-        thorough = reader.again(likelihood(float(reader.answerable.odds(row)))) if again else None
-        hurried = bool(thorough) and shipped().crowded
-        if thorough and not hurried:
-            twice = look(asked.text, worth_reading(found, read), thorough=True)
-            row = np.concatenate([row, of_what_was_seen(twice, found[0])])
-            found, by = looked_again(found, twice, thorough.sentence), thorough
-    evidence = dict(
-        zip(ALL_EVIDENCE, map(float, row), strict=False)
-    )  # without what reading shows, if none was
+    looked = Looked(found, certainty(asked, found, passages, vectors), fitted())
+    who = language(asked.text)
+    if read and who:
+        looked = after_reading(asked.text, looked, fitted().read[who], read, again=again, sparing=sparing)
     told_of = (code for one in passages for code in codes(" ".join([one.title, *one.headings, one.text])))
     return Judged(
-        found,
-        float(by.answerable.odds(row)),
-        by.enough,
-        evidence,
-        len(seen),
-        len(twice),
-        hurried,
+        looked.found,
+        looked.odds,
+        looked.by.enough,
+        # without what reading shows, if nothing was read
+        dict(zip(ALL_EVIDENCE, map(float, looked.row), strict=False)),
+        looked.read,
+        looked.again,
+        looked.hurried,
         untold(asked.text, told_of),
     )
+
+
+def after_reading(
+    asked: str, before: Looked, steps: Steps, read: int, *, again: bool, sparing: bool
+) -> Looked:
+    """Step by step, as far as it takes to be sure."""
+    seen: dict[str, Seen] = {}
+    looked = before
+    first = [(steps.first, 1)] if sparing and read > 1 else []
+    for step, count in (*first, (steps.several, read)):
+        seen |= look(asked, worth_reading(before.found, count)[len(seen) :])
+        looked = before.and_seen(seen, step)
+        if not step.unsure(likelihood(looked.odds)):
+            return looked
+    if not (again and steps.thorough):
+        return looked
+    if shipped().crowded:
+        return replace(looked, hurried=True)
+    twice = look(asked, worth_reading(looked.found, read), thorough=True)
+    return replace(looked.and_seen(twice, steps.thorough), read=looked.read, again=len(twice))
 
 
 def choose(found: Sequence[Candidate], most: int, share: float) -> list[Candidate]:

@@ -190,18 +190,26 @@ class Judging:
 
 
 @dataclass(frozen=True)
-class Read(Judging):
-    """… where passages were read. Between the likelihoods `unsure` they are read again, thoroughly; where
-    nobody does that, `thorough` is None.
+class Step(Judging):
+    """… and the likelihoods `between` which it has not seen enough."""
+
+    between: tuple[float, float]
+
+    def unsure(self, likely: float) -> bool:
+        """Whether more should be read."""
+        least, most = self.between
+        return least <= likely < most
+
+
+@dataclass(frozen=True)
+class Steps:
+    """By what to judge after reading: the likeliest passage alone; where that leaves it unsure, `several`;
+    and where those do, the same by who sees more, None where there is nobody.
     """
 
-    unsure: tuple[float, float]
+    first: Step
+    several: Step
     thorough: Judging | None
-
-    def again(self, likely: float) -> Judging | None:
-        """By what to judge after another reading, if that is called for."""
-        least, most = self.unsure
-        return self.thorough if least <= likely < most else None
 
 
 @dataclass(frozen=True)
@@ -210,7 +218,7 @@ class Fitted(Judging):
     question.
     """
 
-    read: Mapping[str, Read]
+    read: Mapping[str, Steps]
 
 
 @lru_cache(maxsize=1)
@@ -219,18 +227,26 @@ def fitted() -> Fitted:
     content = json.loads(FITTED.read_text("utf-8"))
     return Fitted(
         *_judging(content, OF_A_SENTENCE, OF_THE_QUESTION),
-        {name: _read(these) for name, these in content["read"].items()},
+        {name: _steps(these) for name, these in content["read"].items()},
     )
 
 
-def _read(content: Mapping[str, Any]) -> Read:
+def _steps(content: Mapping[str, Any]) -> Steps:
+    first, several = (
+        Step(*_judging(content[name], OF_A_READ_SENTENCE, ALL_EVIDENCE), _between(content[name]))
+        for name in ("first", "several")
+    )
     thorough = content.get("thorough")
-    least, most = thorough["unsure"] if thorough else (0.0, 0.0)
-    return Read(
-        *_judging(content, OF_A_READ_SENTENCE, ALL_EVIDENCE),
-        (float(least), float(most)),
+    return Steps(
+        first,
+        several,
         Judging(*_judging(thorough, OF_A_READ_SENTENCE, THOROUGHLY)) if thorough else None,
     )
+
+
+def _between(content: Mapping[str, Any]) -> tuple[float, float]:
+    least, most = content.get("unsure", (0.0, 0.0))
+    return float(least), float(most)
 
 
 def _judging(
@@ -370,7 +386,7 @@ def worth_reading(found: Sequence[Candidate], count: int) -> list[Candidate]:
 
 def look(asked: str, these: Sequence[Candidate], *, thorough: bool = False) -> dict[str, Seen]:
     """Each of these sentences read in its place among its neighbours, by passage; nothing where the question
-    is in a script that is not read. `thorough` is who reads what the first one is unsure of.
+    is in a script that is not read. `thorough` is who reads what the usual one is unsure of.
     """
     if not these or language(asked) is None:
         return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.embedding import latin, minilm_folder, minilm_tokenizer
-from knowledge_base.line import Line
+from knowledge_base.line import CORES
 from strategies.cross_encoder.windows import Text, Window, window
 from strategies.errors import Misconfigured
 from strategies.wording import in_japanese
@@ -34,8 +33,7 @@ FOUR, SCALE = ".four", ".scale"  # behind the name of a matrix in four bits, two
 WEIGHTS, VOCABULARY = "weights.safetensors", "tokenizer.json"
 FAMILIAR = 0.8  # share of Latin letters from which on a question is read as English
 NEVER = -20.0  # log odds of a sentence that was not read
-CROWD = 8  # questions that are read at once; a machine of two cores reads some two hundred in a second
-AT_ONCE = 1 + len(os.sched_getaffinity(0))  # of those that a reader reads; the others wait
+CROWD = 8  # questions that want a core at once; a machine of two reads for some two hundred in a second
 REMEMBERED = 256  # readings: a router asks before the strategy does
 
 
@@ -53,12 +51,10 @@ class CrossEncoder:
     `folder` has weights, and a vocabulary where it is not MiniLM's.
     """
 
-    def __init__(self, folder: Path, line: Line | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._loading = threading.Lock()
         self._loaded: tuple[Network, Heads] | None = None
-        self._at_work: set[object] = set()
-        self._line = line or Line(AT_ONCE)
         self._recent = lru_cache(maxsize=REMEMBERED)(self._judged)
 
     def warm_up(self) -> None:
@@ -68,19 +64,9 @@ class CrossEncoder:
 
     def read(self, question: str, texts: Sequence[Text]) -> list[Reading]:
         """Of each text what it says to the question. Raises Misconfigured where the weights are not there."""
-        me = object()
-        self._at_work.add(me)
-        try:
-            windows = [window(self._tokenizer, question, text) for text in texts]
-            with self._line:
-                return [self._recent(each) for each in windows]
-        finally:
-            self._at_work.discard(me)
-
-    @property
-    def at_work(self) -> int:
-        """How many are asking it just now."""
-        return len(self._at_work)
+        windows = [window(self._tokenizer, question, text) for text in texts]
+        with CORES.place():
+            return [self._recent(each) for each in windows]
 
     def forget(self) -> None:
         """Drop what is remembered."""
@@ -88,7 +74,7 @@ class CrossEncoder:
 
     def _judged(self, given: Window) -> Reading:
         network, heads = self._ready()
-        alone = len(self._at_work) < 2
+        alone = CORES.wanted < 2
         return network.read([given.ids], lambda _, states: heads.judge(states, given.spans), alone=alone)[0]
 
     def _ready(self) -> tuple[Network, Heads]:
@@ -127,9 +113,8 @@ class Readers:
     """
 
     def __init__(self, folder: Path = SHIPPED) -> None:
-        line = Line(AT_ONCE)
-        self._usual = {name: CrossEncoder(folder / name, line) for name in (ENGLISH, JAPANESE)}
-        self._thorough = {name: CrossEncoder(folder / other, line) for name, other in READ_AGAIN.items()}
+        self._usual = {name: CrossEncoder(folder / name) for name in (ENGLISH, JAPANESE)}
+        self._thorough = {name: CrossEncoder(folder / other) for name, other in READ_AGAIN.items()}
 
     def warm_up(self, *, thorough: bool = False, japanese: bool = False) -> None:
         """Load the English one, with `thorough` also who reads again. The Japanese one takes 90 MB, which a
@@ -144,8 +129,8 @@ class Readers:
 
     @property
     def crowded(self) -> bool:
-        """Whether so many questions are read at once that each would wait long for a thorough reader."""
-        return sum(each.at_work for each in (*self._usual.values(), *self._thorough.values())) > CROWD
+        """Whether so many questions are at work that each would wait long for a thorough reader."""
+        return CORES.wanted > CROWD
 
     def reads(self, question: str) -> bool:
         """Whether one of them knows the script of the question."""

@@ -1,5 +1,6 @@
 """Teach encoders to judge: `make reader`, all-MiniLM-L6-v2 in English, all-mpnet-base-v2 where that one is
-unsure, and multilingual-e5-small in Japanese, an hour each on two cores.
+unsure, and multilingual-e5-small in Japanese, an hour each on two cores. Of the latter two the first eight of
+twelve layers learn.
 
     for each round: every desk's questions with its own and other sections, and public ones     lessons.py
         for each batch of lessons of like length
@@ -79,6 +80,7 @@ class Judge(nn.Module):
         super().__init__()
         self.base = base
         self.bert = base.encoder
+        self.bert.encoder.layer = self.bert.encoder.layer[: base.layers]
         self.bert.embeddings.requires_grad_(requires_grad=False)
         self.answer = nn.Linear(self.bert.config.hidden_size, 1)
         self.sentence = nn.Linear(self.bert.config.hidden_size, 1)

@@ -10,10 +10,14 @@ import pytest
 from benchmarks import calibrate
 from benchmarks.calibrate import (
     FALSE_REFUSALS,
+    NOT_ENOUGH,
     OURS,
+    UNSURE,
     Example,
     Fits,
     Judged,
+    Looks,
+    Settled,
     about,
     between,
     fitted,
@@ -83,12 +87,18 @@ def test_what_few_questions_are_fitted_on_is_judged_without_the_question_and_its
 
 def test_what_is_read_again_is_what_few_of_the_answerable_are_below_and_most_above() -> None:
     likely = np.arange(1000) / 1000
-    least, most = between(likely, likely >= 0.5)
+    least, most = between(likely, likely >= 0.5, UNSURE)
     assert (least, most) == (pytest.approx(0.505, abs=0.001), pytest.approx(0.625, abs=0.001))
+    least, most = between(likely, likely >= 0.5, NOT_ENOUGH)
+    assert (least, most) == (0, pytest.approx(0.75, abs=0.001))
+
+
+NOTHING = {"evidence": {}, "bias": 0.0}
+FITS = Fits(Looks((NOTHING,)), NOTHING)
 
 
 def test_what_was_judged_surely_before_is_not_judged_again() -> None:
-    """The second reader has all of it the wrong way round, and is asked about what was unsure alone."""
+    """The second look has all of it the wrong way round, and is asked about what was unsure alone."""
     chance = np.random.default_rng(1)
     has = np.arange(400) % 2 == 0
     odds = np.where(has, 2.0, -2.0) + chance.normal(size=400)
@@ -97,13 +107,26 @@ def test_what_was_judged_surely_before_is_not_judged_again() -> None:
         judged(-of + chance.normal(), has=bool(one), told=bool(one))
         for of, one in zip(odds, has, strict=True)
     ]
-    nothing = {"evidence": {}, "bias": 0.0}
-    fits = Fits((nothing,), nothing)
-    once, twice = written(fits, before), written(fits, worse, before)
+    once, settled = written(FITS, before, Settled.none(400), UNSURE)
+    twice, _ = written(FITS, worse, settled)
+    assert once["there"]["judged here"] == 1
     assert once["there"]["refused of those without an answer"] > 0.8
     assert twice["there"]["refused of those without an answer"] > 0.5
     assert twice["there"]["refused of those with one"] <= FALSE_REFUSALS
-    assert 0.1 < twice["asked again"] < 0.3
+    assert 0.1 < twice["there"]["judged here"] < 0.3
+    assert "unsure" not in twice
+
+
+def test_what_was_settled_stays_as_it_was_settled() -> None:
+    """However many looks follow, and whatever they say of it."""
+    odds = np.linspace(-4, 4, 121)
+    has = np.random.default_rng(1).random(len(odds)) < 1 / (1 + np.exp(-odds))
+    first = [judged(of, has=bool(one), told=bool(one)) for of, one in zip(odds, has, strict=True)]
+    _, settled = written(FITS, first, Settled.none(len(first)), (0.2, 0.5))
+    assert 0 < np.sum(settled.which & settled.answered) < settled.which.sum() < len(first)
+    contrary = [judged(-one.odds, has=one.has, told=one.told) for one in first]
+    _, later = written(FITS, contrary, settled, (0.0, 1.0))
+    assert list(later.answered[settled.which]) == list(settled.answered[settled.which])
 
 
 def test_the_likelihood_is_that_what_is_quoted_is_right() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knowledge_base.passages import Passage
 from knowledge_base.sentences import sentences
 from strategies.base import Question
-from strategies.cross_encoder.reading import Readers
+from strategies.cross_encoder.reading import Readers, Reading
+from strategies.cross_encoder.windows import Text
 from strategies.errors import NoAnswer
 from strategies.events import Answer, collect
 from strategies.quotes import Quotes, QuotesOptions, choose, readable, says_the_same, told
@@ -256,10 +259,30 @@ def test_what_only_sounds_answered_is_less_likely_once_it_was_read(answered: str
     assert apart > likely(answered, read=0) - likely(near_miss, read=0)
 
 
-def test_the_record_says_how_many_passages_were_read() -> None:
+def reading(monkeypatch: pytest.MonkeyPatch, who: str = "english", **bounds: tuple[float, float]) -> None:
+    """Let the usual reader be unsure of the likelihoods between these, after the `first` passage, after
+    `several`.
+    """
+    steps = fitted().read[who]
+    for name, between in bounds.items():
+        steps = replace(steps, **{name: replace(getattr(steps, name), between=between)})
+    these = replace(fitted(), read={**fitted().read, who: steps})
+    monkeypatch.setattr("strategies.quotes.fitted", lambda: these)
+
+
+NEVER, ALWAYS = (0.0, 0.0), (0.0, 1.0)
+
+
+def detail(text: str, *passages: Passage, **options: object) -> dict[str, Any]:
+    return dict(answer(text, *passages, enough=0.0, **options).decisions[0].detail)
+
+
+def test_the_record_says_how_many_passages_were_read(monkeypatch: pytest.MonkeyPatch) -> None:
     def read(text: str, **options: object) -> object:
         return answer(text, **options).decisions[0].detail["read"]
 
+    for who in ("english", "japanese"):
+        reading(monkeypatch, who, first=ALWAYS)
     assert read("How long does the warranty last?") == 2
     assert read("How long does the warranty last?", read=1) == 1
     assert read("How long does the warranty last?", read=0) == 0
@@ -274,37 +297,77 @@ WATCH = passage(
 )
 
 
-def test_what_the_first_reader_is_unsure_of_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_passage_is_read_where_the_first_leaves_it_unsure(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = "What is the strap of the watch made from?"
+    reading(monkeypatch, first=NEVER)
+    one = detail(asked, LAMP, WATCH)
+    assert (one["read"], one["read again"]) == (1, 0)
+    reading(monkeypatch, first=(one["likelihood"] - 0.01, one["likelihood"] + 0.01), several=NEVER)
+    two = detail(asked, LAMP, WATCH)
+    assert two["read"] == 2
+    assert two["likelihood"] != one["likelihood"]
+    reading(monkeypatch, first=(one["likelihood"] + 0.01, 1.0))
+    assert detail(asked, LAMP, WATCH)["read"] == 1
+
+
+def test_a_passage_is_read_once_for_all_that_is_asked_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[int] = []
+    read = Readers.read
+
+    def counted(self: Readers, question: str, texts: Sequence[Text], **how: bool) -> list[Reading]:
+        reads.append(len(texts))
+        return read(self, question, texts, **how)
+
+    monkeypatch.setattr(Readers, "read", counted)
+    reading(monkeypatch, first=ALWAYS, several=NEVER)
+    assert detail("How heavy is the desk lamp?", LAMP, WATCH)["read"] == 2
+    assert reads == [1, 1]
+
+
+def test_a_router_is_told_what_all_passages_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However sure the first one makes it: routers have learned from all of them."""
+    asked = Question("How heavy is the desk lamp?", passages=(LAMP, WATCH))
+    reading(monkeypatch, first=NEVER)
+    sure = quotes().signs(asked)
+    reading(monkeypatch, first=ALWAYS)
+    assert quotes().signs(asked) == sure
+
+
+@pytest.mark.parametrize("who", ["english", "japanese"])
+def test_one_passage_is_enough_to_answer_and_never_to_refuse(who: str) -> None:
+    first = fitted().read[who].first
+    least, most = first.between
+    assert least == 0
+    assert first.enough <= most < 1
+
+
+def test_what_the_usual_reader_is_unsure_of_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether it is unsure goes by its own likelihood; the larger reader's is the one that counts then."""
-    reader = fitted().read["english"]
     unsure = "What is the strap of the watch made from?"
 
-    def detail(text: str, least: float, most: float, **options: object) -> dict[str, Any]:
-        bounds = replace(fitted(), read={"english": replace(reader, unsure=(least, most))})
-        monkeypatch.setattr("strategies.quotes.fitted", lambda: bounds)
-        return dict(answer(text, LAMP, WATCH, enough=0.0, **options).decisions[0].detail)
+    def found(several: tuple[float, float], **options: object) -> dict[str, Any]:
+        reading(monkeypatch, first=ALWAYS, several=several)
+        return detail(unsure, LAMP, WATCH, **options)
 
-    apart = detail(unsure, 0, 0)
+    apart = found(NEVER)
     assert apart["read again"] == 0
-    together = detail(unsure, 0, 1)
+    together = found(ALWAYS)
     assert together["read again"] == 2
     assert together["likelihood"] != apart["likelihood"]
-    assert detail(unsure, 0, 1, read_again=False)["likelihood"] == apart["likelihood"]
+    assert found(ALWAYS, read_again=False)["likelihood"] == apart["likelihood"]
     likely = apart["likelihood"]
-    assert detail(unsure, likely - 0.01, likely + 0.01)["read again"] == 2
-    assert detail(unsure, likely + 0.01, 1)["read again"] == 0
+    assert found((likely - 0.01, likely + 0.01))["read again"] == 2
+    assert found((likely + 0.01, 1))["read again"] == 0
     assert "hurried" not in together
 
 
 def test_in_a_crowd_nobody_waits_for_another_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = fitted().read["english"]
-    always = replace(fitted(), read={"english": replace(reader, unsure=(0.0, 1.0))})
-    monkeypatch.setattr("strategies.quotes.fitted", lambda: always)
+    reading(monkeypatch, first=ALWAYS, several=ALWAYS)
     monkeypatch.setattr(Readers, "crowded", property(lambda _: True))
-    detail = answer("How heavy is the desk lamp?", LAMP, WATCH).decisions[0].detail
-    assert detail["read"] == 2
-    assert detail["read again"] == 0
-    assert detail["hurried"] is True
+    told = detail("How heavy is the desk lamp?", LAMP, WATCH)
+    assert told["read"] == 2
+    assert told["read again"] == 0
+    assert told["hurried"] is True
 
 
 def test_a_sentence_far_from_what_was_read_keeps_its_odds() -> None:

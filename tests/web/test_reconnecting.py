@@ -18,6 +18,7 @@ from apiflask import APIFlask
 
 from bot.conversations.writings import Partial
 from bot.kotae import Kotae
+from knowledge_base.line import Line
 from strategies.base import Question
 from strategies.errors import NoAnswer, Unavailable
 from strategies.events import Citation, Event, Token
@@ -275,6 +276,43 @@ def test_an_answer_goes_on_while_its_customer_is_away(customer: Customer, app: A
     more.set()
     rest = customer.reads_on("9" * 32, after=heard.id)
     assert [frame.data.get("text") for frame in rest] == ["Late.", "Early. Late."]
+
+
+def test_who_asked_first_is_served_first_wherever_there_is_a_line() -> None:
+    """Also where the first one comes to it last, as after a search that the second could do without."""
+    line, served, second_waits = Line(1), list[str](), threading.Event()
+
+    class Wants:
+        def __init__(self, name: str, wait_for: threading.Event | None = None) -> None:
+            self._name, self._before = name, wait_for
+
+        def __iter__(self) -> Wants:
+            return self
+
+        def __next__(self) -> Any:
+            assert self._before is None or self._before.wait(30)
+            with line.place():
+                served.append(self._name)
+            raise StopIteration
+
+        def close(self) -> None:
+            pass
+
+    running = Running(patience=10)
+    with line.place():
+        writings = [
+            running.begin("c", "first", Wants("first", second_waits)),
+            running.begin("c", "second", Wants("second")),
+        ]
+        for count in (2, 3):
+            deadline = time.monotonic() + 30
+            while line.wanted < count and time.monotonic() < deadline:
+                time.sleep(0.001)
+            assert line.wanted == count
+            second_waits.set()
+    for writing in writings:
+        list(writing.read())
+    assert served == ["first", "second"]
 
 
 def test_a_silent_answer_keeps_its_connection_and_a_stop_does_not_wait_for_it() -> None:

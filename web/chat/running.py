@@ -16,6 +16,7 @@ from typing import Protocol
 
 from bot.conversations.turn import TurnEvent
 from bot.conversations.writings import Partial, Writings
+from knowledge_base.line import came
 from web.chat.elsewhere import Elsewhere
 from web.chat.wire import Place, Sent, Telling
 from web.sse import KEEP_ALIVE, KEEP_ALIVE_SECONDS
@@ -49,7 +50,7 @@ class Writing:
         self._over = False
         self._stopped = False
         self._readers = 0
-        self._read_at = time.monotonic()
+        self._asked_at = self._read_at = time.monotonic()
         self._changed = threading.Condition()
 
     @property
@@ -57,7 +58,13 @@ class Writing:
         return self._telling.message_id
 
     def write(self) -> None:
-        """Take the turn's events until its end, or until nobody wants more."""
+        """Take the turn's events until its end, or until nobody wants more. It takes its turn among others as
+        one who came with the question.
+        """
+        with came(self._asked_at):
+            self._write()
+
+    def _write(self) -> None:
         whole = False
         try:
             for event in self._turn:

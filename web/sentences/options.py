@@ -11,11 +11,12 @@ SENTENCES = (
     _l("How likely a further sentence must be, as a share of the best one's likelihood."),
     _l("From which likelihood on it answers; unset: as calibrated. Higher refuses more."),
     _l(
-        "How many passages are read together with the question, to see whether they answer it. "
-        "Each takes some milliseconds; 0 judges by words and vectors alone."
+        "How many passages are read together with the question at most, to see whether they answer it: the "
+        "likeliest, and the others where that one leaves it unsure. Each takes some milliseconds; 0 judges "
+        "by words and vectors alone."
     ),
     _l(
-        "Whether a larger reader looks at those passages too, where the first one is unsure: one "
+        "Whether a larger reader looks at those passages too, where the usual one is unsure: one "
         "question in three, some thirty milliseconds. English only, and not in a crowd."
     ),
     _l("The model's name at the server, or a folder, a GGUF file, or its name on the hub."),
