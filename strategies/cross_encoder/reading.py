@@ -117,7 +117,7 @@ class Readers:
         self._thorough = {name: CrossEncoder(folder / other) for name, other in READ_AGAIN.items()}
 
     def warm_up(self, *, thorough: bool = False, japanese: bool = False) -> None:
-        """Load the English one, with `thorough` also who reads again. The Japanese one takes 90 MB, which a
+        """Load the English one, with `thorough` also who reads again. The Japanese one takes 95 MB, which a
         desk without Japanese documents need not spend; without `japanese` it is there half a second after
         the first Japanese question.
         """

