@@ -158,9 +158,8 @@ class Quotes:
         vector = np.asarray(self._embedder.embed_query(text), np.float32)
         asked = Asked(text, vector, self._weigh(text))
         vectors = self._sentences(passages)
-        options = self._options
         with CORES.place():
-            return judge(asked, passages, vectors, options.read, again=options.read_again, sparing=sparing)
+            return judge(asked, passages, vectors, self._options, sparing=sparing)
 
     def _enough(self, judged: Judged) -> bool:
         return not judged.untold and likelihood(judged.odds) >= self._least(judged)
@@ -209,21 +208,20 @@ def judge(
     asked: Asked,
     passages: Sequence[Passage],
     vectors: Sequence[Any],
-    read: int,
+    options: QuotesOptions,
     *,
-    again: bool = True,
     sparing: bool = True,
 ) -> Judged | None:
-    """All evidence together, with up to so many passages read, `sparing` no more of them than it takes to be
-    sure, and `again` by who sees more where that leaves it unsure; None where they have no sentence.
+    """All evidence together, with as many passages read as the options allow, `sparing` no more of them than
+    it takes to be sure; None where they have no sentence.
     """
     found = candidates(asked, passages, vectors, fitted().sentence)
     if not found:
         return None
     looked = Looked(found, certainty(asked, found, passages, vectors), fitted())
     who = language(asked.text)
-    if read and who:
-        looked = after_reading(asked.text, looked, fitted().read[who], read, again=again, sparing=sparing)
+    if options.read and who:
+        looked = after_reading(asked.text, looked, fitted().read[who], options, sparing=sparing)
     told_of = (code for one in passages for code in codes(" ".join([one.title, *one.headings, one.text])))
     return Judged(
         looked.found,
@@ -239,18 +237,19 @@ def judge(
 
 
 def after_reading(
-    asked: str, before: Looked, steps: Steps, read: int, *, again: bool, sparing: bool
+    asked: str, before: Looked, steps: Steps, options: QuotesOptions, *, sparing: bool
 ) -> Looked:
     """Step by step, as far as it takes to be sure."""
+    read, enough = options.read, options.enough or 0.0
     seen: dict[str, Seen] = {}
     looked = before
     first = [(steps.first, 1)] if sparing and read > 1 else []
     for step, count in (*first, (steps.several, read)):
         seen |= look(asked, worth_reading(before.found, count)[len(seen) :])
         looked = before.and_seen(seen, step)
-        if not step.unsure(likelihood(looked.odds)):
+        if not step.unsure(likelihood(looked.odds), enough):
             return looked
-    if not (again and steps.thorough):
+    if not (options.read_again and steps.thorough):
         return looked
     if shipped().crowded:
         return replace(looked, hurried=True)

@@ -195,10 +195,10 @@ class Step(Judging):
 
     between: tuple[float, float]
 
-    def unsure(self, likely: float) -> bool:
-        """Whether more should be read."""
+    def unsure(self, likely: float, enough: float = 0.0) -> bool:
+        """Whether more should be read; also where it takes more than usual to be `enough`."""
         least, most = self.between
-        return least <= likely < most
+        return least <= likely < max(most, enough)
 
 
 @dataclass(frozen=True)

@@ -310,6 +310,17 @@ def test_a_second_passage_is_read_where_the_first_leaves_it_unsure(monkeypatch: 
     assert detail(asked, LAMP, WATCH)["read"] == 1
 
 
+def test_one_passage_does_not_refuse_what_an_operator_wants_to_be_surer_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading(monkeypatch, first=NEVER, several=NEVER)
+    asked = "How heavy is the desk lamp?"
+    one = detail(asked, LAMP, WATCH)
+    assert one["read"] == 1
+    surer = answer(asked, LAMP, WATCH, enough=one["likelihood"] + 0.001)
+    assert surer.decisions[0].detail["read"] == 2
+
+
 def test_a_passage_is_read_once_for_all_that_is_asked_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[int] = []
     read = Readers.read
