@@ -130,7 +130,7 @@ class Looks:
     thoroughly. For each that is done a regression of sentences.
     """
 
-    sentences: tuple[Fit, ...] = ()
+    sentences: tuple[Fit, ...]
     passages: int = 0
 
     def and_then(self, sentence: Fit) -> "Looks":
