@@ -78,6 +78,7 @@ from knowledge_base.index import Server, knock
 from knowledge_base.library import Library
 from knowledge_base.limits import MEBIBYTE
 from knowledge_base.limits import Limits as DocumentLimits
+from knowledge_base.line import CORES
 from knowledge_base.passages import Passage
 from strategies.base import Kit, Question, Strategy, Turn
 from strategies.lora.training.hosted import Account
@@ -321,16 +322,17 @@ class Kotae:
                 return Kept(kept, self.handoffs.ask(conversation_id, reason=why[0], detail=why[1]))
             if silent and (kept := self.handoffs.keep(*said)):
                 return Kept(kept, self.handoffs.standing(conversation_id))
-            speaker, index_version = self.switch.speaker(conversation_id), self.library.version()
-            history = self.conversations.begin_turn(
-                conversation_id,
-                question.text,
-                question.language,
-                turns=self.settings.limits.history_turns,
-                seconds=self.settings.limits.answer_seconds + CLAIM_SECONDS,
-                question_id=question_id,
-                replaces=replaces,
-            )
+            with CORES.place():  # or those who come now take the cores from those who wait for an answer
+                speaker, index_version = self.switch.speaker(conversation_id), self.library.version()
+                history = self.conversations.begin_turn(
+                    conversation_id,
+                    question.text,
+                    question.language,
+                    turns=self.settings.limits.history_turns,
+                    seconds=self.settings.limits.answer_seconds + CLAIM_SECONDS,
+                    question_id=question_id,
+                    replaces=replaces,
+                )
             if history is None:
                 raise limits.Busy(self.settings.say("busy", question.language))
         question = replace(question, history=history)

@@ -31,6 +31,11 @@ def came(moment: float) -> Iterator[None]:
         _came.reset(before)
 
 
+def moment() -> float:
+    """When whoever this thread works for came; now, where nobody has said so."""
+    return _came.get(time.monotonic())
+
+
 class Line:
     """Places for so many threads at once."""
 
@@ -70,7 +75,7 @@ class Line:
             turn = threading.Lock()
             turn.acquire()
             self._count += 1
-            heapq.heappush(self._waiting, (_came.get(time.monotonic()), self._count, turn))
+            heapq.heappush(self._waiting, (moment(), self._count, turn))
         turn.acquire()  # until whoever leaves hands on their place
 
     def _hand_on(self) -> None:

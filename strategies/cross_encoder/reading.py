@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from knowledge_base.embedding import latin, minilm_folder, minilm_tokenizer
 from knowledge_base.line import CORES
-from strategies.cross_encoder.windows import Text, Window, window
+from strategies.cross_encoder.windows import Rows, Text, Window
 from strategies.errors import Misconfigured
 from strategies.wording import in_japanese
 
@@ -64,13 +64,14 @@ class CrossEncoder:
 
     def read(self, question: str, texts: Sequence[Text]) -> list[Reading]:
         """Of each text what it says to the question. Raises Misconfigured where the weights are not there."""
-        windows = [window(self._tokenizer, question, text) for text in texts]
+        windows = [self._rows.window(question, text) for text in texts]
         with CORES.place():
             return [self._recent(each) for each in windows]
 
     def forget(self) -> None:
         """Drop what is remembered."""
         self._recent.cache_clear()
+        self._rows.forget()
 
     def _judged(self, given: Window) -> Reading:
         network, heads = self._ready()
@@ -90,9 +91,9 @@ class CrossEncoder:
             return self._loaded
 
     @cached_property
-    def _tokenizer(self) -> Tokenizer:
+    def _rows(self) -> Rows:
         own = self._folder / VOCABULARY
-        return tokenizer_of(own) if own.exists() else minilm_tokenizer(marks_are_text=True)
+        return Rows(tokenizer_of(own) if own.exists() else minilm_tokenizer(marks_are_text=True))
 
 
 def tokenizer_of(file: Path) -> Tokenizer:

@@ -45,7 +45,7 @@ from strategies.cross_encoder.reading import (
     unpacked,
 )
 from strategies.cross_encoder.rounding import StraightThrough, packed
-from strategies.cross_encoder.windows import Window, window
+from strategies.cross_encoder.windows import Rows, Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -148,7 +148,7 @@ class Course:
         self._desks = [desk for desk in sources.desks if not desk.held_out]
         self._public = list(sources.public)
         self._anything = sources.anything
-        self._numbers = base.numbers
+        self._rows = Rows(base.numbers)
         self._near = near
         self._chance = chance
         chance.shuffle(self._public)
@@ -187,7 +187,7 @@ class Course:
 
     def _row(self, lesson: Lesson) -> Row | None:
         """None where what answers does not fit."""
-        made = window(self._numbers, lesson.question, lesson.text)
+        made = self._rows.window(lesson.question, lesson.text)
         there = [number for number, (_, end) in enumerate(made.spans) if end]
         if not there or not set(lesson.evidence) <= set(there):
             return None
@@ -294,7 +294,8 @@ def figures(judge: Judge, held: Sequence[Lesson]) -> dict[str, float]:
     """
     from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
-    windows = [window(judge.base.numbers, one.question, one.text) for one in held]
+    rows = Rows(judge.base.numbers)
+    windows = [rows.window(one.question, one.text) for one in held]
     odds, places = [], []
     judge.eval()
     for start in range(0, len(windows), BATCH):

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from knowledge_base.passages import Passage
@@ -20,6 +20,7 @@ MARKS = (("[CLS]", "[SEP]"), ("<s>", "</s>"))  # of BERT's vocabularies, and of 
 LONGEST = 256  # tokens of a row; what does not fit is not read
 LONGEST_QUESTION = 56
 LONGEST_HEADINGS = 32  # the last of them are kept: they are the nearest
+REMEMBERED = 10_000  # headings and sentences: what many ask about is read again and again
 
 
 @dataclass(frozen=True)
@@ -57,20 +58,30 @@ def marks(numbers: Tokenizer) -> tuple[int, int]:
     raise ValueError(f"a vocabulary needs one of {MARKS}")
 
 
-def window(numbers: Tokenizer, question: str, text: Text) -> Window:
-    """The row for a question and a text. Sentences that do not fit whole are left out, but for the first."""
-    asked, above, *rest = _numbered(numbers, (as_asked(question), text.headings, *text.sentences))
-    first, end = marks(numbers)
-    ids = [first, *asked[:LONGEST_QUESTION], end, *above[-LONGEST_HEADINGS:], end]
-    spans: list[tuple[int, int]] = []
-    for number, sentence in enumerate(rest):
-        room = LONGEST - len(ids) - 1
-        fitting = sentence[:room] if number == 0 else sentence if len(sentence) <= room else []
-        spans.append((len(ids), len(ids) + len(fitting)) if fitting else (0, 0))
-        ids += fitting
-    return Window((*ids, end), tuple(spans))
+class Rows:
+    """Makes rows of token numbers by a vocabulary."""
 
+    def __init__(self, numbers: Tokenizer) -> None:
+        self._numbers = numbers
+        self._first, self._end = marks(numbers)
+        self._remembered = lru_cache(maxsize=REMEMBERED)(self._numbered)
 
-def _numbered(numbers: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
-    readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-    return [each.ids for each in numbers.encode_batch(readable, add_special_tokens=False)]
+    def window(self, question: str, text: Text) -> Window:
+        """The row for both. Sentences that do not fit whole are left out, but for the first."""
+        asked, above = self._numbered(as_asked(question)), self._remembered(text.headings)
+        ids = [self._first, *asked[:LONGEST_QUESTION], self._end, *above[-LONGEST_HEADINGS:], self._end]
+        spans: list[tuple[int, int]] = []
+        for number, sentence in enumerate(map(self._remembered, text.sentences)):
+            room = LONGEST - len(ids) - 1
+            fitting = sentence[:room] if number == 0 else sentence if len(sentence) <= room else ()
+            spans.append((len(ids), len(ids) + len(fitting)) if fitting else (0, 0))
+            ids += fitting
+        return Window((*ids, self._end), tuple(spans))
+
+    def forget(self) -> None:
+        """Drop what is remembered."""
+        self._remembered.cache_clear()
+
+    def _numbered(self, text: str) -> tuple[int, ...]:
+        readable = text.encode("utf-8", "replace").decode("utf-8")
+        return tuple(self._numbers.encode(readable, add_special_tokens=False).ids)

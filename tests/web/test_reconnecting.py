@@ -18,7 +18,7 @@ from apiflask import APIFlask
 
 from bot.conversations.writings import Partial
 from bot.kotae import Kotae
-from knowledge_base.line import Line
+from knowledge_base.line import Line, moment
 from strategies.base import Question
 from strategies.errors import NoAnswer, Unavailable
 from strategies.events import Citation, Event, Token
@@ -313,6 +313,33 @@ def test_who_asked_first_is_served_first_wherever_there_is_a_line() -> None:
     for writing in writings:
         list(writing.read())
     assert served == ["first", "second"]
+
+
+def test_a_question_is_taken_in_when_it_is_its_turn_and_answered_as_one_that_came_when_it_was_asked(
+    customer: Customer, kotae: Kotae, speaks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a crowd that asks takes the cores from the one that waits for its answers."""
+    line, came_at = Line(1), list[float]()
+
+    def tells_when(_question: Question) -> Iterator[Event]:
+        came_at.append(moment())
+        yield Token("Here.")
+
+    assert customer.token  # the conversation is open
+    speaks(tells_when)
+    monkeypatch.setattr("bot.kotae.CORES", line)
+    asks = threading.Thread(target=customer.asks, args=("How long?",))
+    with line.place():
+        asks.start()
+        deadline = time.monotonic() + 30
+        while line.wanted < 2 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        (begun,) = kotae.conversations.page()
+        assert not kotae.conversations.get(begun.id).messages
+        released = time.monotonic()
+    asks.join()
+    assert len(kotae.conversations.get(begun.id).messages) == 2
+    assert came_at[0] < released
 
 
 def test_a_silent_answer_keeps_its_connection_and_a_stop_does_not_wait_for_it() -> None:

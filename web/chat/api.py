@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, cast
@@ -23,6 +24,7 @@ from bot.conversations.writings import Partial
 from bot.handoff.handoffs import Kept
 from bot.notices.mail import BadAddress
 from bot.notices.transcripts import NothingSaid, NotSent, TooManyLetters
+from knowledge_base.line import came
 from web import auth, languages, sse
 from web.chat import schemas, sources, standing, wire
 from web.chat.identity import NotSignedError, verified
@@ -114,16 +116,18 @@ def ask(json_data: schemas.NewMessage) -> Response:
     if json_data.id and not json_data.again and (answer := _answer(conversation_id, json_data.id)):
         return sse.stream(answer)
     question_id = json_data.id or uuid4().hex
-    turn = kotae().ask(
-        conversation_id,
-        json_data.text,
-        client=_client(),
-        question_id=question_id,
-        replaces=json_data.replaces,
-    )
-    if isinstance(turn, Kept):
-        return sse.stream(standing.kept(turn))
-    return sse.stream(_running().begin(conversation_id, question_id, turn).read())
+    with came(time.monotonic()):
+        turn = kotae().ask(
+            conversation_id,
+            json_data.text,
+            client=_client(),
+            question_id=question_id,
+            replaces=json_data.replaces,
+        )
+        if isinstance(turn, Kept):
+            return sse.stream(standing.kept(turn))
+        writing = _running().begin(conversation_id, question_id, turn)
+    return sse.stream(writing.read())
 
 
 @bp.get("/messages/<question_id>/answer")

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from bot.conversations.turn import TurnEvent
 from bot.conversations.writings import Partial, Writings
-from knowledge_base.line import came
+from knowledge_base.line import came, moment
 from web.chat.elsewhere import Elsewhere
 from web.chat.wire import Place, Sent, Telling
 from web.sse import KEEP_ALIVE, KEEP_ALIVE_SECONDS
@@ -50,7 +50,7 @@ class Writing:
         self._over = False
         self._stopped = False
         self._readers = 0
-        self._asked_at = self._read_at = time.monotonic()
+        self._asked_at, self._read_at = moment(), time.monotonic()
         self._changed = threading.Condition()
 
     @property

@@ -158,7 +158,8 @@ def test_who_reads_again_is_loaded_only_for_whoever_asks_it() -> None:
 
 def test_what_was_asked_is_forgotten_with_all_else_that_strategies_remember() -> None:
     usual, thorough = shipped()._usual, shipped()._thorough
-    remembered = [each._recent for each in (*usual.values(), *thorough.values())]
+    everybody = (*usual.values(), *thorough.values())
+    remembered = [some for each in everybody for some in (each._recent, each._rows._remembered)]
     for asked in ("How heavy is the lamp?", "ランプの重さは？"):
         shipped().read(asked, [LAMP])
     odds("How heavy is the lamp?", thorough=True)

@@ -27,7 +27,7 @@ from strategies.cross_encoder.training import (
     learn,
     ship,
 )
-from strategies.cross_encoder.windows import marks, window
+from strategies.cross_encoder.windows import Rows, marks
 
 TEXT = lessons.Text("Lamp › Battery", ("The battery lasts nine hours.", "It weighs 640 g."))
 ASKED = ("バッテリーはどのくらいもちますか", "保証は2年です。", "How heavy is it?")
@@ -97,7 +97,7 @@ def test_a_network_that_was_just_taught_says_the_same_where_it_serves(
     ship(judge, tmp_path)
     served = CrossEncoder(tmp_path).read("How heavy is it?", [TEXT])[0]
     with torch.no_grad():
-        answers, sentences = judge([window(base.numbers, "How heavy is it?", TEXT)])
+        answers, sentences = judge([Rows(base.numbers).window("How heavy is it?", TEXT)])
     assert served.answers == pytest.approx(answers.item(), abs=0.05)
     assert list(served.sentences) == pytest.approx(sentences[0].tolist(), abs=0.05)
 
@@ -114,7 +114,7 @@ def test_a_training_goes_on_from_what_ships(base: Base, tmp_path: Path) -> None:
                     each.copy_(rounded(each))
     ship(before, tmp_path)
     go_on_from(again, tmp_path)
-    asked = [window(base.numbers, each, TEXT) for each in ASKED]
+    asked = [Rows(base.numbers).window(each, TEXT) for each in ASKED]
     before.eval()
     again.eval()
     with torch.no_grad():
@@ -203,5 +203,5 @@ def test_of_twelve_layers_the_first_ones_learn_and_all_embed(base: Base) -> None
 
 def test_a_mark_that_somebody_types_is_text_in_japanese_too(japanese: Base) -> None:
     _, end = marks(japanese.numbers)
-    made = window(japanese.numbers, "</s>は何？", lessons.Text("", ("<s>と</s>です。",)))
+    made = Rows(japanese.numbers).window("</s>は何？", lessons.Text("", ("<s>と</s>です。",)))
     assert list(made.ids).count(end) == 3
