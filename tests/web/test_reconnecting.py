@@ -334,6 +334,7 @@ def test_a_question_is_taken_in_when_it_is_its_turn_and_answered_as_one_that_cam
         deadline = time.monotonic() + 30
         while line.wanted < 2 and time.monotonic() < deadline:
             time.sleep(0.001)
+        assert line.wanted == 2
         (begun,) = kotae.conversations.page()
         assert not kotae.conversations.get(begun.id).messages
         released = time.monotonic()
