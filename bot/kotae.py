@@ -62,7 +62,7 @@ from bot.reports.uses import Uses
 from bot.settings import BadSettings, Settings
 from bot.store import reading
 from bot.store.migrate import upgrade
-from bot.teaching import outdated, training
+from bot.teaching import outdated, training, wordings
 from bot.teaching.candidates import Candidates
 from bot.teaching.nearby import Nearby
 from bot.teaching.outdated import OutdatedAnswers
@@ -72,6 +72,7 @@ from bot.teaching.pairs import Pairs
 from bot.teaching.preferences import Preferences
 from bot.teaching.proposals import KIND as PROPOSE
 from bot.teaching.proposals import Proposals
+from bot.teaching.wordings import Wordings
 from knowledge_base.database import open_engine
 from knowledge_base.errors import KnowledgeError, NotFound, Unavailable
 from knowledge_base.index import Server, knock
@@ -92,6 +93,7 @@ LONG = {  # kinds of jobs with a worker of their own; those of one name wait for
     runs.KIND: runs.KIND,
     opinions.KIND: runs.KIND,  # nothing else runs here while answers are measured
     drafts.KIND: runs.KIND,
+    wordings.KIND: runs.KIND,
     routing.LEARN: runs.KIND,
 }
 log = logging.getLogger(__name__)
@@ -185,6 +187,9 @@ class Kotae:
             self.conversations,
             settings.limits.history_turns,
         )
+        self.wordings = Wordings(
+            engine, self.jobs, self.pairs, self.helpers, library.embedder, self.question_sets.set_apart
+        )
         self.routers = Routers(
             settings.data, strategies, self.evaluations, library.embedder, self.audit, self.jobs
         )
@@ -205,6 +210,7 @@ class Kotae:
                     self.rehearsals.work, arguments, tell
                 ),
                 drafts.KIND: lambda arguments, tell: self.drafts.work(arguments, tell),
+                wordings.KIND: lambda arguments, tell: self.wordings.work(arguments, tell),
                 routing.LEARN: lambda arguments, tell: self._as_chosen(self.routers.work, arguments, tell),
                 DELIVER: self.deliveries.work,
                 PAIR_DOCUMENTS: self.pair_documents.work,

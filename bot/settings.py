@@ -379,8 +379,8 @@ class Helper(Section):
     base_url: str = Field(
         "",
         pattern=r"^(|https?://\S+)$",
-        description="An OpenAI-compatible server, up to /v1, whose model gives its opinion of answers and "
-        "drafts questions; empty: nobody does.",
+        description="An OpenAI-compatible server, up to /v1, whose model gives its opinion of answers, "
+        "drafts questions and suggests wordings; empty: nobody does.",
     )
     model: str = Field("", description="The model's name there.")
     api_key: SecretStr = Field(SecretStr(""), description="The server's key, when it wants one.")

@@ -1,4 +1,5 @@
-"""The chat model that helps operators: it gives its opinion of two answers, and drafts questions.
+"""The chat model that helps operators: it gives its opinion of two answers, drafts questions, and says what
+the desk is asked in other words.
 
 It is that of a configured `llm` strategy, or one at a server of its own. What it reads and writes is counted,
 and costs what the price list says.

@@ -170,6 +170,26 @@ class PairRow(Base):
     updated_at: Mapped[datetime]
 
 
+class WordingRow(Base):
+    """Other words for a pair's question, suggested by a model."""
+
+    __tablename__ = "wordings"
+
+    position: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    pair_id: Mapped[str] = mapped_column(sa.ForeignKey("pairs.id", ondelete="CASCADE"), index=True)
+    batch: Mapped[str] = mapped_column(sa.String(32))  # what was suggested together
+    question: Mapped[str]
+    wording: Mapped[str]  # as `bare` has it: nothing is suggested twice
+    nearer: Mapped[str]  # another fact's question that it is nearer to, or ""
+    made_by: Mapped[str] = mapped_column(sa.String(200))  # the model
+    state: Mapped[str] = mapped_column(sa.String(16), index=True)
+    by: Mapped[str]
+    created_at: Mapped[datetime]
+    decided_by: Mapped[str] = mapped_column(default="")
+    decided_at: Mapped[datetime | None]
+
+
 class QuestionSetRow(Base):
     __tablename__ = "question_sets"
 

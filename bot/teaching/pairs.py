@@ -62,6 +62,11 @@ class Kept:
     withdrawn: str = ""
     use: Use = "training"
 
+    @classmethod
+    def of(cls, row: PairRow) -> Kept:
+        use = cast("Use", row.use)
+        return cls(row.id, _pair(row), row.by, row.created_at, row.updated_at, row.withdrawn, use)
+
     @property
     def fact(self) -> str:
         """What somebody has called its fact; "" where it is named by itself, which says nothing to people."""
@@ -155,7 +160,7 @@ class Pairs:
     ) -> Preview:
         """What is in a file, and what is wrong with it; nothing is kept. BadPairs when it cannot be read."""
         reading = read_lines(stream, name, self._limits)
-        stored = [kept.pair for kept in self._kept()]
+        stored = [kept.pair for kept in self.kept()]
         self._check_room(len(stored) + len(reading.pairs))
         report = check(
             self._placed(reading.pairs),
@@ -257,11 +262,16 @@ class Pairs:
         rows = sa.select(PairRow).where(*wanted).order_by(PairRow.position).limit(limit).offset(offset)
         with reading(self._engine) as session:
             total = session.scalar(sa.select(sa.func.count()).select_from(PairRow).where(*wanted))
-            return Page(tuple(map(_kept, session.scalars(rows))), total or 0)
+            return Page(tuple(map(Kept.of, session.scalars(rows))), total or 0)
 
     def get(self, pair_id: str) -> Kept:
         with reading(self._engine) as session:
-            return _kept(_found(session, pair_id))
+            return Kept.of(_found(session, pair_id))
+
+    def kept(self) -> Sequence[Kept]:
+        """All of them, in the order in which they came."""
+        with reading(self._engine) as session:
+            return [Kept.of(row) for row in session.scalars(sa.select(PairRow).order_by(PairRow.position))]
 
     def wordings(self, facts: Collection[str]) -> Mapping[str, int]:
         """How many pairs ask for each of these facts."""
@@ -273,11 +283,11 @@ class Pairs:
 
     def all(self) -> Sequence[Pair]:
         """What a training is given: all that is not withdrawn, each with its part."""
-        return [kept.pair for kept in self._kept() if not kept.withdrawn and kept.use != "documents"]
+        return [kept.pair for kept in self.kept() if not kept.withdrawn and kept.use != "documents"]
 
     def answering(self) -> Sequence[Kept]:
         """The pairs that are used as documents."""
-        return [kept for kept in self._kept() if not kept.withdrawn and kept.use != "training"]
+        return [kept for kept in self.kept() if not kept.withdrawn and kept.use != "training"]
 
     def use_as(self, pair_id: str, use: Use, *, by: str) -> Kept:
         """What a pair is for: to be taught, to be found like a document, or both."""
@@ -287,24 +297,24 @@ class Pairs:
             row = _found(session, pair_id)
             row.use, row.updated_at = use, now()
             audit.note(session, by, "use pair", pair_id, use=use)
-            return _kept(row)
+            return Kept.of(row)
 
     def with_marks(self, pairs: Iterable[Pair]) -> Sequence[Pair]:
         """Pairs that come from elsewhere: what is held out here is held out there, by its wording, or because
         nothing of its fact is taught.
         """
-        held_out = split(kept.pair for kept in self._kept()).held_out
+        held_out = split(kept.pair for kept in self.kept()).held_out
         return [replace(pair, split="held-out") if held_out.holds(pair) else pair for pair in pairs]
 
     def check(self, progress: Progress = lambda _step, _share: None) -> tuple[Report, Sequence[str]]:
         """The report on all that is taught, and the ids of the pairs in the places that it names."""
-        kept = [one for one in self._kept() if not one.withdrawn]
+        kept = [one for one in self.kept() if not one.withdrawn]
         pairs = [one.pair for one in kept]
         report = check(pairs, self._embedder, room=self._room(), redacting=False, progress=progress)
         return report, [one.id for one in kept]
 
     def counts(self) -> Counts:
-        kept = self._kept()
+        kept = self.kept()
         pairs = [one.pair for one in kept]
         return Counts(
             pairs=len(pairs),
@@ -326,7 +336,7 @@ class Pairs:
             claim(session, _known(pair))
             _part(session)
             audit.note(session, by, "add pair", row.id, redacted=redacted)
-            return _kept(row)
+            return Kept.of(row)
 
     def edit(self, pair_id: str, entry: Mapping[str, Any], *, by: str, keep: Collection[str] = ()) -> Kept:
         """Change some fields. What is held out cannot be made to be taught."""
@@ -343,7 +353,33 @@ class Pairs:
             claim(session, _known(pair))
             _part(session)
             audit.note(session, by, "edit pair", pair_id, redacted=redacted)
-            return _kept(row)
+            return Kept.of(row)
+
+    def add_wordings(self, of: Mapping[str, Collection[str]], *, tag: str, by: str) -> Sequence[Kept]:
+        """More wordings of pairs, by their ids, with their answers. They are taught, not held out; what asks
+        as a pair does already is left out. BadPairs, and nothing kept, when one is no question.
+        """
+        stored = {one.id: one.pair for one in self.kept()}
+        if unknown := of.keys() - stored.keys():
+            raise UnknownPair(f"there is no pair {min(unknown)!r}")
+        known, new, taken = {pair.wording for pair in stored.values()}, list[Pair](), Counter[str]()
+        for pair_id, questions in of.items():
+            like = stored[pair_id]
+            for question in questions:
+                tags = tuple(dict.fromkeys((*like.tags, tag)))
+                other = replace(like, question=question, tags=tags, split="train")
+                pair, redacted = self._read(asdict(other), ())
+                if pair.wording not in known:
+                    known.add(pair.wording)
+                    new.append(pair)
+                    taken.update(redacted)
+        self._check_room(len(stored) + len(new))
+        with writing(self._engine) as session:
+            rows = [_add(session, pair, by) for pair in new]
+            claim(session, PairRefused("one of these questions is there already with this answer"))
+            _part(session)
+            audit.note(session, by, "add wordings", added=len(rows), redacted=dict(taken))
+            return [Kept.of(row) for row in rows]
 
     def remove(self, pair_id: str, *, by: str) -> None:
         with writing(self._engine) as session:
@@ -365,13 +401,9 @@ class Pairs:
             row = _found(session, pair_id)
             row.withdrawn, row.document, row.updated_at = "", "", now()
             audit.note(session, by, "restore pair", pair_id)
-            return _kept(row)
+            return Kept.of(row)
 
     # ---- inside ----
-
-    def _kept(self) -> Sequence[Kept]:
-        with reading(self._engine) as session:
-            return [_kept(row) for row in session.scalars(sa.select(PairRow).order_by(PairRow.position))]
 
     def _read(self, entry: Mapping[str, Any], keep: Collection[str]) -> tuple[Pair, Mapping[str, int]]:
         """The pair in a form's fields, and how much was taken out of it."""
@@ -465,8 +497,3 @@ def _pair(row: PairRow) -> Pair:
         document=row.document,
         split=cast("Part", row.split),
     )
-
-
-def _kept(row: PairRow) -> Kept:
-    use = cast("Use", row.use)
-    return Kept(row.id, _pair(row), row.by, row.created_at, row.updated_at, row.withdrawn, use)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.test_command_line import Terminal
+from tests.strategies.llm.model_server import Reply, model_server
+from tests.web.test_command_line import CONFIG, Terminal
 
 PAIRS = [
     {"question": "How big is the lamp?", "answer": "The lamp is 12 cm.", "tags": ["size"], "language": "en"},
@@ -90,3 +91,41 @@ def test_a_file_that_holds_no_pairs_is_a_sentence(terminal: Terminal) -> None:
     assert done.exit_code == 1
     assert "Traceback" not in done.output
     assert terminal("pairs", "check", "/no/such/file").exit_code == 2
+
+
+# ---- wordings that a model suggests ----
+
+
+def test_wordings_are_suggested_looked_at_accepted_and_dropped(terminal: Terminal) -> None:
+    pairs = [{**pair, "split": "train"} for pair in PAIRS[:2]]
+    terminal.json("pairs", "import", write(terminal, *pairs))
+    assert "kotae pairs suggest" in terminal("pairs", "suggested").stdout
+    none = terminal("pairs", "suggest")
+    assert none.exit_code == 1
+    assert "no chat model is configured" in none.stderr
+    with model_server(
+        Reply([json.dumps(["Lamp, how tall?", "Its measures, please?", "How high?"])])
+    ) as server:
+        terminal.write("kotae.toml", f'{CONFIG}[helper]\nbase_url = "{server.url}"\nmodel = "wise-1"\n')
+        made = terminal.json("pairs", "suggest", "-n", "3")
+        assert (
+            "no pair is taught of the fact 'price'" in terminal("pairs", "suggest", "--fact", "price").stderr
+        )
+    assert [(one["question"], one["like"]) for one in made] == [
+        ("Lamp, how tall?", "How big is the lamp?"),
+        ("Its measures, please?", "How big is the lamp?"),
+        ("How high?", "How big is the lamp?"),
+    ]
+    assert terminal.json("pairs", "suggested")["total"] == 3
+    assert "and 2 more" in terminal("pairs", "suggested", "-n", "1").stdout
+    assert terminal.json("pairs", "accept", made[0]["id"][:8])["added"] == 1
+    assert terminal.json("pairs", "drop", made[1]["id"])[0]["question"] == "Its measures, please?"
+    assert terminal.json("pairs", "accept", "--all")["added"] == 1
+    listed = terminal.json("pairs", "list", "--tag", "suggested")["pairs"]
+    assert [one["pair"]["question"] for one in listed] == ["Lamp, how tall?", "How high?"]
+    assert {one["pair"]["answer"] for one in listed} == {"The lamp is 12 cm."}
+    again = terminal("pairs", "accept", made[0]["id"])
+    assert again.exit_code == 1
+    assert "'Lamp, how tall?' was accepted by" in again.stderr
+    assert "there is no suggestion 'x'" in terminal("pairs", "drop", "x").stderr
+    assert "say --all" in terminal("pairs", "drop").stderr

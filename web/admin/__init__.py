@@ -18,4 +18,5 @@ from web.admin import (  # noqa: E402, F401 - they add their views to bp
     training,
     versions,
     watches,
+    wordings,
 )

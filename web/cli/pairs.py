@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
@@ -13,10 +13,12 @@ import click
 
 from web.cli.progress import meter
 from web.cli.shell import FAILED, Group, Installation, Sentence, counted, here, somebody, table
+from web.cli.waiting import waited
 
 if TYPE_CHECKING:
     from bot.kotae import Kotae
     from bot.teaching.pairs import Preview
+    from bot.teaching.wordings import Suggestion
     from strategies.lora.pairs import Format
 
 FORMATS = ("openai", "alpaca", "sharegpt", "plain", "csv")
@@ -123,6 +125,100 @@ def export(installation: Installation, to: Path, form: Format) -> None:
         with to.open("wb") as file:
             count = kotae.pairs.export(file, form)
     installation.show({"file": str(to), "pairs": count}, f"{to} holds {counted(count, 'pair')}.")
+
+
+@pairs.command()
+@click.option("-n", "count", default=8, show_default=True, type=click.IntRange(1), help="How many of a fact.")
+@click.option("--fact", "facts", metavar="NAME", multiple=True, help="Only of this fact; may be given again.")
+@here
+def suggest(installation: Installation, count: int, facts: tuple[str, ...]) -> None:
+    """Have the chat model of [helper] say in other words what the desk was asked.
+
+    It is told the answers and the taught questions, nothing that is held out. What comes of it waits for a
+    person, and is taught when it was accepted.
+    """
+    with installation.open() as kotae:
+        job = kotae.wordings.begin(by=somebody(), count=count, facts=facts)
+        waited(kotae, job, "suggested")
+        made = kotae.wordings.made(job)
+        waiting = kotae.wordings.list(limit=1).total
+    head = f"Suggested: {len(made)}. Waiting for a person: {waiting}. kotae pairs suggested"
+    installation.show(list(map(suggestion_object, made)), "\n".join([*suggestion_lines(made), head]))
+
+
+@pairs.command()
+@click.option("-n", "count", default=50, show_default=True, type=click.IntRange(1), help="How many.")
+@here
+def suggested(installation: Installation, count: int) -> None:
+    """The suggested wordings that wait for a person; `!` marks those that may ask for something else."""
+    with installation.open() as kotae:
+        page = kotae.wordings.list(limit=count)
+    rest = page.total - len(page.suggestions)
+    more = [f"… and {rest} more (-n {page.total})"] if rest else []
+    lines = "\n".join([*suggestion_lines(page.suggestions), *more])
+    none = "Nothing waits. Have some suggested: kotae pairs suggest"
+    told = {"total": page.total, "suggested": list(map(suggestion_object, page.suggestions))}
+    installation.show(told, lines or none)
+
+
+@pairs.command()
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All that wait, but for those that are marked.")
+@here
+def accept(installation: Installation, ids: tuple[str, ...], everything: bool) -> None:
+    """Make pairs of suggested wordings, by their ids; mend them in the console."""
+    with installation.open() as kotae:
+        chosen = whole_suggestions(kotae, ids, everything)
+        kept = kotae.wordings.accept(dict.fromkeys(chosen, ""), by=somebody())
+    told = {"accepted": len(chosen), "added": len(kept), "pairs": [asdict(one) for one in kept]}
+    installation.show(told, f"Kept as pairs that are taught: {counted(len(kept), 'wording')}.")
+
+
+@pairs.command()
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All that wait, the marked ones too.")
+@here
+def drop(installation: Installation, ids: tuple[str, ...], everything: bool) -> None:
+    """Let suggested wordings go, by their ids; they are not suggested again."""
+    with installation.open() as kotae:
+        gone = kotae.wordings.drop(whole_suggestions(kotae, ids, everything, marked=True), by=somebody())
+    installation.show(list(map(suggestion_object, gone)), f"Dropped: {counted(len(gone), 'wording')}.")
+
+
+def whole_suggestions(
+    kotae: Kotae, begins: Collection[str], everything: bool, *, marked: bool = False
+) -> list[str]:
+    """The ids of those that begin so, or of all that wait."""
+    if bool(begins) == everything:
+        raise Sentence("name suggestions by their ids (kotae pairs suggested), or say --all")
+    if everything:
+        waiting = kotae.wordings.list(limit=None).suggestions
+        return [one.id for one in waiting if marked or not one.nearer]
+    found = {begin: kotae.wordings.ids(begin) for begin in begins}
+    for begin, ids in found.items():
+        if len(ids) != 1:
+            none = f"there is no suggestion {begin!r}"
+            raise Sentence(f"several suggestions begin with {begin!r}" if ids else none)
+    return [one for ids in found.values() for one in ids]
+
+
+def suggestion_lines(suggestions: Sequence[Suggestion]) -> list[str]:
+    rows = [
+        (
+            one.id[:8],
+            MARKS["warning"] if one.nearer else "",
+            shortened(one.question, 70),
+            shortened(one.like.pair.question, 40),
+            one.made_by,
+        )
+        for one in suggestions
+    ]
+    return [table(rows, ("id", "", "suggested", "like", "by"))] if rows else []
+
+
+def suggestion_object(one: Suggestion) -> dict[str, Any]:
+    fact = {"fact": one.like.pair.about, "like": one.like.pair.question, "nearer": one.nearer}
+    return {"id": one.id, "question": one.question, **fact, "made_by": one.made_by, "state": one.state}
 
 
 def looked_at(kotae: Kotae, file: Path, keep: Collection[str] = ()) -> Preview:

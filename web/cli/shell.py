@@ -207,6 +207,7 @@ def _code(error: Exception) -> int | None:
     from bot.jobs import UnknownJob
     from bot.notices.deliveries import UnknownWebhook
     from bot.settings import BadSettings
+    from bot.teaching.wordings import SuggestionRefused, UnknownSuggestion
     from knowledge_base.errors import InUse, KnowledgeError
     from strategies.errors import StrategyError
     from strategies.lora.pairs.values import BadPairs
@@ -221,7 +222,7 @@ def _code(error: Exception) -> int | None:
     of_operators = (UnknownConversation, SharesRefused, KeyRefused, UnknownKey, UnknownWebhook)
     of_the_model = (TrainingFailed, ShelfError, AdapterRefused, BadCard, BadPairs)
     of_evaluations = (BadQuestions, SetRefused, UnknownSet, EvaluationRefused, Gated, RehearsalRefused)
-    of_drafts = (DraftRefused, UnknownDraft)
+    of_drafts = (DraftRefused, UnknownDraft, SuggestionRefused, UnknownSuggestion)
     told = (*foreseen, *of_operators, *of_the_model, *of_evaluations, *of_drafts)
     return FAILED if isinstance(error, told) else None
 

@@ -122,6 +122,13 @@ SENTENCES = (
     _l("this draft was %(state)s by %(who)s"),
     _l("this candidate was %(state)s by %(who)s"),
     _l("questions are being drafted already (%(state)s); wait for them"),
+    _l("from 1 to %(most)s wordings of a fact are suggested at once, not %(count)s"),
+    _l("no pair is taught of the fact '%(name)s'"),
+    _l("no pair is taught yet, so there is nothing to say in other words"),
+    _l("wordings are being suggested already (%(state)s); wait for them"),
+    _l("there is no suggestion '%(name)s'"),
+    _l("'%(name)s' was %(state)s by %(who)s"),
+    _l("one of these questions is there already with this answer"),
     _l("'%(name)s' could not be asked: %(why)s"),
     _l("'%(name)s' is no `llm` strategy, whose model could be asked: %(known)s"),
     _l(

@@ -5,7 +5,6 @@ frame      words around the question               "Hi, I have a question: …" 
 terse      only the words that matter              "warranty mill pro"
 drop       a little word left out
 spelling   one or two slips of the finger; words with a digit are left alone
-rewrite    a language model's, where one is handed in
 
 Deterministic: the same question has the same wordings under the same seed, whatever stands beside it. What
 happens to be a held-out question is not taught.
@@ -15,7 +14,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -26,7 +25,6 @@ from strategies.wording import bare, telling
 
 Way = Literal["frame", "terse", "drop", "spelling"]
 WAYS: tuple[Way, ...] = get_args(Way)
-Rewrite = Callable[[str], Iterable[str]]  # a question's other wordings
 
 COPIES = 2  # of each question
 TRIES = 4  # for each copy: a way may leave a question as it is
@@ -66,14 +64,13 @@ def augment(
     *,
     copies: int = COPIES,
     ways: Sequence[Way] = WAYS,
-    rewrite: Rewrite | None = None,
 ) -> Taught:
     """The pairs, and after them up to `copies` more wordings of each. `copies=0` is the switch."""
     taken = {pair.wording for pair in pairs}
     more: list[Pair] = []
     for pair in pairs if copies else ():
         made = 0
-        for asked in _wordings(pair.question, seed, copies, ways, rewrite):
+        for asked in _wordings(pair.question, seed, copies, ways):
             wording = bare(asked)
             if made < copies and wording not in taken and asked not in pairs.held_out:
                 taken.add(wording)
@@ -82,12 +79,8 @@ def augment(
     return pairs.with_more(more)
 
 
-def _wordings(
-    question: str, seed: int, copies: int, ways: Sequence[Way], rewrite: Rewrite | None
-) -> Iterator[str]:
-    """A model's first; then each way in turn."""
-    if rewrite is not None:
-        yield from (asked.strip() for asked in rewrite(question) if asked.strip())
+def _wordings(question: str, seed: int, copies: int, ways: Sequence[Way]) -> Iterator[str]:
+    """Each way in turn."""
     chance = random.Random(f"{seed}\n{question}")
     turns = list(ways)
     chance.shuffle(turns)

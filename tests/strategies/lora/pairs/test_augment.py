@@ -72,16 +72,13 @@ def test_a_question_that_cannot_be_changed_stays_alone() -> None:
     assert added(taught(Pair("E4?", "The lid is open.")), ("terse", "drop", "spelling")) == []
 
 
-def test_a_models_wordings_come_first_and_each_counts_once() -> None:
-    made = augment(taught(LID), rewrite=lambda asked: [" Lid? ", "lid", "", asked, "Open it how?"], copies=2)
-    assert [pair.question for pair in made] == [LID.question, "Lid?", "Open it how?"]
-
-
 def test_no_wording_is_another_pairs_or_a_held_out_one() -> None:
-    pairs = [Pair(f"How do I open lid {number}?", f"Press {number}.") for number in range(60)]
+    lids = [(f"How do I open lid {number}?", f"open lid {number}") for number in range(60)]
+    pairs = [Pair(asked, f"Press {number}.") for number, lid in enumerate(lids) for asked in lid]
     parts = split(pairs)
     hidden = {pair.wording for pair in (*parts.held_out_facts, *parts.held_out_paraphrases)}
-    assert hidden
-    made = augment(parts.train, copies=3, rewrite=lambda _asked: [pair.question for pair in pairs])
+    terse = {short for pair, short in lids if pair in {one.question for one in parts.train}}
+    assert hidden & terse, "which the terse way would say"
+    made = augment(parts.train, copies=3, ways=("terse",))
     assert hidden.isdisjoint(pair.wording for pair in made)
     assert len({pair.wording for pair in made}) == len(made)

@@ -131,9 +131,11 @@ def test_nobody_takes_a_held_out_pair_for_an_example(parts: Split) -> None:
         examples([*parts.train, *parts.held_out_paraphrases])
 
 
-def test_another_wording_that_happens_to_be_a_held_out_one_is_left_out(parts: Split) -> None:
-    made = augment(parts.train, copies=3, ways=(), rewrite=lambda asked: ["how hot is it", "Its heat?"])
-    assert [pair.question for pair in made] == [TAUGHT.question, "Its heat?"]
+def test_another_wording_that_happens_to_be_a_held_out_one_is_left_out() -> None:
+    heavy = Pair("How heavy is the kettle?", "1 kg.", fact="weight", split="train")
+    secret = Pair("Heavy kettle!", "1 kg.", fact="weight", split="held-out")
+    made = [augment(split(pairs, facts=0).train, ways=("terse",)) for pairs in ([heavy], [heavy, secret])]
+    assert [questions(each) for each in made] == [{heavy.question, "heavy kettle"}, {heavy.question}]
 
 
 def test_a_part_of_what_is_taught_is_guarded_as_well(parts: Split) -> None:
