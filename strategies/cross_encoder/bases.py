@@ -15,6 +15,7 @@ from knowledge_base.embedding import minilm_folder, minilm_tokenizer
 from strategies.cross_encoder.packed_e5 import Packed
 from strategies.cross_encoder.rounding import rounded
 from strategies.cross_encoder.windows import LONGEST, marks
+from strategies.precision import autocast
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -74,7 +75,7 @@ class Base:
         for start in range(0, len(order), AT_ONCE):
             some = order[start : start + AT_ONCE]
             ids, there = padded([rows[at] for at in some], self.padding)
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast():
                 states = self.encoder(input_ids=ids, attention_mask=there).last_hidden_state.float()
             means = (states * there[..., None]).sum(1) / there.sum(1, keepdim=True)
             found[some] = torch.nn.functional.normalize(means, dim=1).numpy()

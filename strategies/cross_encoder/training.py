@@ -46,6 +46,7 @@ from strategies.cross_encoder.reading import (
 )
 from strategies.cross_encoder.rounding import StraightThrough, packed
 from strategies.cross_encoder.windows import Rows, Window
+from strategies.precision import autocast
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -266,7 +267,7 @@ def learn(
             return
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * min(1, step / WARM) * min(1, 2 * (1 - gone))
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             loss = loss_of(judge, batch)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss of step {step} is {loss.item()}")
@@ -299,7 +300,7 @@ def figures(judge: Judge, held: Sequence[Lesson]) -> dict[str, float]:
     odds, places = [], []
     judge.eval()
     for start in range(0, len(windows), BATCH):
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             answers, sentences = judge(windows[start : start + BATCH])
         odds += answers.tolist()
         places += [int(each.argmax()) for each in sentences]

@@ -19,12 +19,12 @@ from strategies.errors import Misconfigured, Unavailable
 from strategies.llm.options import LlmOptions
 from strategies.llm.prompt import Message
 from strategies.llm.speaker import Ended
+from strategies.precision import fast_in_bfloat16
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 GGUF = ".gguf"
-HALVES = ("avx512_bf16", "amx_bf16", "bf16")  # processors that multiply bfloat16 say so
 HALF = "\ufffd"  # what a decoder writes for bytes that are not a character yet
 
 
@@ -262,8 +262,7 @@ def fitting(folder: str, more: dict[str, str], device: str) -> str:
     if device != "cpu":
         return "auto"
     halves = not more and AutoConfig.from_pretrained(folder).dtype == torch.bfloat16
-    known = torch.cpu.get_capabilities()
-    return "auto" if halves and any(known.get(name) for name in HALVES) else "float32"
+    return "auto" if halves and fast_in_bfloat16() else "float32"
 
 
 def whereabouts(name: str) -> tuple[str, dict[str, str]]:

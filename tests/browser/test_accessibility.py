@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Frame, Page, expect
 
 from bot.kotae import Kotae
 from strategies.errors import NoAnswer
+from tests.bot.speakers import suggested
 from tests.browser.conftest import Visit
 from tests.browser.stage import Stage, cites
 from tests.people import PASSWORD
@@ -55,6 +56,7 @@ def a_working_house(house: Kotae) -> Iterator[Kotae]:
     house.library.ingest(document.id)
     pair = b'{"question": "How do I clean it?", "answer": "Rinse the pipe."}\n'
     house.pairs.import_(BytesIO(pair), "pairs.jsonl", by="test")
+    suggested(house, "What about dirt?", "Cleaning, please?")
     conversation = house.conversations.start(site="https://shop.example", language="en")
     list(house.ask(conversation.id, "How do I clean it?"))
     if not any(user.email == "axe@example.com" for user in house.users.list()):

@@ -19,8 +19,10 @@ from strategies.lora.shelf.card import CURVE
 from strategies.lora.testing import tiny_base
 from strategies.lora.training import apart
 from strategies.lora.training.work import Told, Work
+from tests.bot.speakers import Helping, suggested
 from tests.browser.colleague import JAPANESE, OUTSIDE, SIDEWAYS, Arrive, Colleague
 from tests.browser.sites import at_work
+from tests.browser.windows import until
 from tests.strategies.lora.adapters import on_paper
 from tests.strategies.lora.desk import pairs as desk_pairs
 from tests.strategies.lora.desk import trained_here
@@ -130,6 +132,33 @@ def test_an_admin_brings_pairs_trains_watches_proves_and_tries(
         expect(page.get_by_role("region", name=voice)).to_be_visible()
 
 
+def test_an_admin_has_wordings_suggested_and_what_is_ticked_is_taught(
+    admin: Colleague, kotae: Kotae, desk: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helping = Helping("How high is your lamp?", "The lamp, in centimetres?", "Is it big?")
+    monkeypatch.setattr(kotae, "helpers", helping)
+    monkeypatch.setattr(kotae.wordings, "_helpers", helping)
+    page = admin.opens("pairs").page
+    page.get_by_role("link", name="Wordings", exact=True).click()
+    expect(page.get_by_text("wise-1 is told the answer")).to_be_visible()
+    admin.presses("Suggest wordings")
+    admin.is_told("Wordings are being suggested.")
+    until(page, lambda: kotae.wordings.list().total == 3)
+    page.reload()
+    fact = page.locator("form").filter(
+        has=page.get_by_role("button", name="Keep the chosen, drop the others")
+    )
+    for box in fact.first.get_by_role("checkbox").all():
+        box.set_checked(True)
+    fact.first.get_by_role("checkbox").last.uncheck()
+    fact.first.get_by_label("Question").first.fill("How tall is your lamp?")
+    fact.first.get_by_role("button").click()
+    admin.is_told("Kept as pairs: 2. Dropped: 1.")
+    expect(page.get_by_text("Nothing waits.")).to_be_visible()
+    taught = [one.pair.question for one in kotae.pairs.list(tag="suggested").pairs]
+    assert taught == ["How tall is your lamp?", "The lamp, in centimetres?"]
+
+
 def test_the_curve_grows_by_itself_and_what_was_opened_stays_open(
     admin: Colleague,
     kotae: Kotae,
@@ -223,6 +252,7 @@ def test_the_pages_of_the_product_model_fit_a_small_screen_in_both_languages(
     colours: str,
 ) -> None:
     kotae.pairs.add({"question": LONG, "answer": LONG, "fact": LONG, "tags": [LONG]}, by="ada")
+    suggested(kotae, f"{LONG[:90]}?", "そのランプは？", "How large?")
     run = kotae.training.start(LONG[:80], base=base, by="ada")
     slow.reaches(10, 3.0, 3.5)
     (kept, *_) = kotae.pairs.list(LONG).pairs
@@ -232,6 +262,7 @@ def test_the_pages_of_the_product_model_fit_a_small_screen_in_both_languages(
         "pairs",
         f"pairs/{kept.id}",
         "pairs/new",
+        "pairs/wordings",
         "training",
         f"training/{run.id}",
         "adapters",

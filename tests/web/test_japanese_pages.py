@@ -25,6 +25,7 @@ from strategies.lora.shelf import Proof
 from strategies.lora.shelf.card import CURVE
 from strategies.lora.training import apart
 from strategies.lora.training.work import Told, TrainingFailed
+from tests.bot.speakers import suggested
 from tests.knowledge_base import internet
 from tests.people import Admin, Customer
 from tests.strategies.lora.adapters import on_paper
@@ -166,6 +167,7 @@ def teaches(admin: Admin, kotae: Kotae, monkeypatch: pytest.MonkeyPatch, folder:
     for n in range(4):
         kotae.pairs.add({"question": f"質問{n}は何ですか。", "answer": f"答えは{n}です。"}, by=admin.email)
     kept, gone, *_ = kotae.pairs.list().pairs
+    suggested(kotae, "あれは何でしょうか。", "質問は何ですか。")
     admin.sends(f"/console/pairs/{kept.id}/use", use="both")
     kotae.pairs.remove(gone.id, by=admin.email)
     admin.sends(

@@ -8,8 +8,8 @@
 
 The encoder is all-MiniLM-L6-v2, frozen, as it is installed. The decoder is a GPT-2 of four layers that
 attends to its states. Matrices are trained by Muon (Jordan et al., 2024; torch's own), all else by AdamW, in
-bfloat16, with a warm-up, a plateau and a linear warm-down. A step depends on the seed and its number alone,
-so a run that was killed goes on from its checkpoint exactly as it would have gone on.
+bfloat16 where that is fast, with a warm-up, a plateau and a linear warm-down. A step depends on the seed and
+its number alone, so a run that was killed goes on from its checkpoint exactly as it would have gone on.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from knowledge_base.embedding import minilm_folder, minilm_tokenizer
 from strategies.lora.bases.corpus import Lesson, lessons
 from strategies.lora.bases.model import MINILM, NOTHING, READER
 from strategies.lora.bases.template import spelt
+from strategies.precision import autocast
 
 START, END, PAD = "<|start|>", "<|end|>", "<|pad|>"
 VOCABULARY = 8192
@@ -332,7 +333,7 @@ def heard(encoder: Any, speaker: Any) -> torch.Tensor:
 
 def loss_of(encoder: Any, decoder: Any, batch: Batch) -> torch.Tensor:
     """Cross-entropy of the answer's tokens, given what was read and what was said before them."""
-    with torch.autocast(batch.reads.device.type, torch.bfloat16):
+    with autocast(batch.reads.device.type):
         with torch.no_grad():
             states = encoder(input_ids=batch.reads, attention_mask=batch.read_mask).last_hidden_state
         logits = decoder(

@@ -124,16 +124,6 @@ def optimizer_of(part: torch.nn.Module, rate: float, ratio: float) -> torch.opti
 # ---- precision ----
 
 
-def fast_in_bfloat16(device: torch.device) -> bool:
-    """Whether it pays here. It does not on a processor that only emulates it."""
-    import torch
-
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    features = torch.cpu.get_capabilities()
-    return bool(features.get("avx512_bf16") or features.get("amx_bf16") or features.get("bf16"))
-
-
 @contextmanager
 def computing(base: Base, half: bool) -> Iterator[None]:
     """Within, the base computes in bfloat16 if `half`. Its own weights come back untouched.

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knowledge_base.errors import KnowledgeError
+from strategies import precision
 from strategies.errors import Misconfigured
 from strategies.lora.training.batches import Batch, Row, Tensors, plan, within
 from strategies.lora.training.checkpoint import State, load, save
@@ -214,10 +215,10 @@ class Course:
     # ---- the story ----
 
     def run(self, smaller: int = 0) -> Path:
-        from strategies.lora.training.adapting import computing, fast_in_bfloat16
+        from strategies.lora.training.adapting import computing
 
         self.resume() if (self.work.folder / CHECKPOINT).exists() else self.begin(
-            fast_in_bfloat16(self.base.device)
+            precision.fast_in_bfloat16(self.base.device.type)
         )
         with computing(self.base, self.state.half):
             self._halved = smaller

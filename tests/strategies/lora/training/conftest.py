@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from strategies.lora.training import adapting, proving
+from strategies import precision
+from strategies.lora.training import proving
 
 
 @pytest.fixture
@@ -15,4 +16,4 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     torch.set_num_threads(1)
     monkeypatch.setattr(proving, "LONGEST", 8)
-    monkeypatch.setattr(adapting, "fast_in_bfloat16", lambda _device: False)
+    monkeypatch.setattr(precision, "fast_in_bfloat16", lambda _device: False)

@@ -15,12 +15,13 @@ import pytest
 import torch
 from filelock import FileLock
 
+from strategies import precision
 from strategies.lora import bases
 from strategies.lora.bases import template
 from strategies.lora.pairs.values import Pair, pairs_hash
 from strategies.lora.shelf.card import read_card, read_proof, tokenizer_hash
 from strategies.lora.testing import FAMILIES, tiny_base
-from strategies.lora.training import adapting, proving
+from strategies.lora.training import proving
 from strategies.lora.training import work as work_module
 from strategies.lora.training.adapting import adapted, learning
 from strategies.lora.training.batches import IGNORED, Row, Tensors, plan, within
@@ -83,7 +84,7 @@ def test_a_base_of_every_family_learns_and_plain_peft_says_what_the_trainer_hear
 def test_an_adapter_says_what_it_was_made_from(
     base_of: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapting, "fast_in_bfloat16", lambda _device: True)
+    monkeypatch.setattr(precision, "fast_in_bfloat16", lambda _device: True)
     folder = trained(tmp_path / "run", base_of("encoder-decoder"))
     card, base = read_card(folder), bases.load(str(base_of("encoder-decoder")))
     assert (card.name, card.base_hash, card.base) == ("spring", base.hash, base.name)
