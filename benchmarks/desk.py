@@ -19,7 +19,7 @@ from benchmarks.libraries import ROOT
 from benchmarks.server import KOTAE
 from bot.kotae import Kotae
 from bot.settings import Settings
-from demo.pairs import DemoPair, pairs
+from demo.pairs import DemoPair, pairs, suggested
 from strategies.lora.shelf.card import CARD
 
 NAME = "desk"
@@ -33,9 +33,22 @@ class Desk:
     seconds: float | None
 
 
-def for_training(*, japanese: bool = False) -> list[DemoPair]:
-    """What `kotae train` is given: the training wordings, and one held-out wording of each fact."""
-    return [pair for pair in (*pairs("train"), *chosen_by()) if japanese or pair.language == "en"]
+def for_training(*, japanese: bool = False, few: bool = False) -> list[DemoPair]:
+    """What `kotae train` is given: what is taught, and one held-out wording of each fact."""
+    return [
+        *taught(japanese=japanese, few=few),
+        *(pair for pair in chosen_by() if japanese or in_english(pair)),
+    ]
+
+
+def taught(*, japanese: bool = False, few: bool = False) -> list[DemoPair]:
+    """The training wordings; those too that a language model suggested, unless it shall be `few`."""
+    given = [*pairs("train"), *([] if few else suggested())]
+    return [pair for pair in given if japanese or in_english(pair)]
+
+
+def in_english(pair: DemoPair) -> bool:
+    return pair.language == "en"
 
 
 def chosen_by() -> list[DemoPair]:
@@ -59,6 +72,7 @@ def desk(
     options: tuple[str, ...] = (),
     *,
     japanese: bool = False,
+    few: bool = False,
     also: Sequence[Path] = (),
 ) -> Iterator[Desk]:
     """An installation with the demo and a promoted adapter: the given one, or one trained now with these
@@ -73,9 +87,8 @@ def desk(
         began, seconds = time.monotonic(), None
         if adapter is None:
             given = Path(folder) / "pairs.jsonl"
-            given.write_text(
-                "".join(f"{json.dumps(asdict(pair))}\n" for pair in for_training(japanese=japanese)), "utf-8"
-            )
+            wordings = for_training(japanese=japanese, few=few)
+            given.write_text("".join(f"{json.dumps(asdict(pair))}\n" for pair in wordings), "utf-8")
             on = ("--base", base) if base else ()
             kotae_command(data, "train", "--pairs", given, "--name", NAME, *on, *options)
             seconds = time.monotonic() - began

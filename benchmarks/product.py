@@ -5,6 +5,9 @@
 training question, without and with a threshold; the manuals' own words; the base without an adapter. A wrong
 answer is one that lacks the key fact, or also gives that of a near fact (another model's price).
 
+Taught are the pairs' own five wordings of each fact and some twelve that a language model suggested, as an
+admin would accept them; with `--few` the five alone. The nearest training question is sought among the same.
+
 The shipped base was taught no Japanese, and an answer in Japanese is four times as many tokens to it: such
 pairs are taught with `--japanese` only. They are asked either way.
 """
@@ -21,7 +24,7 @@ from typing import TypeVar
 import numpy as np
 
 from benchmarks import reading
-from benchmarks.desk import Desk, chosen_by, desk, for_training, never_shown
+from benchmarks.desk import Desk, chosen_by, desk, for_training, never_shown, taught
 from benchmarks.manner import Manner, manner
 from bot.conversations.turn import Ended
 from bot.evaluation.facts import proves
@@ -211,12 +214,13 @@ class Measured:
     more: dict[str, float]
 
 
-def measure(installed: Desk, base: str, limit: int, taught: int) -> Measured:
+def measure(installed: Desk, base: str, limit: int, given: int, known: Sequence[DemoPair]) -> Measured:
+    """`given` is with how many pairs it was trained here, `known` among which the nearest one is sought."""
     kotae = installed.kotae
     spoken = manner(kotae.library)
     engine = Engine(_loaded(base))
     try:
-        heard = {name: hear(way, limit) for name, way in ways(kotae, engine).items()}
+        heard = {name: hear(way, limit) for name, way in ways(kotae, engine, known).items()}
         tokens = rag_tokens(kotae, engine.base, some(never_shown(), limit))
     finally:
         engine.close()
@@ -232,7 +236,7 @@ def measure(installed: Desk, base: str, limit: int, taught: int) -> Measured:
         {name: reading.figures(inner, pages) for name, inner in readers(kotae).items()},
         {
             "training, s": installed.seconds or float("nan"),
-            "pairs for training": taught,
+            "pairs for training": given,
             "pages to read": len(pages),
             "manner's classifier, accuracy on held-out texts": spoken.accuracy,
             "prompt tokens of RAG with a chat model": tokens,
@@ -247,10 +251,10 @@ def readers(kotae: Kotae) -> dict[str, Strategy]:
     return {**alone, "product or quotes, the surer": FirstOf(list(alone.items()), surest=True)}
 
 
-def ways(kotae: Kotae, engine: Engine) -> dict[str, Way]:
+def ways(kotae: Kotae, engine: Engine, known: Sequence[DemoPair]) -> dict[str, Way]:
     adapter = kotae.shelf.get("current")
     engine.add(adapter.hash, adapter.path)
-    nearest = Nearest(kotae.library.embedder, pairs("train"))
+    nearest = Nearest(kotae.library.embedder, known)
     return {
         "product": by_strategy(kotae, "product"),
         "product, never abstaining": by_strategy(kotae, "always"),
@@ -296,16 +300,22 @@ def main() -> None:
     parser.add_argument("--adapter", type=Path, help="an adapter's folder, instead of training one")
     parser.add_argument("--base", default="", help="another base than the shipped one")
     parser.add_argument("--japanese", action="store_true", help="train on the Japanese pairs, too")
+    parser.add_argument("--few", action="store_true", help="teach no wordings that a model suggested")
     parser.add_argument("--limit", type=int, default=0, help="ask at most so many questions of each kind")
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     parser.add_argument("--train", default="", help='options of `kotae train`, such as "--raft --rank 8"')
     options = parser.parse_args()
     os.environ |= ALWAYS
-    taught = 0 if options.adapter else len(for_training(japanese=options.japanese))
+    known = taught(japanese=True, few=options.few)
+    given = 0 if options.adapter else len(for_training(japanese=options.japanese, few=options.few))
     with desk(
-        options.base, options.adapter, tuple(options.train.split()), japanese=options.japanese
+        options.base,
+        options.adapter,
+        tuple(options.train.split()),
+        japanese=options.japanese,
+        few=options.few,
     ) as installed:
-        measured = measure(installed, options.base or SHIPPED, options.limit, taught)
+        measured = measure(installed, options.base or SHIPPED, options.limit, given, known)
     show(measured)
     if options.json:
         options.json.write_text(json.dumps(asdict(measured), indent=2), "utf-8")

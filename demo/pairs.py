@@ -7,7 +7,7 @@ or a step only (`price.one`, `price.duo`), so an answer that gives one of the ot
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +58,17 @@ def pairs(split: Split | None = None) -> list[DemoPair]:
         for row in rows("pairs.jsonl")
     ]
     return [pair for pair in found if split in (None, pair.split)]
+
+
+def suggested() -> list[DemoPair]:
+    """More wordings of the taught English facts, written by a language model that was told what
+    `kotae pairs suggest` tells one: of the pairs, the taught ones.
+    """
+    of = {pair.fact: pair for pair in pairs("train")}
+    return [
+        replace(of[row["fact"]], question=row["question"], tags=(*of[row["fact"]].tags, "suggested"))
+        for row in rows("pairs_suggested.jsonl")
+    ]
 
 
 def unanswerable(part: Part) -> list[Unanswerable]:

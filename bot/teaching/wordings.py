@@ -250,13 +250,17 @@ class Wordings:
                 said = helper(messages(told, arguments["count"]))
             except StrategyError as fault:
                 raise WorkFailed(f"{helper.name!r} could not be asked: {fault}") from fault
-            new = list[str]()
-            for question in understood(said.text):
-                if len(new) < arguments["count"] and bare(question) not in known and sound(question, told):
-                    known.add(bare(question))
-                    new.append(question)
-            nearer = [desk.nearer(question, number) for question in self._open(new)]
-            self._keep(arguments, told, helper, list(zip(self._open(new), nearer, strict=True)))
+            new = self._new(said.text, asked, arguments["count"], known)
+            known.update(map(bare, new))
+            nearer = [(question, desk.nearer(question, number)) for question in new]
+            self._keep(arguments, told, helper, nearer)
+
+    def _new(self, said: str, asked: Asked, count: int, known: Collection[str]) -> Sequence[str]:
+        """What may be suggested of a model's answer: no pair asks so, and no question set holds it out."""
+        like = asked.like.pair
+        written = {bare(each): each for each in understood(said) if sound(each, like, asked.questions)}
+        marked = self._apart([Pair(each, "") for wording, each in written.items() if wording not in known])
+        return [pair.question for pair in marked if pair.split != "held-out"][:count]
 
     def _taught(self, facts: Collection[str] = ()) -> Sequence[Asked]:
         """Each fact with the questions that are taught, those with the fewest first."""
@@ -269,11 +273,6 @@ class Wordings:
                 of.setdefault(pair.about, []).append((one, pair.question))
         found = [Asked(pile[0][0], tuple(question for _, question in pile)) for pile in of.values()]
         return sorted(found, key=lambda each: len(each.questions))
-
-    def _open(self, questions: Sequence[str]) -> Sequence[str]:
-        """Those that no question set holds out."""
-        marked = self._apart([Pair(question, "") for question in questions])
-        return [pair.question for pair in marked if pair.split != "held-out"]
 
     def _known(self) -> set[str]:
         """The wordings of all pairs, held out or not, and what was ever suggested."""
@@ -365,16 +364,16 @@ def understood(said: str) -> Iterator[str]:
     yield from (clean(question).strip() for question in told if isinstance(question, str))
 
 
-def sound(question: str, asked: Asked) -> bool:
-    """Whether it is a question in the language of the others, without a number that they do not have and
-    without personal data.
+def sound(question: str, like: Pair, asked: Collection[str]) -> bool:
+    """Whether it is a question in the pair's language, without a number that those which were `asked` do not
+    have and without personal data.
     """
-    language = asked.like.pair.language
+    told = {number for each in asked for number in NUMBER.findall(each)}
     return bool(
         re.search(r"\w", question)
         and len(question) <= LONGEST
-        and set(NUMBER.findall(question)) <= {each for one in asked.questions for each in NUMBER.findall(one)}
-        and (language not in ("en", "ja") or language_of(question, language) == language)
+        and told.issuperset(NUMBER.findall(question))
+        and (like.language not in ("en", "ja") or language_of(question, like.language) == like.language)
         and not redact(question).found
     )
 

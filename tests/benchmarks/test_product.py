@@ -1,15 +1,17 @@
 """The figures can be believed: what is asked was never seen."""
 
 from benchmarks.desk import chosen_by, for_training, never_shown
-from demo.pairs import pairs
+from demo.pairs import pairs, suggested
 
 
 def test_what_is_asked_was_neither_trained_on_nor_chosen_by() -> None:
     asked = {pair.question for pair in never_shown()}
 
     assert asked.isdisjoint(pair.question for pair in for_training(japanese=True))
-    assert {pair.question for pair in pairs()} == asked | {
-        pair.question for pair in for_training(japanese=True)
+    few = {pair.question for pair in for_training(japanese=True, few=True)}
+    assert {pair.question for pair in pairs()} == asked | few
+    assert {pair.question for pair in for_training(japanese=True)} == few | {
+        pair.question for pair in suggested()
     }
 
 

@@ -7,12 +7,15 @@ from itertools import product
 import pytest
 
 from bot.evaluation.facts import proves
-from demo.pairs import DemoPair, keys_of, pairs, states, unanswerable
+from bot.teaching.wordings import sound
+from demo.pairs import DemoPair, keys_of, pairs, states, suggested, unanswerable
 from demo.questions import questions
+from strategies.lora.pairs import Pair
 from tests.demo.test_demo import MANUALS, words
 
 ALL, TRAIN, HELD_OUT = pairs(), pairs("train"), pairs("held-out")
 KEYS = keys_of(ALL)
+SUGGESTED = suggested()
 UNANSWERABLE = [*unanswerable("calibration"), *unanswerable("test")]
 OPENINGS = ("Thanks for asking!", "Good question!", "Happy to help!", "Let's fix that!")
 KINDS = {"number", "steps", "yes-no"}
@@ -78,7 +81,7 @@ def test_a_fact_is_asked_for_in_as_many_ways_as_the_readme_says() -> None:
 
 
 def test_no_wording_stands_twice() -> None:
-    asked = Counter(row.question.casefold() for row in [*ALL, *UNANSWERABLE])
+    asked = Counter(row.question.casefold() for row in [*ALL, *SUGGESTED, *UNANSWERABLE])
 
     assert [question for question, count in asked.items() if count > 1] == []
 
@@ -86,7 +89,7 @@ def test_no_wording_stands_twice() -> None:
 def test_a_held_out_wording_is_not_a_training_wording_with_a_word_changed() -> None:
     near = [
         (held.question, trained.question)
-        for held, trained in product(HELD_OUT, TRAIN)
+        for held, trained in product(HELD_OUT, [*TRAIN, *SUGGESTED])
         if held.fact == trained.fact and overlap(held.question, trained.question) >= ALIKE
     ]
 
@@ -98,11 +101,23 @@ def test_no_wording_is_a_test_question_of_the_manuals() -> None:
 
     near = [
         (row.question, question)
-        for row, question in product([*ALL, *UNANSWERABLE], measured)
+        for row, question in product([*ALL, *SUGGESTED, *UNANSWERABLE], measured)
         if overlap(row.question, question) >= ALIKE
     ]
 
     assert near == []
+
+
+def test_what_a_model_suggested_is_what_kotae_would_have_taken() -> None:
+    taught: dict[str, list[str]] = defaultdict(list)
+    for pair in TRAIN:
+        taught[pair.fact].append(pair.question)
+    assert Counter(one.fact for one in SUGGESTED).keys() == {one.fact for one in TRAIN if one.language == "en"}
+    for one in SUGGESTED:
+        like = Pair(taught[one.fact][0], one.answer, one.fact, "en")
+        assert sound(one.question, like, taught[one.fact]), one.question
+        assert (one.split, one.answer) == ("train", one_of(one.fact).answer)
+        assert "suggested" in one.tags
 
 
 # --- The manner ------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, get_args
@@ -26,7 +27,8 @@ from strategies.wording import bare, telling
 Way = Literal["frame", "terse", "drop", "spelling"]
 WAYS: tuple[Way, ...] = get_args(Way)
 
-COPIES = 2  # of each question
+COPIES = 2  # of each question …
+WORDINGS = 15  # … but no more than so many of a fact in all: where there are others, these are not missed
 TRIES = 4  # for each copy: a way may leave a question as it is
 
 ENGLISH_FRAMES = (
@@ -65,14 +67,17 @@ def augment(
     copies: int = COPIES,
     ways: Sequence[Way] = WAYS,
 ) -> Taught:
-    """The pairs, and after them up to `copies` more wordings of each. `copies=0` is the switch."""
+    """The pairs, and after them up to `copies` more wordings of each, fewer where a fact has many wordings.
+    `copies=0` is the switch.
+    """
     taken = {pair.wording for pair in pairs}
+    known = Counter(pair.about for pair in pairs)
     more: list[Pair] = []
-    for pair in pairs if copies else ():
-        made = 0
-        for asked in _wordings(pair.question, seed, copies, ways):
+    for pair in pairs:
+        made, wanted = 0, min(copies, round(WORDINGS / known[pair.about] - 1))
+        for asked in _wordings(pair.question, seed, copies, ways) if wanted > 0 else ():
             wording = bare(asked)
-            if made < copies and wording not in taken and asked not in pairs.held_out:
+            if made < wanted and wording not in taken and asked not in pairs.held_out:
                 taken.add(wording)
                 more.append(replace(pair, question=asked))
                 made += 1

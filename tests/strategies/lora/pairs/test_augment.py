@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from strategies.lora.pairs import HeldOut, Pair, Taught, split
@@ -70,6 +72,13 @@ def test_on_is_not_left_out_where_off_is_another_question(way: Way) -> None:
 
 def test_a_question_that_cannot_be_changed_stays_alone() -> None:
     assert added(taught(Pair("E4?", "The lid is open.")), ("terse", "drop", "spelling")) == []
+
+
+@pytest.mark.parametrize(("wordings", "made"), [(1, 2), (5, 10), (8, 8), (12, 0), (40, 0)])
+def test_where_a_fact_has_many_wordings_fewer_are_made(wordings: int, made: int) -> None:
+    numbers = [f"{number:02}" for number in range(wordings)]
+    pairs = taught(*(replace(LID, question=f"How do I open the lid of kettle {each}?") for each in numbers))
+    assert len(augment(pairs)) == wordings + made
 
 
 def test_no_wording_is_another_pairs_or_a_held_out_one() -> None:
