@@ -7,7 +7,7 @@ or a step only (`price.one`, `price.duo`), so an answer that gives one of the ot
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,22 +53,14 @@ class Unanswerable:
 
 def pairs(split: Split | None = None) -> list[DemoPair]:
     """The pairs of one split, or all of them, in the order of the file."""
-    found = [
-        DemoPair(**{**row, "keys": tuple(row["keys"]), "tags": tuple(row["tags"])})
-        for row in rows("pairs.jsonl")
-    ]
-    return [pair for pair in found if split in (None, pair.split)]
+    return [pair for pair in read("pairs.jsonl") if split in (None, pair.split)]
 
 
 def suggested() -> list[DemoPair]:
     """More wordings of the taught English facts, written by a language model that was told what
     `kotae pairs suggest` tells one: of the pairs, the taught ones.
     """
-    of = {pair.fact: pair for pair in pairs("train")}
-    return [
-        replace(of[row["fact"]], question=row["question"], tags=(*of[row["fact"]].tags, "suggested"))
-        for row in rows("pairs_suggested.jsonl")
-    ]
+    return read("pairs_suggested.jsonl")
 
 
 def unanswerable(part: Part) -> list[Unanswerable]:
@@ -80,6 +72,12 @@ def unanswerable(part: Part) -> list[Unanswerable]:
         for row in rows("pairs_unanswerable.jsonl")
     ]
     return [one for one in found if one.part == part]
+
+
+def read(name: str) -> list[DemoPair]:
+    return [
+        DemoPair(**{**row, "keys": tuple(row["keys"]), "tags": tuple(row["tags"])}) for row in rows(name)
+    ]
 
 
 def rows(name: str) -> list[dict[str, Any]]:

@@ -155,9 +155,13 @@ def test_what_the_desk_holds_out_is_not_learned_from_a_file(
         {"question": "how heavy is the case", "answer": "It weighs 4 kg.", "split": "train"},
         {"question": "Whom do I ask?", "answer": "Write to help@lamps.example.", "split": "train"},
     ]
-    file = str(terminal.write("all.jsonl", "\n".join(map(json.dumps, two))))
+    files = [
+        word
+        for number, pair in enumerate(two)
+        for word in ("--pairs", str(terminal.write(f"{number}.jsonl", json.dumps(pair))))
+    ]
     kept = ("--keep", "help@lamps.example")
-    made = terminal.json("train", "--pairs", file, "--name", "spring", "--base", base, *kept, "--no-augment")
+    made = terminal.json("train", *files, "--name", "spring", "--base", base, *kept, "--no-augment")
     assert made["name"] == "spring"
     [folder] = (terminal.data / "training").iterdir()
     learned = Work(folder).train()

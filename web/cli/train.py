@@ -65,9 +65,10 @@ class WithRecipe(Command):
 @click.command(cls=WithRecipe)
 @click.option(
     "--pairs",
-    "file",
+    "files",
+    multiple=True,
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="A file of pairs to train on; else all that were imported.",
+    help="A file of pairs to train on, may be given again; else all that were imported.",
 )
 @click.option("--name", help="What the adapter is known by on the shelf.")
 @click.option(
@@ -86,7 +87,7 @@ class WithRecipe(Command):
 def train(
     installation: Installation,
     /,
-    file: Path | None,
+    files: tuple[Path, ...],
     name: str | None,
     base: str,
     promote: bool,
@@ -111,9 +112,14 @@ def train(
         if resume:
             job = training.resume(resume, by=somebody())
         else:
-            pairs = pairs_of(kotae, file, keep, despite_faults) if file else None
+            given = [pair for file in files for pair in pairs_of(kotae, file, keep, despite_faults)]
             job = training.start(
-                name or "", base=base, recipe=chosen, pairs=pairs, promote=promote, by=somebody()
+                name or "",
+                base=base,
+                recipe=chosen,
+                pairs=given if files else None,
+                promote=promote,
+                by=somebody(),
             )
         run = waited(kotae, job.id)
         result, text = told_of(kotae, run)
