@@ -12,13 +12,14 @@ choose from. A page that the menu leads to is taken without being named here.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -27,8 +28,11 @@ from PIL import Image
 from playwright.sync_api import Page, Playwright, ViewportSize, expect, sync_playwright
 from werkzeug.serving import make_server
 
+from bot.evaluation.helper import Said
 from bot.kotae import Kotae
 from bot.settings import Settings
+from demo.pairs import suggested
+from strategies.llm.prompt import Message
 from strategies.lora.training.recipe import Recipe
 from web.app import create_app
 from web.cli.demo import FOLDER
@@ -47,6 +51,7 @@ UNKNOWN = (
 TRIED = "roughly how long am I covered if my Duo breaks?"
 TRAINING_MS = 900_000
 TAUGHT = 160  # of the demo's pairs: a few of its facts
+FACTS, REWORDED = ("price.millpro", "tank.one"), 5
 SHORT = Recipe(epochs=6, contrast=1, augment=False)
 HALF = 0.5
 PAIRS = HERE.parents[1] / "demo" / "pairs.jsonl"
@@ -192,6 +197,31 @@ def pairs(page: Page, address: str, kotae: Kotae) -> None:
     take(page, "console-candidates")
     page.goto(f"{address}/console/pairs/{kotae.pairs.list().pairs[0].id}")
     take(page, "console-pair")
+    wordings(page, address, kotae)
+
+
+def wordings(page: Page, address: str, kotae: Kotae) -> None:
+    """What a model once wrote for two of the facts."""
+    kotae.helpers = kotae.wordings._helpers = AsWritten()  # type: ignore[assignment]
+    kotae.jobs.run(kotae.wordings.begin(by=WHO, count=REWORDED, facts=FACTS).id)
+    page.goto(f"{address}/console/pairs/wordings")
+    take(page, "console-wordings")
+
+
+class AsWritten:
+    """A helper that answers with the demo's suggested wordings of the fact that it is asked for."""
+
+    name = "qwen3:8b"
+
+    def model(self) -> str:
+        return self.name
+
+    def get(self) -> AsWritten:
+        return self
+
+    def __call__(self, messages: Sequence[Message]) -> Said:
+        answer = json.loads(messages[-1].content)["answer"]
+        return Said(json.dumps([pair.question for pair in suggested() if pair.answer == answer]))
 
 
 def comparison(page: Page, address: str, kotae: Kotae) -> None:
