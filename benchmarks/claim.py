@@ -373,7 +373,9 @@ def measure(options: argparse.Namespace) -> None:
         )
         with (
             environment(configured(prices, chat, longest, reader)),
-            desk("", options.adapter, also=[options.reader] if options.reader else []) as installed,
+            desk(
+                "", options.adapter, few=options.few, also=[options.reader] if options.reader else []
+            ) as installed,
         ):
             kotae = installed.kotae
             spoken = manner(kotae.library)
@@ -457,6 +459,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--adapter", type=Path, help="an adapter's folder, instead of training one")
+    parser.add_argument("--few", action="store_true", help="teach no wordings that a model suggested")
     parser.add_argument("--reader", type=Path, help="another one, trained with --raft, for `both`")
     parser.add_argument("--limit", type=int, default=0, help="ask at most so many questions of each kind")
     parser.add_argument("--prompt-price", type=float, default=0.4, help="of a million prompt tokens")

@@ -423,6 +423,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--adapter", type=Path, help="an adapter's folder, instead of training one")
+    parser.add_argument("--few", action="store_true", help="teach no wordings that a model suggested")
     parser.add_argument(
         "--limit",
         type=int,
@@ -432,7 +433,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     parser.add_argument("--docs", action="store_true", help="put the table into docs/combinations.md")
     options = parser.parse_args()
-    with environment(ROUTER), desk("", options.adapter) as installed:
+    with environment(ROUTER), desk("", options.adapter, few=options.few) as installed:
         measured = measure(installed.kotae, options.limit)
     print(f"\nlearned from {measured.questions} questions\n\n{show(measured)}")
     if options.docs:

@@ -23,6 +23,7 @@ from demo.pairs import DemoPair, pairs, suggested
 from strategies.lora.shelf.card import CARD
 
 NAME = "desk"
+OFTENER = ("--contrast", "3")  # which pays where most wordings are nobody's copies
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def desk(
             wordings = for_training(japanese=japanese, few=few)
             given.write_text("".join(f"{json.dumps(asdict(pair))}\n" for pair in wordings), "utf-8")
             on = ("--base", base) if base else ()
-            kotae_command(data, "train", "--pairs", given, "--name", NAME, *on, *options)
+            chosen = options or (() if few else OFTENER)
+            kotae_command(data, "train", "--pairs", given, "--name", NAME, *on, *chosen)
             seconds = time.monotonic() - began
         else:
             kotae_command(data, "adapters", "import", adapter)
