@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from bot.evaluation.helper import Said
 from bot.kotae import Kotae
+from bot.settings import Helper as Configured
 from strategies.base import Question, Strategy
 from strategies.errors import Misconfigured
 from strategies.events import Event, Token
@@ -82,6 +83,10 @@ class Helping:
 
     def __init__(self, *wordings: str) -> None:
         self.wordings = wordings
+        self.configured = Configured(base_url="http://127.0.0.1:9/v1", model=self.name)
+
+    def names(self) -> list[str]:
+        return []
 
     def model(self, _strategy: str = "") -> str:
         return self.name

@@ -26,7 +26,15 @@ DESK = {
     "Where do I find the serial number?": "It is printed on the bottom of the lamp.",
 }
 SMALL = Recipe(
-    rank=32, rate=1e-2, epochs=80, batch=8, patience=80, augment=False, encoder=True, vocabulary=True
+    rank=32,
+    rate=1e-2,
+    loraplus=1,
+    epochs=80,
+    batch=8,
+    patience=80,
+    augment=False,
+    encoder=True,
+    vocabulary=True,
 )
 
 
