@@ -63,8 +63,9 @@ NAMES = """
 Kotae Duo Alpaca OpenAI ShareGPT Qwen Excel Word Holm McNemar English Alt Ctrl Enter Esc Shift API BM BM25
 CPU CSS CSV CUDA DoRA GGUF GPU HTML HTTP ID JPEG JSON JSONL KB kB Lines LoRA MB Markdown PDF PNG QLoRA rsLoRA
 SVG URL UTC WebP Webhook Webhooks ZIP zip html markdown csv ms admin ask back customer bot both cost cpu cuda
-current bfloat float wise ada en ja for dealers gate helper openai pairs quotes shipped sites system-ui tokens torch
+current bfloat float en ja for dealers gate helper openai pairs quotes shipped sites system-ui tokens torch
 web answerable facts history language part question reference sources tags wrong read write search documents
+wise ada
 """  # products, formats, units, keys, and what a file or a setting must say
 OURS = re.compile(  # no words: addresses, files, hashes, names in 「」, what a library says
     r"https?://[!-~]+|\S+@\S+|[\w.-]+\.(?:md|pdf|html|jsonl|csv|toml)\b|\b(?=\w*\d)[0-9a-f]{6,}\b"
