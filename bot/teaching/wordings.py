@@ -175,6 +175,14 @@ class Wordings:
             found = session.execute(rows.limit(limit).offset(offset))
             return Page(tuple(_suggestion(row, pair) for row, pair in found), session.scalar(counted) or 0)
 
+    def waiting(self) -> tuple[int, int]:
+        """How many wait for a person, and how many of these are nearest to their own fact's questions."""
+        own = sa.func.count().filter(WordingRow.nearer == "")
+        counted = sa.select(sa.func.count(), own).where(WordingRow.state == "new")
+        with reading(self._engine) as session:
+            total, sure = session.execute(counted.select_from(WordingRow)).one()
+            return total, sure
+
     def made(self, job: Job) -> Sequence[Suggestion]:
         """What came of a job."""
         rows = _rows().where(WordingRow.batch == job.arguments["batch"]).order_by(WordingRow.position)

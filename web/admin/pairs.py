@@ -118,7 +118,7 @@ def pairs() -> ResponseReturnValue:
         wordings=kotae().pairs.wordings({one.pair.fact for one in found.pairs}),
         counts=kotae().pairs.counts(),
         waiting=kotae().candidates.list(limit=1).total,
-        suggested=kotae().wordings.list(limit=1).total,
+        suggested=kotae().wordings.waiting()[0],
         query=query,
         chosen=chosen,
         page=page,

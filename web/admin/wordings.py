@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
+from bot.teaching.pairs import PairRefused
 from bot.teaching.wordings import COUNT, MOST, SuggestionRefused, UnknownSuggestion
 from strategies.lora.pairs import BadPairs
 from web.admin import bp
@@ -20,6 +21,7 @@ from web.numbers import whole
 from web.sentences import told
 
 PAGE = 60  # wordings
+FAULTS = (SuggestionRefused, UnknownSuggestion, PairRefused, BadPairs)
 STATES = {"queued": _l("Waiting"), "running": _l("Suggesting wordings")}
 
 
@@ -79,7 +81,7 @@ def decide_wordings() -> ResponseReturnValue:
     try:
         kept = kotae().wordings.accept({each: form.get(f"text-{each}", "") for each in chosen}, by=by)
         dropped = kotae().wordings.drop([each for each in shown if each not in chosen], by=by)
-    except (SuggestionRefused, UnknownSuggestion, BadPairs) as refused:
+    except FAULTS as refused:
         flash(told(refused), "warning")
     else:
         flash(_("Kept as pairs: %(n)s. Dropped: %(m)s.", n=len(kept), m=len(dropped)), "success")
@@ -95,7 +97,7 @@ def keep_all_wordings() -> ResponseReturnValue:
         kept = kotae().wordings.accept(
             {one.id: "" for one in waiting if not one.nearer}, by=current_user.email
         )
-    except (SuggestionRefused, UnknownSuggestion, BadPairs) as refused:
+    except FAULTS as refused:
         flash(told(refused), "warning")
     else:
         flash(_("Kept as pairs: %(n)s.", n=len(kept)), "success")
@@ -104,10 +106,10 @@ def keep_all_wordings() -> ResponseReturnValue:
 
 def standing() -> dict[str, Any]:
     """How many wait, and how far the suggesting is."""
-    waiting = kotae().wordings.list(limit=None).suggestions
+    total, sure = kotae().wordings.waiting()
     return {
-        "total": len(waiting),
-        "sure": sum(not one.nearer for one in waiting),
+        "total": total,
+        "sure": sure,
         "job": kotae().wordings.job(),
         "states": STATES,
     }
