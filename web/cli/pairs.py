@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from web.cli.progress import meter
-from web.cli.shell import FAILED, Group, Installation, Sentence, counted, here, somebody, table
+from web.cli.shell import (
+    FAILED,
+    Group,
+    Installation,
+    Sentence,
+    counted,
+    here,
+    somebody,
+    table,
+    the_one,
+)
 from web.cli.waiting import waited
 
 if TYPE_CHECKING:
@@ -194,12 +204,7 @@ def whole_suggestions(
     if everything:
         waiting = kotae.wordings.list(limit=None).suggestions
         return [one.id for one in waiting if marked or not one.nearer]
-    found = {begin: kotae.wordings.ids(begin) for begin in begins}
-    for begin, ids in found.items():
-        if len(ids) != 1:
-            none = f"there is no suggestion {begin!r}"
-            raise Sentence(f"several suggestions begin with {begin!r}" if ids else none)
-    return [one for ids in found.values() for one in ids]
+    return [the_one(kotae.wordings.ids(begin), begin, "suggestion") for begin in begins]
 
 
 def suggestion_lines(suggestions: Sequence[Suggestion]) -> list[str]:

@@ -12,7 +12,17 @@ import click
 
 from web.cli.pairs import shortened
 from web.cli.progress import bar
-from web.cli.shell import FAILED, Group, Installation, Sentence, counted, here, somebody, table
+from web.cli.shell import (
+    FAILED,
+    Group,
+    Installation,
+    Sentence,
+    counted,
+    here,
+    somebody,
+    table,
+    the_one,
+)
 from web.cli.waiting import waited
 
 if TYPE_CHECKING:
@@ -272,10 +282,7 @@ def documents_of(kotae: Kotae, files: tuple[str, ...]) -> list[str]:
 
 def whole_draft(kotae: Kotae, begin: str) -> str:
     """A draft's id by its first letters."""
-    found = kotae.drafts.ids(begin)
-    if len(found) != 1:
-        raise Sentence(f"several drafts begin with {begin!r}" if found else f"there is no draft {begin!r}")
-    return found[0]
+    return the_one(kotae.drafts.ids(begin), begin, "draft")
 
 
 def draft_lines(drafts: Sequence[Draft]) -> list[str]:

@@ -78,6 +78,13 @@ def counted(number: int, one: str) -> str:
     return f"{number:,} {one if number == 1 else one + 's'}"
 
 
+def the_one(found: Sequence[str], begin: str, kind: str) -> str:
+    """The only id that begins so; a sentence says where there is none of this kind, or several."""
+    if len(found) != 1:
+        raise Sentence(f"several {kind}s begin with {begin!r}" if found else f"there is no {kind} {begin!r}")
+    return found[0]
+
+
 def table(rows: Sequence[Sequence[object]], heads: Sequence[str]) -> str:
     """Columns for people; Japanese letters are two wide."""
     cells = [list(heads), *[[str(cell) for cell in row] for row in rows]]
@@ -207,6 +214,7 @@ def _code(error: Exception) -> int | None:
     from bot.jobs import UnknownJob
     from bot.notices.deliveries import UnknownWebhook
     from bot.settings import BadSettings
+    from bot.teaching.pairs import PairRefused
     from bot.teaching.wordings import SuggestionRefused, UnknownSuggestion
     from knowledge_base.errors import InUse, KnowledgeError
     from strategies.errors import StrategyError
@@ -222,7 +230,7 @@ def _code(error: Exception) -> int | None:
     of_operators = (UnknownConversation, SharesRefused, KeyRefused, UnknownKey, UnknownWebhook)
     of_the_model = (TrainingFailed, ShelfError, AdapterRefused, BadCard, BadPairs)
     of_evaluations = (BadQuestions, SetRefused, UnknownSet, EvaluationRefused, Gated, RehearsalRefused)
-    of_drafts = (DraftRefused, UnknownDraft, SuggestionRefused, UnknownSuggestion)
+    of_drafts = (DraftRefused, UnknownDraft, SuggestionRefused, UnknownSuggestion, PairRefused)
     told = (*foreseen, *of_operators, *of_the_model, *of_evaluations, *of_drafts)
     return FAILED if isinstance(error, told) else None
 
