@@ -24,6 +24,11 @@ SIEVE = {
 }
 BLUE = {"en": ("Is it blue?", "It is red."), "ja": ("青いですか？", "いいえ、赤いです。")}
 OTHERWISE = {"en": "It is blue as the sea.", "ja": "はい、海のような青です。"}
+# A page that has begun to come: its colours and its heading, and not the rest.
+BEGINS_AGAIN = """(frame) => {
+  frame.contentDocument.open();
+  frame.contentDocument.write('<link id="theme" rel="stylesheet"><h1>half</h1>');
+}"""
 LID = {"en": ("Does the lid come off?", "Yes."), "ja": ("ふたは外せますか？", "はい。")}
 
 
@@ -130,6 +135,18 @@ def test_an_admin_sees_the_chat_in_other_colours_and_words_before_they_are_saved
     expect(admin.labelled("Colour")).to_have_value("#aa0033")
     shown = kotae.appearances.current()
     assert (shown.accent, shown.title, shown.starters[language]) == ("#aa0033", "Ada", (question,))
+
+
+def test_a_preview_of_which_a_part_has_come_is_not_drawn_on(
+    signed_in: Arrive, language: str, width: int
+) -> None:
+    admin = signed_in("admin", language=language, width=width).opens("appearance")
+    page, preview = admin.page, admin.page.frame_locator("#preview")
+    expect(preview.locator(".customer .said")).to_be_visible()
+    page.locator("#preview").evaluate(BEGINS_AGAIN)
+    admin.labelled("Title").fill("Ada")
+    page.wait_for_timeout(400)  # a preview is drawn 120 ms after the last letter
+    expect(preview.locator("h1")).to_have_text("half")
 
 
 @shows(

@@ -5,6 +5,7 @@ let waiting = 0;
 
 function draw() {
   const page = preview.contentDocument;
+  if (page?.readyState === "loading") return; // of a page of which a part has come: its load is waited for
   const theme = page?.getElementById("theme");
   if (!theme) return;
   const typed = new FormData(form);
