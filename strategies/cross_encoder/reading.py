@@ -55,12 +55,15 @@ class CrossEncoder:
         self._folder = folder
         self._loading = threading.Lock()
         self._loaded: tuple[Network, Heads] | None = None
+        self._warm = False
         self._recent = lru_cache(maxsize=REMEMBERED)(self._judged)
 
     def warm_up(self) -> None:
-        """Load the weights, and be ready for texts of the usual lengths."""
-        for words in range(40, 200, 40):
-            self.read("warm", [Text("", ("warm " * words,))])
+        """Load the weights, and be ready for texts of the usual lengths; nothing the next time."""
+        if not self._warm:
+            for words in range(40, 200, 40):
+                self.read("warm", [Text("", ("warm " * words,))])
+            self._warm = True
 
     def read(self, question: str, texts: Sequence[Text]) -> list[Reading]:
         """Of each text what it says to the question. Raises Misconfigured where the weights are not there."""

@@ -156,6 +156,14 @@ def test_who_reads_again_is_loaded_only_for_whoever_asks_it() -> None:
     assert readers._usual["japanese"]._loaded is not None
 
 
+def test_who_is_warm_reads_nothing_when_warmed_again() -> None:
+    readers = Readers()
+    readers.warm_up()
+    readers.forget()
+    readers.warm_up()
+    assert readers._usual["english"]._recent.cache_info().misses == 0
+
+
 def test_what_was_asked_is_forgotten_with_all_else_that_strategies_remember() -> None:
     usual, thorough = shipped()._usual, shipped()._thorough
     everybody = (*usual.values(), *thorough.values())
