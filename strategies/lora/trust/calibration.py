@@ -54,7 +54,7 @@ PATIENCE = 3600.0  # seconds for it: a training gives way to everything else tha
 SAYS_SO = 0.6  # of the telling words of the desk's answer, when it has no number
 WRONG = 0.02  # of what is answered may be wrong here; the goal on others is 3 %
 HALF = 0.5  # of the right answers must be left by that; where they are not,
-LIKELY = 0.5  # an answer is given that is likelier right than wrong, among questions made to mislead
+LIKELY = 2 / 3  # an answer is given that is twice as likely right as wrong, among questions made to mislead
 UNTAUGHT = 0.3  # the share of customers' questions that nothing was taught about, as it is taken to be
 FOLDS = 5
 
