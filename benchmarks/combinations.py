@@ -13,8 +13,8 @@ Prompt tokens are those that a language model would read: the product model's ar
 answer, they are those of the prompt that RAG makes for a chat model, for the documents' own words need none.
 Each strategy is also asked behind a router that has learned what nobody answers.
 
-It takes half an hour on two cores without AVX-512; with `--limit 8` a minute and a half, which proves that it
-runs and no more. `--docs` puts the table into docs/combinations.md.
+It takes some forty minutes on two cores without AVX-512; with `--limit 8` a minute and a half, which proves
+that it runs and no more. `--docs` puts the table into docs/combinations.md.
 """
 
 import argparse

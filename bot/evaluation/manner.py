@@ -17,6 +17,8 @@ from zlib import crc32
 
 import numpy as np
 
+from strategies.logistic import logistic
+
 SEED = 20261123
 NUMBERS = re.compile(r"\d+")
 WORDS = re.compile(
@@ -104,22 +106,12 @@ def runs(texts: Sequence[tuple[str, Sequence[tuple[int, int]]]], count: int) -> 
 
 def _fitted(shown: Sequence[frozenset[str]], spoken: np.ndarray) -> tuple[dict[str, float], float]:
     """The weights of the signs, and the bias, that make what is known likeliest."""
-    from scipy.optimize import minimize
-
     known = {sign: at for at, sign in enumerate(sorted(frozenset().union(*shown)))}
     given = np.zeros((len(shown), len(known) + 1))
     given[:, -1] = 1.0  # the bias
     for row, one in enumerate(shown):
         given[row, [known[sign] for sign in one]] = 1.0
-    side = np.where(spoken, 1.0, -1.0)
-
-    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        margin = side * (given @ weights)
-        pull = weights * PENALTY
-        pull[-1] = 0.0
-        doubt = 1 / (1 + np.exp(np.clip(margin, -500, 500)))
-        value = np.logaddexp(0, -margin).sum() + 0.5 * (pull @ weights)
-        return float(value), -(side * doubt) @ given + pull
-
-    best = minimize(loss, np.zeros(given.shape[1]), jac=True, method="L-BFGS-B").x
+    ridge = np.full(given.shape[1], PENALTY)
+    ridge[-1] = 0.0
+    best = logistic(given, spoken.astype(float), ridge)
     return {sign: float(best[at]) for sign, at in known.items()}, float(best[-1])

@@ -4,8 +4,7 @@ it before anybody speaks.
 
 How far likeness reaches, and how strongly the weights are held back, is chosen by cross-validation, and
 everything that is said of a head's quality afterwards is said of questions that the regressions in question
-had not seen. By L-BFGS of SciPy, on one core, for customers are answered beside it: scikit-learn would be a
-dependency of every installation, for one function.
+had not seen. It takes one core, for customers are answered beside it.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from strategies.logistic import logistic, sigmoid
 from strategies.router.examples import Learnt
-from strategies.router.head import UNITS, Conditions, Evidence, Head, Scale, kernel, sigmoid
+from strategies.router.head import UNITS, Conditions, Evidence, Head, Scale, kernel
 from strategies.wording import as_asked
 
 Floats = NDArray[np.float64]
@@ -31,8 +31,6 @@ STRENGTHS = (1.0, 0.3, 0.1, 0.03)  # of the ridge that holds the weights back; o
 LANDMARKS = 1000  # questions to which all are compared, at most
 SMALLEST = 1e-6  # eigenvalue of their kernel that still tells something
 FOLDS = 10
-STEPS = 1000
-CLOSE = 1e-5  # a slope that leads nowhere any more
 AT_ONCE = 500  # questions that are compared with all others
 LEARNING = threading.Lock()  # the limit is the whole process's: one at a time sets it, and takes it back
 FEW = 0.05  # of the questions are as far from the others, or farther: what is beyond is unlike any of them
@@ -187,27 +185,10 @@ def regression(given: Floats, right: Floats, held: float, begin: Floats | None =
     """(columns + 1,): the weights of a logistic regression, held back so strongly; the bias last, hardly.
     `begin` are some that are not far from them.
     """
-    from scipy.optimize import minimize
-
     rows = np.column_stack([given, np.ones(len(given))])
     ridge = np.full(rows.shape[1], 0.01)
     ridge[:-1] = held
-    # The steepest that each direction can be; measured by it, all of them are about as long.
-    steep = np.sqrt((rows**2).sum(axis=0) / 4 + ridge)
-    rows /= steep
-    ridge /= steep**2
-    side = 1 - 2 * right
-
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        told = rows @ weights
-        pull = ridge * weights
-        value = np.logaddexp(0, side * told).sum() + 0.5 * (pull @ weights)
-        return float(value), rows.T @ (sigmoid(told) - right) + pull
-
-    first = np.zeros(len(steep)) if begin is None else begin * steep
-    options = {"maxiter": STEPS, "gtol": CLOSE, "ftol": 0.0}
-    found: Floats = minimize(loss, first, jac=True, method="L-BFGS-B", options=options).x / steep
-    return found
+    return logistic(rows, right, ridge, begin)
 
 
 def odds(rows: Floats, weights: Floats) -> Floats:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.durable import replace_file
+from strategies.logistic import sigmoid
 from strategies.router.examples import Spend
 
 Floats = NDArray[np.float64]
@@ -99,11 +100,6 @@ def kernel(some: Floats, others: Floats) -> Floats:
     squares = (some**2).sum(1)[:, None] + (others**2).sum(1)[None, :] - 2 * some @ others.T
     found: Floats = np.exp(-np.maximum(squares, 0))
     return found
-
-
-def sigmoid(values: Floats) -> Floats:
-    likely: Floats = 1 / (1 + np.exp(-np.clip(values, -40, 40)))
-    return likely
 
 
 @dataclass(frozen=True)

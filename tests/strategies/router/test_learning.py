@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from strategies.logistic import sigmoid
 from strategies.lora.pairs.splits import HeldOutRead
 from strategies.router import Attempt, Example, Learnt, TooFew, fitting
 from strategies.router.fitting import folded, regression
-from strategies.router.head import BrokenHead, Conditions, load, save, sigmoid
+from strategies.router.head import BrokenHead, Conditions, load, save
 from strategies.router.plan import curve, interval, knowing, plans, refusing, reliability, singles, within
 from strategies.testing import WordVectors
 from strategies.wording import bare
